@@ -1,0 +1,42 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .treatAllWarnings(as: .error),
+]
+
+/// A room of the house: a library that may use only the rooms named, all of them below it.
+func room(_ name: String, on below: [String] = []) -> Target {
+  .target(
+    name: name, dependencies: below.map { .byName(name: $0) }, swiftSettings: strict)
+}
+
+func tests(of name: String, on others: [String] = [], fixtures: Bool = false) -> Target {
+  .testTarget(
+    name: name + "Tests", dependencies: ([name] + others).map { .byName(name: $0) },
+    swiftSettings: strict)
+}
+
+let package = Package(
+  name: "terrace",
+  products: [.executable(name: "terrace", targets: ["terrace"])],
+  targets: [
+    .executableTarget(
+      name: "terrace", dependencies: ["Warehouse", "Store", "Formats", "Columns"],
+      swiftSettings: strict),
+    room("Warehouse", on: ["Store", "Formats", "Columns"]),
+    room("Store", on: ["Formats", "Columns", "CLibraries"]),
+    room("Formats", on: ["Columns", "CLibraries"]),
+    room("Columns"),
+    .systemLibrary(name: "CLibraries"),
+    tests(of: "Columns"),
+    tests(of: "Formats", on: ["Columns"]),
+    tests(of: "Store", on: ["Formats", "Columns"]),
+    tests(of: "Warehouse", on: ["Store", "Formats", "Columns"]),
+    .testTarget(name: "HouseTests", swiftSettings: strict),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,35 @@
+/// One aligned allocation of raw bytes, freed with its last reference.
+///
+/// 64 bytes of padding follow the last byte, so that kernels may load or store whole words past the
+/// end. The content is not initialised. Sendable by discipline: filled by one thread, then frozen.
+public final class Buffer: @unchecked Sendable {
+  public let base: UnsafeMutableRawPointer
+  public let byteCount: Int
+
+  @inlinable public init(byteCount: Int) {
+    precondition(byteCount >= 0, "a buffer of \(byteCount) bytes")
+    self.byteCount = byteCount
+    base = UnsafeMutableRawPointer.allocate(byteCount: byteCount &+ 64, alignment: 64)
+  }
+
+  /// A copy of the given bytes.
+  public convenience init(copying bytes: UnsafeRawBufferPointer) {
+    self.init(byteCount: bytes.count)
+    if let source = bytes.baseAddress { base.copyMemory(from: source, byteCount: bytes.count) }
+  }
+
+  deinit { base.deallocate() }
+
+  @inlinable public func pointer<T: BitwiseCopyable>(_ type: T.Type) -> UnsafeMutablePointer<T> {
+    base.assumingMemoryBound(to: type)
+  }
+
+  @inlinable public var bytes: UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(start: base, count: byteCount)
+  }
+}
+
+/// 0 or 1, without a branch. The ternary operator would compile to a jump.
+@inlinable @inline(__always) public func bit(_ condition: Bool) -> Int {
+  Int(truncatingIfNeeded: unsafeBitCast(condition, to: UInt8.self))
+}
