@@ -1,0 +1,58 @@
+# The house's chores. `make test` and `make build` do all the set-up they need on Debian 12 with Swift 6.3.
+SHELL := /bin/bash
+.DEFAULT_GOAL := build
+SWIFT ?= swift
+SOURCES = Sources Tests Benchmarks Package.swift
+# How many crash rounds `make torture` runs.
+COUNT ?= 100
+
+.PHONY: setup build test lint format exchange torture bench peers clean
+
+## C libraries that the binary links; says what it installs, is silent when nothing is missing
+setup:
+	@missing=""; for p in libzstd-dev liblz4-dev libsnappy-dev libdeflate-dev zlib1g-dev; do \
+	  dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then \
+	  command -v apt-get >/dev/null || { echo "setup: please install$$missing" >&2; exit 1; }; \
+	  sudo=""; [ "$$(id -u)" = 0 ] || sudo="sudo"; \
+	  echo "setup: installing$$missing with apt-get"; \
+	  $$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	fi
+
+## One binary, optimised, with the Swift runtime inside; prints where it is
+build: setup
+	$(SWIFT) build -c release --product terrace --static-swift-stdlib
+	@echo "$$($(SWIFT) build -c release --show-bin-path)/terrace"
+
+## Unit, reference and house tests; before them the quick half of the exchange with other engines
+test: setup
+	$(SWIFT) build --build-tests
+	Tests/Exchange/run quick "$$($(SWIFT) build --show-bin-path)/terrace"
+	$(SWIFT) test
+
+## Format and the house's own rules (length, arrows, banned words); changes nothing
+lint: setup
+	$(SWIFT) format lint --strict --parallel --recursive $(SOURCES)
+	$(SWIFT) test --filter HouseTests
+
+format:
+	$(SWIFT) format --in-place --parallel --recursive $(SOURCES)
+
+## Installs the real readers and writers that ours are compared with
+peers:
+	Tests/Exchange/setup-peers py java
+
+## All exchanges with pypaimon, Java Paimon, pyarrow, DuckDB and fastavro, with larger counts
+exchange: build
+	Tests/Exchange/run full "$$($(SWIFT) build -c release --show-bin-path)/terrace"
+
+## Several processes on one table, killed at random moments: make torture COUNT=1000
+torture: build
+	python3 Tests/Exchange/torture.py --rounds $(COUNT) --terrace "$$($(SWIFT) build -c release --show-bin-path)/terrace"
+
+## make bench BENCH=store: our figures beside the peers', one line each
+bench: setup
+	Benchmarks/run $(or $(BENCH),store)
+
+clean:
+	rm -rf .build
