@@ -30,7 +30,9 @@ struct Arrows {
 
   /// The arrows a file breaks, one sentence each; `room` is the file's target.
   func violations(in file: TextFile, room: String) -> [String] {
-    guard let allowed = mayImport[room] else { return ["\(file.path): no arrows known for \(room)"] }
+    guard let allowed = mayImport[room] else {
+      return ["\(file.path): no arrows known for \(room)"]
+    }
     return file.lines.enumerated().compactMap { number, line in
       guard let module = Self.importedModule(line), !allowed.contains(module) else { return nil }
       return "\(file.path):\(number + 1): \(room) may not import \(module)"
@@ -61,7 +63,8 @@ final class ArrowTests: XCTestCase {
   func test_violations_nameTheLineWhenAnImportPointsUp() {
     let planted = TextFile(
       path: "Sources/Formats/Planted.swift",
-      text: "import Columns\n  @preconcurrency package import Store\nimport struct Foundation.Data\n")
+      text:
+        "import Columns\n  @preconcurrency package import Store\nimport struct Foundation.Data\n")
     XCTAssertEqual(
       Arrows.house.violations(in: planted, room: "Formats"),
       [

@@ -33,7 +33,8 @@ enum Repository {
       guard try !(url.resourceValues(forKeys: [.isDirectoryKey]).isDirectory ?? false) else {
         continue
       }
-      let path = String(url.standardizedFileURL.path.dropFirst(root.standardizedFileURL.path.count + 1))
+      let path = String(
+        url.standardizedFileURL.path.dropFirst(root.standardizedFileURL.path.count + 1))
       found.append(TextFile(path: path, text: try String(contentsOf: url, encoding: .utf8)))
     }
     return found.sorted { $0.path < $1.path }
