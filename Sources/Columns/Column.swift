@@ -45,7 +45,8 @@ public final class Column: @unchecked Sendable {
     physical = type.physical
     self.count = count
     validity = origin.validity.flatMap {
-      let cut = from == 0 && count == $0.count ? $0 : Bitmap(copying: $0.words, from: from, count: count)
+      let cut =
+        from == 0 && count == $0.count ? $0 : Bitmap(copying: $0.words, from: from, count: count)
       return cut.setCount == count ? nil : cut
     }
     values = origin.values + from * origin.physical.width

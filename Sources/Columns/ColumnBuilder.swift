@@ -76,7 +76,8 @@ public final class ColumnBuilder {
       let next = Buffer(byteCount: (wanted + 63) / 64 * 8)
       let used = (rowCapacity + 63) / 64 * 8
       next.base.copyMemory(from: old.base, byteCount: used)
-      (next.base + used).initializeMemory(as: UInt8.self, repeating: 0xff, count: next.byteCount - used)
+      (next.base + used).initializeMemory(
+        as: UInt8.self, repeating: 0xff, count: next.byteCount - used)
       validWords = next
     }
     rowCapacity = wanted
@@ -121,7 +122,9 @@ public final class ColumnBuilder {
 
   public func appendNull() {
     reserve(1)
-    if width > 0 { (base + count * width).initializeMemory(as: UInt8.self, repeating: 0, count: width) }
+    if width > 0 {
+      (base + count * width).initializeMemory(as: UInt8.self, repeating: 0, count: width)
+    }
     if let offsetBase { offsetBase[count + 1] = offsetBase[count] }
     if physical == .row { for child in children { child.appendNull() } }
     markNull(count)
@@ -142,7 +145,9 @@ public final class ColumnBuilder {
   }
 
   /// Room for `rows` values of a fixed-width type, to be filled and then `advance`d over.
-  @inlinable public func spare<T: BitwiseCopyable>(_ rows: Int, of type: T.Type) -> UnsafeMutablePointer<T> {
+  @inlinable public func spare<T: BitwiseCopyable>(_ rows: Int, of type: T.Type)
+    -> UnsafeMutablePointer<T>
+  {
     reserve(rows)
     return base.assumingMemoryBound(to: type) + count
   }

@@ -144,7 +144,9 @@ public struct RowType: Hashable, Sendable {
 
   /// Fields with ids 0, 1, … in order; for types that no schema file holds.
   public init(_ columns: [(String, DataType)]) {
-    fields = columns.enumerated().map { Field(id: $0.offset, name: $0.element.0, type: $0.element.1) }
+    fields = columns.enumerated().map {
+      Field(id: $0.offset, name: $0.element.0, type: $0.element.1)
+    }
   }
 
   public var count: Int { fields.count }

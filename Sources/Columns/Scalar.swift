@@ -15,6 +15,15 @@ public enum Scalar: Hashable, Sendable {
 
   public var isNull: Bool { self == .null }
 
+  /// -0.0 as 0.0, which SQL's comparisons take for equal and key order does not.
+  var withoutNegativeZero: Scalar {
+    switch self {
+    case .float(let v): .float(v + 0.0)
+    case .double(let v): .double(v + 0.0)
+    default: self
+    }
+  }
+
   /// Orders two values of one type as keys are ordered: null first, false before true, bytes
   /// unsigned, and floats as Java's `compare`: -0.0 before 0.0, NaN last and equal to itself.
   ///
