@@ -1,0 +1,211 @@
+package import Columns
+internal import Glibc
+
+/// A mutex with a condition, at a fixed address.
+final class Monitor: @unchecked Sendable {
+  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+
+  init() {
+    pthread_mutex_init(mutex, nil)
+    pthread_cond_init(condition, nil)
+  }
+
+  deinit {
+    pthread_cond_destroy(condition)
+    pthread_mutex_destroy(mutex)
+    condition.deallocate()
+    mutex.deallocate()
+  }
+
+  func lock() { pthread_mutex_lock(mutex) }
+  func unlock() { pthread_mutex_unlock(mutex) }
+  /// Waits for a `wake` of another thread; the caller holds the lock and looks again afterwards.
+  func wait() { pthread_cond_wait(condition, mutex) }
+  func wake() { pthread_cond_broadcast(condition) }
+
+  func withLock<Value>(_ body: () -> Value) -> Value {
+    lock()
+    defer { unlock() }
+    return body()
+  }
+}
+
+/// Long-lived threads that take work from one queue, in order.
+///
+/// The seam between the store and the scheduler of the system: with no threads at all every piece of
+/// work runs where it is submitted, which makes a run deterministic.
+package final class Workers: @unchecked Sendable {
+  package let count: Int
+  private let monitor = Monitor()
+  private var queue: [@Sendable () -> Void] = []
+  private var taken = 0
+  private var stopping = false
+  private var threads: [pthread_t] = []
+
+  package init(count: Int) {
+    self.count = count
+    for _ in 0..<count {
+      let box = Unmanaged.passRetained(Entry(self))
+      var thread = pthread_t()
+      let code = pthread_create(
+        &thread, nil,
+        { raw in
+          guard let raw else { return nil }
+          Unmanaged<Entry>.fromOpaque(raw).takeRetainedValue().run()
+          return nil
+        }, box.toOpaque())
+      if code == 0 { threads.append(thread) } else { box.release() }
+    }
+  }
+
+  /// What a thread holds: the pool weakly between two pieces of work, so that dropping it ends them.
+  private final class Entry {
+    private let monitor: Monitor
+    private weak var pool: Workers?
+    init(_ pool: Workers) {
+      monitor = pool.monitor
+      self.pool = pool
+    }
+    func run() {
+      while let work = next() { work() }
+    }
+    private func next() -> (@Sendable () -> Void)? {
+      monitor.lock()
+      defer { monitor.unlock() }
+      while true {
+        guard let pool else { return nil }
+        if pool.taken < pool.queue.count {
+          let work = pool.queue[pool.taken]
+          pool.taken += 1
+          if pool.taken == pool.queue.count {
+            pool.queue.removeAll()
+            pool.taken = 0
+          }
+          return work
+        }
+        if pool.stopping { return nil }
+        monitor.wait()
+      }
+    }
+  }
+
+  deinit { stop() }
+
+  /// Runs what is queued, then ends the threads. Later work runs where it is submitted.
+  package func stop() {
+    monitor.withLock { stopping = true }
+    monitor.wake()
+    for thread in threads where pthread_equal(thread, pthread_self()) == 0 {
+      pthread_join(thread, nil)
+    }
+    threads.removeAll()
+  }
+
+  package func submit(_ work: @escaping @Sendable () -> Void) {
+    let queued = monitor.withLock {
+      if stopping || threads.isEmpty { return false }
+      queue.append(work)
+      return true
+    }
+    if queued { monitor.wake() } else { work() }
+  }
+
+  /// Starts work whose result is fetched later.
+  package func start<Value: Sendable>(
+    _ work: @escaping @Sendable () throws(TerraceError) -> Value
+  ) -> Pending<Value> {
+    let pending = Pending<Value>()
+    submit {
+      do throws(TerraceError) {
+        pending.finish(.success(try work()))
+      } catch {
+        pending.finish(.failure(error))
+      }
+    }
+    return pending
+  }
+}
+
+/// The result of work that another thread does.
+package final class Pending<Value: Sendable>: @unchecked Sendable {
+  private let monitor = Monitor()
+  private var result: Result<Value, TerraceError>?
+
+  package init() {}
+
+  func finish(_ result: Result<Value, TerraceError>) {
+    monitor.withLock { self.result = result }
+    monitor.wake()
+  }
+
+  package var isDone: Bool { monitor.withLock { result != nil } }
+
+  /// Waits until the work is done.
+  package func wait() throws(TerraceError) -> Value {
+    monitor.lock()
+    while result == nil { monitor.wait() }
+    let done = result
+    monitor.unlock()
+    guard let done else { preconditionFailure("woken without a result") }
+    return try done.get()
+  }
+}
+
+/// A queue of bounded length between threads.
+final class Channel<Value: Sendable>: @unchecked Sendable {
+  private let monitor = Monitor()
+  private let capacity: Int
+  private var values: [Value] = []
+  private var failure: TerraceError?
+  private var producers: Int
+  private var closed = false
+
+  init(capacity: Int, producers: Int) {
+    self.capacity = capacity
+    self.producers = producers
+  }
+
+  /// Waits for room; false once nobody reads any more.
+  func push(_ value: Value) -> Bool {
+    monitor.lock()
+    defer { monitor.unlock() }
+    while values.count >= capacity && !closed { monitor.wait() }
+    if closed { return false }
+    values.append(value)
+    monitor.wake()
+    return true
+  }
+
+  /// One producer is done, or has failed.
+  func finish(_ error: TerraceError? = nil) {
+    monitor.withLock {
+      producers -= 1
+      if failure == nil { failure = error }
+    }
+    monitor.wake()
+  }
+
+  /// The next value; nil when all producers are done. The first failure is thrown.
+  func pop() throws(TerraceError) -> Value? {
+    monitor.lock()
+    defer { monitor.unlock() }
+    while values.isEmpty && producers > 0 && failure == nil && !closed { monitor.wait() }
+    if let failure { throw failure }
+    if values.isEmpty { return nil }
+    let value = values.removeFirst()
+    monitor.wake()
+    return value
+  }
+
+  /// The reader wants no more.
+  func close() {
+    monitor.withLock {
+      closed = true
+      values.removeAll()
+    }
+    monitor.wake()
+  }
+
+  var isClosed: Bool { monitor.withLock { closed } }
+}
