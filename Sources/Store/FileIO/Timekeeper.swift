@@ -1,0 +1,36 @@
+import Glibc
+import Synchronization
+
+/// The clock, behind a seam so that simulation can turn it.
+package protocol Timekeeper: Sendable {
+  /// Milliseconds since 1970 UTC.
+  func nowMillis() -> Int64
+  func sleep(millis: Int)
+}
+
+package struct SystemTime: Timekeeper {
+  package init() {}
+
+  package func nowMillis() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+  }
+
+  package func sleep(millis: Int) {
+    if millis <= 0 { return }
+    var left = timespec(tv_sec: millis / 1000, tv_nsec: (millis % 1000) * 1_000_000)
+    while nanosleep(&left, &left) == -1, errno == EINTR {}
+  }
+}
+
+/// A clock that stands still until it is moved; sleeping moves it.
+package final class ManualTime: Timekeeper {
+  private let now: Mutex<Int64>
+
+  package init(startMillis: Int64 = 1_700_000_000_000) { now = Mutex(startMillis) }
+
+  package func nowMillis() -> Int64 { now.withLock { $0 } }
+  package func sleep(millis: Int) { advance(millis: Int64(millis)) }
+  package func advance(millis: Int64) { now.withLock { $0 += millis } }
+}
