@@ -1,5 +1,5 @@
-package import Columns
 import CSystem
+package import Columns
 package import Formats
 import Glibc
 

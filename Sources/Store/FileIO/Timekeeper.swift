@@ -1,3 +1,4 @@
+import CSystem
 import Glibc
 import Synchronization
 
@@ -20,7 +21,8 @@ package struct SystemTime: Timekeeper {
   package func sleep(millis: Int) {
     if millis <= 0 { return }
     var left = timespec(tv_sec: millis / 1000, tv_nsec: (millis % 1000) * 1_000_000)
-    while nanosleep(&left, &left) == -1, errno == EINTR {}
+    var rest = timespec()
+    while nanosleep(&left, &rest) == -1, errno == EINTR { left = rest }
   }
 }
 
