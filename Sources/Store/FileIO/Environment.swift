@@ -6,12 +6,12 @@ import Synchronization
 package struct Environment: Sendable {
   package var files: any FileIO
   package var time: any Timekeeper
-  package var workers: any Workers
+  package var workers: Workers
   package var names: any NameSource
 
   package init(
     files: any FileIO = LocalFileIO(), time: any Timekeeper = SystemTime(),
-    workers: any Workers = InlineWorkers(), names: any NameSource = RandomNames()
+    workers: Workers = Workers(count: 0), names: any NameSource = RandomNames()
   ) {
     self.files = files
     self.time = time
