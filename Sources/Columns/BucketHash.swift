@@ -30,7 +30,7 @@ public enum BucketHash {
       return
     }
     if keys.count == 1, keys[0].validity == nil, keys[0].physical == .int64,
-      !isWideTimestamp(keys[0].type)
+      !isFineTimestamp(keys[0].type)
     {
       let values = keys[0].pointer(UInt64.self)
       for i in 0..<count { out[i] = bucket32(words8(values[i]), buckets) }
@@ -58,7 +58,7 @@ public enum BucketHash {
     return remainder < 0 ? 0 &- remainder : remainder
   }
 
-  private static func isWideTimestamp(_ type: DataType) -> Bool {
+  private static func isFineTimestamp(_ type: DataType) -> Bool {
     switch type.kind {
     case .timestamp(let precision), .timestampLTZ(let precision): precision > 3
     default: false
@@ -79,89 +79,5 @@ public enum BucketHash {
     h = (h ^ (h >> 16)) &* 0x85eb_ca6b
     h = (h ^ (h >> 13)) &* 0xc2b2_ae35
     return Int32(bitPattern: h ^ (h >> 16))
-  }
-}
-
-/// Writes binary rows of key columns one after another into one scratch buffer.
-public struct BinaryRowEncoder {
-  private let columns: [Column]
-  private let slots: Int
-  private var scratch = Buffer(byteCount: 256)
-
-  public init(_ columns: [Column]) {
-    self.columns = columns
-    slots = BinaryRow.nullBytes(columns.count)
-  }
-
-  /// The binary row of row `index`, valid until the next call.
-  public mutating func row(_ index: Int) -> UnsafeRawBufferPointer {
-    let fixed = slots + columns.count * 8
-    var length = fixed
-    for column in columns { length += variableLength(column, index) }
-    if scratch.byteCount < length { scratch = Buffer(byteCount: length * 2) }
-    let base = scratch.base
-    base.initializeMemory(as: UInt8.self, repeating: 0, count: length)
-    var end = fixed
-    for (i, column) in columns.enumerated() {
-      if column.isNull(index) {
-        scratch.pointer(UInt8.self)[(i + 8) / 8] |= 1 << UInt8((i + 8) % 8)
-      }
-      write(column, index, base, slots + i * 8, &end)
-    }
-    return UnsafeRawBufferPointer(start: base, count: length)
-  }
-
-  private func variableLength(_ column: Column, _ row: Int) -> Int {
-    switch column.type.kind {
-    case .decimal(let precision, _): return precision > 18 ? 16 : 0
-    case .timestamp(let precision), .timestampLTZ(let precision): return precision > 3 ? 8 : 0
-    case .char, .varchar, .binary, .varbinary:
-      let count = column.bytes(row).count
-      return count <= 7 ? 0 : (count + 7) / 8 * 8
-    default: return 0
-    }
-  }
-
-  private func write(
-    _ column: Column, _ row: Int, _ base: UnsafeMutableRawPointer, _ slot: Int, _ end: inout Int
-  ) {
-    let length = variableLength(column, row)
-    let isFixed = column.physical != .bytes && length == 0
-    if column.isNull(row) && (isFixed || column.physical == .bytes) { return }
-    if isFixed {
-      let width = column.physical.width
-      (base + slot).copyMemory(from: column.values + row * width, byteCount: width)
-      canonicalizeNaN(column, row, base + slot)
-    } else if column.physical == .bytes {
-      let bytes = column.bytes(row)
-      if length == 0 {
-        if let from = bytes.baseAddress {
-          (base + slot).copyMemory(from: from, byteCount: bytes.count)
-        }
-        (base + slot + 7).storeBytes(of: 0x80 | UInt8(bytes.count), as: UInt8.self)
-      } else {
-        base.storeBytes(
-          of: Int64(end) << 32 | Int64(bytes.count), toByteOffset: slot, as: Int64.self)
-        (base + end).copyMemory(from: bytes.baseAddress.unsafelyUnwrapped, byteCount: bytes.count)
-      }
-    } else {
-      // Wide decimals and fine timestamps are rare as keys: the single-value encoder knows them.
-      let one = BinaryRow([column.scalar(row)], [column.type])
-      one.bytes.withUnsafeBytes { bytes in
-        let word = bytes.loadUnaligned(fromByteOffset: 8, as: Int64.self)
-        base.storeBytes(
-          of: Int64(end) << 32 | (word & 0xffff_ffff), toByteOffset: slot, as: Int64.self)
-        (base + end).copyMemory(from: bytes.baseAddress.unsafelyUnwrapped + 16, byteCount: length)
-      }
-    }
-    end += length
-  }
-
-  private func canonicalizeNaN(_ column: Column, _ row: Int, _ slot: UnsafeMutableRawPointer) {
-    if column.physical == .float64, column.pointer(Double.self)[row].isNaN {
-      slot.storeBytes(of: 0x7ff8_0000_0000_0000, as: UInt64.self)
-    } else if column.physical == .float32, column.pointer(Float.self)[row].isNaN {
-      slot.storeBytes(of: 0x7fc0_0000, as: UInt32.self)
-    }
   }
 }
