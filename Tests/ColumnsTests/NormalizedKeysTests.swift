@@ -58,7 +58,8 @@ final class NormalizedKeysTests: XCTestCase {
     }
     let column = builder.finish()
     let keys = KeyEncoder([.string.notNull]).encode([column], count: 1000)
-    let rows = keys.sortedRows().pointer(Int32.self)
-    XCTAssertEqual((0..<1000).map { rows[$0] }, (0..<1000).map { Int32(999 - $0) })
+    let rows = keys.sortedRows()
+    XCTAssertEqual(
+      (0..<1000).map { rows.pointer(Int32.self)[$0] }, (0..<1000).map { Int32(999 - $0) })
   }
 }

@@ -1,11 +1,15 @@
 import Columns
 import XCTest
 
+// Foundation, which XCTest brings along, has a Predicate of its own.
+private typealias Predicate = Columns.Predicate
+
 final class PredicateTests: XCTestCase {
   func test_select_equalsARowByRowDecision() {
     for seed in UInt64(1)...80 {
       var random = SeededRandom(seed: seed)
-      let types = (0..<3).map { _ in RandomColumns.scalarTypes.randomElement(using: &random) ?? .int }
+      let types = (0..<3).map { _ in RandomColumns.scalarTypes.randomElement(using: &random) ?? .int
+      }
       let columns = types.map { RandomColumns.column($0, count: 50, &random) }
       let predicate = randomPredicate(types, depth: 3, &random)
       let (rows, count) = predicate.select(columns, count: 50)
@@ -25,7 +29,8 @@ final class PredicateTests: XCTestCase {
     let s = ColumnStatistics(nullCount: 0, min: .int(10), max: .int(20))
     let rules: [(Predicate, Bool)] = [
       (.compare(column: 0, .equal, .int(9)), false), (.compare(column: 0, .equal, .int(10)), true),
-      (.compare(column: 0, .greater, .int(20)), false), (.compare(column: 0, .less, .int(10)), false),
+      (.compare(column: 0, .greater, .int(20)), false),
+      (.compare(column: 0, .less, .int(10)), false),
       (.not(.compare(column: 0, .greaterOrEqual, .int(10))), false),
       (.isIn(column: 0, [.int(1), .int(30)]), false), (.isNull(column: 0), false),
     ]
@@ -78,10 +83,11 @@ final class PredicateTests: XCTestCase {
     case .never: return false
     case .compare(let c, let op, let v):
       let value = columns[c].scalar(row)
-      return value.isNull ? nil : op.holds(Scalar.compare(plain(value), plain(v)))
+      return value.isNull ? Bool?.none : op.holds(Scalar.compare(plain(value), plain(v)))
     case .isIn(let c, let values):
       let value = columns[c].scalar(row)
-      return value.isNull ? nil : values.contains { Scalar.compare(plain($0), plain(value)) == 0 }
+      return value.isNull
+        ? Bool?.none : values.contains { Scalar.compare(plain($0), plain(value)) == 0 }
     case .isNull(let c): return columns[c].isNull(row)
     case .isNotNull(let c): return !columns[c].isNull(row)
     case .like: return nil

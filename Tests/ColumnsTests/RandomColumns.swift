@@ -35,9 +35,11 @@ enum RandomColumns {
     case .int64: return .int(extreme ? Int64.min : small)
     case .int128: return .int128(extreme ? Int128(Int64.min) * 3 : Int128(small))
     case .float32:
-      return .float([0.0, -0.0, 1.5, -1.5, .nan, .infinity, -.infinity].randomElement(using: &random) ?? 0)
+      return .float(
+        [0.0, -0.0, 1.5, -1.5, .nan, .infinity, -.infinity].randomElement(using: &random) ?? 0)
     case .float64:
-      return .double([0.0, -0.0, 1.5, -2.5, .nan, .infinity, -.infinity].randomElement(using: &random) ?? 0)
+      return .double(
+        [0.0, -0.0, 1.5, -2.5, .nan, .infinity, -.infinity].randomElement(using: &random) ?? 0)
     case .bytes:
       let length = Int.random(in: 0...12, using: &random)
       let alphabet: [UInt8] = [0, 1, 97, 98, 255]
@@ -88,6 +90,7 @@ enum RandomColumns {
 
   static let nested: DataType = .array(
     .row([
-      Field(id: 0, name: "a", type: .string), Field(id: 1, name: "b", type: .map(.int.notNull, .double)),
+      Field(id: 0, name: "a", type: .string),
+      Field(id: 1, name: "b", type: .map(.int.notNull, .double)),
     ]))
 }
