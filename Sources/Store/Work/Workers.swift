@@ -37,54 +37,50 @@ final class Monitor: @unchecked Sendable {
 /// work runs where it is submitted, which makes a run deterministic.
 package final class Workers: @unchecked Sendable {
   package let count: Int
-  private let monitor = Monitor()
-  private var queue: [@Sendable () -> Void] = []
-  private var taken = 0
-  private var stopping = false
+  private let state = State()
   private var threads: [pthread_t] = []
 
   package init(count: Int) {
     self.count = count
     for _ in 0..<count {
-      let box = Unmanaged.passRetained(Entry(self))
+      let box = Unmanaged.passRetained(state)
       var thread = pthread_t()
       let code = pthread_create(
         &thread, nil,
         { raw in
           guard let raw else { return nil }
-          Unmanaged<Entry>.fromOpaque(raw).takeRetainedValue().run()
+          Unmanaged<State>.fromOpaque(raw).takeRetainedValue().run()
           return nil
         }, box.toOpaque())
       if code == 0 { threads.append(thread) } else { box.release() }
     }
   }
 
-  /// What a thread holds: the pool weakly between two pieces of work, so that dropping it ends them.
-  private final class Entry {
-    private let monitor: Monitor
-    private weak var pool: Workers?
-    init(_ pool: Workers) {
-      monitor = pool.monitor
-      self.pool = pool
-    }
+  /// What the threads share with the pool; they do not keep the pool itself alive.
+  private final class State: @unchecked Sendable {
+    let monitor = Monitor()
+    var queue: [@Sendable () -> Void] = []
+    var taken = 0
+    var stopping = false
+
     func run() {
       while let work = next() { work() }
     }
+
     private func next() -> (@Sendable () -> Void)? {
       monitor.lock()
       defer { monitor.unlock() }
       while true {
-        guard let pool else { return nil }
-        if pool.taken < pool.queue.count {
-          let work = pool.queue[pool.taken]
-          pool.taken += 1
-          if pool.taken == pool.queue.count {
-            pool.queue.removeAll()
-            pool.taken = 0
+        if taken < queue.count {
+          let work = queue[taken]
+          taken += 1
+          if taken == queue.count {
+            queue.removeAll()
+            taken = 0
           }
           return work
         }
-        if pool.stopping { return nil }
+        if stopping { return nil }
         monitor.wait()
       }
     }
@@ -94,21 +90,26 @@ package final class Workers: @unchecked Sendable {
 
   /// Runs what is queued, then ends the threads. Later work runs where it is submitted.
   package func stop() {
-    monitor.withLock { stopping = true }
-    monitor.wake()
-    for thread in threads where pthread_equal(thread, pthread_self()) == 0 {
-      pthread_join(thread, nil)
+    state.monitor.withLock { state.stopping = true }
+    state.monitor.wake()
+    for thread in threads {
+      // The last reference may go on one of the pool's own threads.
+      if pthread_equal(thread, pthread_self()) != 0 {
+        pthread_detach(thread)
+      } else {
+        pthread_join(thread, nil)
+      }
     }
     threads.removeAll()
   }
 
   package func submit(_ work: @escaping @Sendable () -> Void) {
-    let queued = monitor.withLock {
-      if stopping || threads.isEmpty { return false }
-      queue.append(work)
+    let queued = state.monitor.withLock {
+      if state.stopping || count == 0 { return false }
+      state.queue.append(work)
       return true
     }
-    if queued { monitor.wake() } else { work() }
+    if queued { state.monitor.wake() } else { work() }
   }
 
   /// Starts work whose result is fetched later.
