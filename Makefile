@@ -47,7 +47,8 @@ exchange: build
 
 ## Several processes on one table, killed at random moments: make torture COUNT=1000
 torture: build
-	python3 Tests/Exchange/torture.py --rounds $(COUNT) --terrace "$$($(SWIFT) build -c release --show-bin-path)/terrace"
+	Tests/Exchange/setup-peers py
+	"$${TERRACE_PEERS:-$$HOME/.cache/terrace-peers}/py/bin/python" Tests/Exchange/torture.py --rounds $(COUNT) --terrace "$$($(SWIFT) build -c release --show-bin-path)/terrace"
 
 ## make bench BENCH=store: our figures beside the peers', one line each
 bench: setup
