@@ -165,9 +165,11 @@ package enum Cast {
       let day = unitsPerSecond(column.type) * 86400
       if column.physical == .int64 {
         let day = Int64(day)
-        return column.map(type) { (v: Int64) -> Int32 in Int32(truncatingIfNeeded: floorDiv(v, day)) }
+        return column.map(type) { (v: Int64) -> Int32 in Int32(truncatingIfNeeded: floorDiv(v, day))
+        }
       }
-      return column.map(type) { (v: Int128) -> Int32 in Int32(truncatingIfNeeded: floorDiv(v, day)) }
+      return column.map(type) { (v: Int128) -> Int32 in Int32(truncatingIfNeeded: floorDiv(v, day))
+      }
     case (_, .time):
       let unit = unitsPerSecond(column.type)
       let widened = column.widenedTime()
