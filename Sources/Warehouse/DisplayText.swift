@@ -11,7 +11,12 @@ package enum DisplayText {
 
   package static func width(_ character: Character) -> Int {
     var widest = 0
-    for scalar in character.unicodeScalars {
+    let scalars = character.unicodeScalars
+    // Two regional indicators are one flag.
+    if scalars.count > 1, let first = scalars.first, (0x1f1e6...0x1f1ff).contains(first.value) {
+      return 2
+    }
+    for scalar in scalars {
       if scalar.value == 0xfe0f { return 2 }
       widest = max(widest, width(scalar))
     }

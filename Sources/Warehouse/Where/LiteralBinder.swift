@@ -44,7 +44,8 @@ struct LiteralBinder {
     case .binary, .varbinary: measure = .binary
     case .date: measure = .date
     case .time: measure = .time
-    case .timestamp(let p): measure = .timestamp(digits: p <= 3 ? 3 : p <= 6 ? 6 : 9, isLocal: false)
+    case .timestamp(let p):
+      measure = .timestamp(digits: p <= 3 ? 3 : p <= 6 ? 6 : 9, isLocal: false)
     case .timestampLTZ(let p):
       measure = .timestamp(digits: p <= 3 ? 3 : p <= 6 ? 6 : 9, isLocal: true)
     case .array, .map, .multiset, .row: return nil
@@ -147,7 +148,7 @@ struct LiteralBinder {
   }
 
   private var name: String { column.field.name }
-  private var typeName: String { Self.name(column.field.type) }
+  private var typeName: String { column.typeName }
 
   private func notA(_ what: String, _ text: String) -> Result {
     .refused("'\(text)' is not a \(what), and \(name) is \(typeName)", hint: example)
@@ -172,33 +173,6 @@ struct LiteralBinder {
     switch text {
     case "Infinity", "+Infinity", "-Infinity", "NaN": text
     default: ExactNumber.looksDecimal(text) ? text : ""
-    }
-  }
-
-  static func name(_ type: DataType) -> String {
-    switch type.kind {
-    case .boolean: "BOOLEAN"
-    case .tinyint: "TINYINT"
-    case .smallint: "SMALLINT"
-    case .int: "INT"
-    case .bigint: "BIGINT"
-    case .float: "FLOAT"
-    case .double: "DOUBLE"
-    case .decimal(let precision, let scale): "DECIMAL(\(precision), \(scale))"
-    case .char(let length): "CHAR(\(length))"
-    case .varchar(DataType.unbounded): "STRING"
-    case .varchar(let length): "VARCHAR(\(length))"
-    case .binary(let length): "BINARY(\(length))"
-    case .varbinary(DataType.unbounded): "BYTES"
-    case .varbinary(let length): "VARBINARY(\(length))"
-    case .date: "DATE"
-    case .time(let precision): "TIME(\(precision))"
-    case .timestamp(let precision): "TIMESTAMP(\(precision))"
-    case .timestampLTZ(let precision): "TIMESTAMP_LTZ(\(precision))"
-    case .array: "an ARRAY"
-    case .map: "a MAP"
-    case .multiset: "a MULTISET"
-    case .row: "a ROW"
     }
   }
 }

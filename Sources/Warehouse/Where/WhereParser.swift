@@ -257,7 +257,8 @@ package struct WhereParser {
 
   private mutating func like(_ column: WhereColumn) throws(TerraceError) -> Predicate {
     guard column.field.type.isText else {
-      throw error("LIKE compares text, and \(column.field.name) is \(column.typeName)", column.token)
+      throw error(
+        "LIKE compares text, and \(column.field.name) is \(column.typeName)", column.token)
     }
     let token = advance()
     guard case .string(let pattern) = token.kind else {
@@ -359,7 +360,7 @@ struct WhereColumn {
   let field: Field
   let token: WhereToken
 
-  var typeName: String { LiteralBinder.name(field.type) }
+  var typeName: String { field.type.nullable.text }
 }
 
 struct WhereLiteral {

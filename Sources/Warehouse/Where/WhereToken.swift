@@ -81,13 +81,16 @@ struct WhereLexer {
     case "`": return .quotedName(try quoted("`", "name"))
     case "\"": return .quotedName(try quoted("\"", "name"))
     case "0"..."9": return .number(try number())
-    case "." where at + 1 < scalars.count && isDigit(scalars[at + 1]): return .number(try number())
+    case "." where at + 1 < scalars.count && Self.isDigit(scalars[at + 1]):
+      return .number(try number())
     case "x" where at + 1 < scalars.count && scalars[at + 1] == "'",
       "X" where at + 1 < scalars.count && scalars[at + 1] == "'":
       return .binary(try binary())
     default: break
     }
-    if isNameStart(first) { return .word(take { isNameStart($0) || isDigit($0) || $0 == "$" }) }
+    if Self.isNameStart(first) {
+      return .word(take { Self.isNameStart($0) || Self.isDigit($0) || $0 == "$" })
+    }
     for symbol in ["<=", ">=", "<>", "!=", "=", "<", ">", "(", ")", ",", "-", "+"] {
       let letters = Array(symbol.unicodeScalars)
       if scalars[at...].starts(with: letters) {
@@ -99,9 +102,9 @@ struct WhereLexer {
     throw source.error("“\(first)” has no meaning in a condition", at: at, hint: hint)
   }
 
-  private func isDigit(_ scalar: Unicode.Scalar) -> Bool { ("0"..."9").contains(scalar) }
+  private static func isDigit(_ scalar: Unicode.Scalar) -> Bool { ("0"..."9").contains(scalar) }
 
-  private func isNameStart(_ scalar: Unicode.Scalar) -> Bool {
+  private static func isNameStart(_ scalar: Unicode.Scalar) -> Bool {
     scalar == "_" || scalar.properties.isAlphabetic
   }
 
@@ -138,10 +141,10 @@ struct WhereLexer {
 
   private mutating func number() throws(TerraceError) -> String {
     let start = at
-    var text = take(while: isDigit)
+    var text = take(while: Self.isDigit)
     if at < scalars.count, scalars[at] == "." {
       at += 1
-      text += "." + take(while: isDigit)
+      text += "." + take(while: Self.isDigit)
     }
     if at < scalars.count, scalars[at] == "e" || scalars[at] == "E" {
       at += 1
@@ -150,12 +153,14 @@ struct WhereLexer {
         text.unicodeScalars.append(scalars[at])
         at += 1
       }
-      let digits = take(while: isDigit)
-      if digits.isEmpty { throw source.error("the exponent is missing", at: start, length: at - start) }
+      let digits = take(while: Self.isDigit)
+      if digits.isEmpty {
+        throw source.error("the exponent is missing", at: start, length: at - start)
+      }
       text += digits
     }
-    if at < scalars.count, isNameStart(scalars[at]) {
-      _ = take { isNameStart($0) || isDigit($0) }
+    if at < scalars.count, Self.isNameStart(scalars[at]) {
+      _ = take { Self.isNameStart($0) || Self.isDigit($0) }
       throw source.error(
         "a number runs into a name", at: start, length: at - start,
         hint: "put text between ' '")

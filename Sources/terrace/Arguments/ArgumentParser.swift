@@ -172,7 +172,10 @@ struct ArgumentParser {
     let known = chain.flatMap { $0.flags.map(\.name) }
     let within = word.map { $0.count > 2 ? " in \($0)" : "" } ?? ""
     throw TerraceError(
-      .invalid, "\(path.joined(separator: " ")) has no flag \(name)\(within)",
+      .invalid,
+      path.count == 1
+        ? "there is no flag \(name)\(within)"
+        : "“\(path.joined(separator: " "))” has no flag \(name)\(within)",
       hint: NearestName.hint(name, among: known)
         ?? "\(path.joined(separator: " ")) --help lists its flags")
   }
@@ -183,12 +186,16 @@ struct ArgumentParser {
     if hint == nil, command.name == root.name {
       let deeper = root.subcommands.filter { $0.subcommand(word) != nil }
       if !deeper.isEmpty {
-        hint = "did you mean " + deeper.map { "“terrace \($0.name) \(word)”" }.joined(separator: " or ")
+        hint =
+          "did you mean " + deeper.map { "“terrace \($0.name) \(word)”" }.joined(separator: " or ")
           + "?"
       }
     }
     return TerraceError(
-      .invalid, "\(path.joined(separator: " ")) has no command “\(word)”",
+      .invalid,
+      path.count == 1
+        ? "there is no command “\(word)”"
+        : "“\(path.joined(separator: " "))” has no command “\(word)”",
       hint: hint ?? "it has \(names.joined(separator: ", "))")
   }
 
