@@ -21,6 +21,7 @@ extension JSONValue {
   package static func parse(_ text: String) throws(TerraceError) -> JSONValue {
     let bytes = Array(text.utf8)
     let buffer = bytes.withUnsafeBytes { Buffer(copying: $0) }
+    defer { withExtendedLifetime(buffer) {} }
     return try parse(buffer.bytes)
   }
 }

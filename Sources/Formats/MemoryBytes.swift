@@ -38,6 +38,8 @@ package final class MemorySink: ByteSink {
 
   /// A copy of all bytes so far.
   package func content() -> Buffer { Buffer(copying: bytes.bytes) }
+
+  package func array() -> [UInt8] { Array(bytes.bytes) }
 }
 
 /// A stream over a source or over bytes in memory; the chunk size is for tests.
@@ -57,7 +59,7 @@ package final class SourceStream: ByteStream {
     let count = min(target.count, chunk, source.byteCount - offset)
     guard count > 0, let base = target.baseAddress else { return 0 }
     let part = try source.read(at: offset, count: count)
-    base.copyMemory(from: part.base, byteCount: count)
+    withExtendedLifetime(part) { base.copyMemory(from: part.base, byteCount: count) }
     offset += count
     return count
   }
