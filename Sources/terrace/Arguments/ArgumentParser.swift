@@ -117,6 +117,7 @@ struct ArgumentParser {
     var found: [(Flag, String)] = []
     var letters = word.dropFirst()
     while let letter = letters.popFirst() {
+      // A command without a flag -h of its own asks for help with it.
       if letter == "h", (try? find("-h")) == nil {
         wantsHelp = true
         continue
