@@ -248,3 +248,84 @@ def value(random, type, null=0.15, extreme=0.25, members=3):
         return entries(made.values())
     if n == "ROW": return {m: value(random, t, null, extreme) for m, t in zip(type.members, type.of)}
     raise ValueError(type)
+
+
+# -- Arrow -----------------------------------------------------------------------------------------
+
+def arrow_type(type):
+    """The Arrow type that pypaimon and our Parquet mapping agree on."""
+    import pyarrow as pa
+    n = type.name
+    units = lambda p: "ms" if p <= 3 else "us" if p <= 6 else "ns"
+    match n:
+        case "BOOLEAN": return pa.bool_()
+        case "TINYINT" | "SMALLINT" | "INT" | "BIGINT": return {8: pa.int8(), 16: pa.int16(), 32: pa.int32(), 64: pa.int64()}[BITS[n]]
+        case "FLOAT": return pa.float32()
+        case "DOUBLE": return pa.float64()
+        case "DECIMAL": return pa.decimal128(type.precision, type.scale)
+        case "DATE": return pa.date32()
+        case "TIME": return pa.time32("ms")
+        case "TIMESTAMP": return pa.timestamp(units(type.precision))
+        case "TIMESTAMP_LTZ": return pa.timestamp(units(type.precision), "UTC")
+        case "BINARY": return pa.binary(type.precision)
+        case "VARBINARY" | "BYTES": return pa.binary()
+        case "ARRAY": return pa.list_(arrow_field("element", type.of[0]))
+        case "MAP": return pa.map_(arrow_field("key", type.of[0]), arrow_field("value", type.of[1]))
+        case "ROW": return pa.struct([arrow_field(m, t) for m, t in zip(type.members, type.of)])
+    if n in STRINGS: return pa.string()
+    raise ValueError(type)
+
+
+def arrow_field(name, type):
+    import pyarrow as pa
+    return pa.field(name, arrow_type(type), nullable=type.nullable)
+
+
+def to_python(value, type):
+    """A canonical value as pyarrow, fastavro and DuckDB take it; times of day and timestamps stay numbers of the type's unit."""
+    if value is None: return None
+    n = type.name
+    if n in ("FLOAT", "DOUBLE"): return struct.unpack(">f" if n == "FLOAT" else ">d", bytes.fromhex(value[1:]))[0]
+    if n == "DECIMAL": return decimal.Decimal(value)
+    if n in BLOBS: return bytes.fromhex(value[2:])
+    if n == "DATE": return days(value)
+    if n == "TIME": return millis(value)
+    if n in TIMES:
+        nanos = (days(value[:-19]) * 86_400_000 + millis(value[-18:-6])) * 1_000_000 + int(value[-6:])
+        return nanos // 10**(6 if type.precision <= 3 else 3 if type.precision <= 6 else 0)
+    if n == "ARRAY": return [to_python(v, type.of[0]) for v in value]
+    if n == "MAP": return [(to_python(k, type.of[0]), to_python(v, type.of[1])) for k, v in value]
+    if n == "ROW": return {m: to_python(value[m], t) for m, t in zip(type.members, type.of)}
+    return value
+
+
+def millis(text): return ((int(text[0:2]) * 60 + int(text[3:5])) * 60 + int(text[6:8])) * 1000 + int(text[9:12])
+
+
+def days(text):
+    year, month, day = map(int, text.split("-"))
+    year -= month <= 2
+    era, yoe = divmod(year, 400)
+    doy = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
+    return era * 146097 + yoe * 365 + yoe // 4 - yoe // 100 + doy - 719468
+
+
+def arrow_table(rows, columns):
+    import pyarrow as pa
+    arrays = [pa.array([to_python(row[name], type) for row in rows], arrow_type(type)) for name, type in columns]
+    return pa.Table.from_arrays(arrays, schema=pa.schema([arrow_field(name, type) for name, type in columns]))
+
+
+def random_type(random, depth=2, scalars=None):
+    """A random column type; nesting to `depth`."""
+    if depth > 0 and random.random() < 0.3:
+        inner = lambda: random_type(random, depth - 1, scalars)
+        made = random.choice([
+            lambda: ARRAY(inner()), lambda: MAP(random.choice([STRING, INT, BIGINT]), inner()),
+            lambda: ROW(**{f"m{i}": inner() for i in range(random.randrange(1, 4))})])()
+    else:
+        made = random.choice(scalars or [
+            BOOLEAN, TINYINT, SMALLINT, INT, BIGINT, FLOAT, DOUBLE, STRING, BYTES, BINARY(random.randrange(1, 20)), DATE, TIME(3),
+            DECIMAL(random.randrange(1, 10), 0), DECIMAL(random.randrange(10, 19), random.randrange(10)), DECIMAL(random.randrange(19, 39), random.randrange(19)),
+            TIMESTAMP(3), TIMESTAMP(6), TIMESTAMP(9), TIMESTAMP_LTZ(3), TIMESTAMP_LTZ(6)])
+    return made.required() if random.random() < 0.15 else made

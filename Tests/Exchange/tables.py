@@ -5,7 +5,9 @@ import pathlib
 import random
 import tempfile
 
+import avro_exchange
 import canonical
+import parquet_exchange
 from canonical import *
 from readers import difference, snapshot_ids
 
@@ -485,8 +487,21 @@ def schemas_keyed(world): schemas(world, True)
 def schemas_append(world): schemas(world, False)
 
 
+def parquet_files(world): files(world, parquet_exchange, 20)
+
+
+def avro_files(world): files(world, avro_exchange, 20)
+
+
+def files(world, exchange, count):
+    folder = world.scratch / exchange.__name__
+    folder.mkdir()
+    exchange.exchange(world.terrace, folder, world.random.randrange(10**9), count * world.scale, world.checks)
+
+
 TABLES = [all_types_keyed, all_types_append, nanoseconds, multisets, key_of_every_type, fixed_bucket_append, strange_partitions, partition_types,
-          schemas_keyed, schemas_append, row_kinds, sequences, codecs, expiration, input_changelog, lookup_changelog, foreign_writers, filters, imports]
+          schemas_keyed, schemas_append, row_kinds, sequences, codecs, expiration, input_changelog, lookup_changelog, foreign_writers, filters, imports,
+          parquet_files, avro_files]
 
 
 def named(): return [(table.__name__, table) for table in TABLES]
