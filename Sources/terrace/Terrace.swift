@@ -25,8 +25,18 @@ enum Terrace {
       "terrace table read ods.orders -w \"id < 10\" -f json",
     ],
     subcommands: [
-      versionCommand, helpCommand,
+      databaseCommands, tableCommands, versionCommand, helpCommand,
     ])
+
+  static let tableCommands: Command = Command(
+    name: "table", summary: "Tables: create, read, import, alter, …",
+    subcommands: tableDefinitionCommands)
+
+  /// `-c FILE` before the command is pypaimon's way to name its configuration; after it, -c belongs to
+  /// the command.
+  fileprivate static func spelled(_ words: [String]) -> [String] {
+    words.first == "-c" ? ["--config"] + words.dropFirst() : words
+  }
 
   static let format: Flag = Flag(
     "--format", "-f", "FORMAT", "how to print: an aligned table, CSV, or one JSON object a line",
@@ -59,7 +69,7 @@ private func answer(_ words: [String], _ console: Console) throws(TerraceError) 
     return 0
   }
   var parser = ArgumentParser(Terrace.root)
-  switch try parser.parse(words) {
+  switch try parser.parse(Terrace.spelled(words)) {
   case .run(let command, let arguments):
     if let run = command.run { try run(arguments, console) }
     return 0

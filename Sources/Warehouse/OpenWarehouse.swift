@@ -1,0 +1,153 @@
+package import Columns
+package import Store
+
+/// A warehouse folder: databases are folders `NAME.db`, tables folders inside them (Paimon's
+/// filesystem catalog).
+package struct OpenWarehouse: Sendable {
+  package let location: WarehouseLocation
+  package let environment: Environment
+
+  package init(_ location: WarehouseLocation, _ environment: Environment) {
+    self.location = location
+    self.environment = environment
+  }
+
+  private var files: any FileIO { environment.files }
+
+  // MARK: Databases
+
+  package func databases() throws(TerraceError) -> [String] {
+    try location.mustExist(files)
+    var names: [String] = []
+    for name in try files.list(location.path) where name.hasSuffix(".db") && name.count > 3 {
+      if try isFolder(location.path + "/" + name) { names.append(String(name.dropLast(3))) }
+    }
+    return names
+  }
+
+  private func folder(ofDatabase name: String) throws(TerraceError) -> String {
+    try TableName.check(name, "database")
+    return location.path + "/" + name + ".db"
+  }
+
+  private func isFolder(_ path: String) throws(TerraceError) -> Bool {
+    try files.status(path + "/")?.isDirectory ?? false
+  }
+
+  /// Throws unless the database is there.
+  package func mustHave(database name: String) throws(TerraceError) {
+    let folder = try folder(ofDatabase: name)
+    if try isFolder(folder) { return }
+    throw TerraceError(
+      .notFound, "database \(name)",
+      hint: NearestName.hint(name, among: try databases(), else: "there are ")
+    ).with("warehouse", location.path)
+  }
+
+  /// - Returns: false when it was there already.
+  package func create(database name: String) throws(TerraceError) -> Bool {
+    let folder = try folder(ofDatabase: name)
+    if !location.isNamed { try location.mustExist(files) }
+    if try isFolder(folder) { return false }
+    try files.makeDirectories(folder)
+    return true
+  }
+
+  /// Removes a database, and all tables in it when `cascade` is set.
+  package func drop(database name: String, cascade: Bool) throws(TerraceError) {
+    try mustHave(database: name)
+    let tables = try tables(in: name)
+    if !cascade, !tables.isEmpty {
+      throw TerraceError(
+        .invalid,
+        "database \(name) has tables: \(tables.prefix(5).joined(separator: ", "))"
+          + (tables.count > 5 ? ", …" : ""), hint: "--cascade drops them too")
+    }
+    try files.deleteTree(try folder(ofDatabase: name))
+  }
+
+  // MARK: Tables
+
+  /// Names of the folders of a database that have a schema.
+  package func tables(in database: String) throws(TerraceError) -> [String] {
+    try mustHave(database: database)
+    let folder = try folder(ofDatabase: database)
+    var names: [String] = []
+    for name in try files.list(folder) {
+      let schemas = SchemaDirectory(TablePath(folder + "/" + name), environment)
+      if try isFolder(folder + "/" + name), try !schemas.ids().isEmpty { names.append(name) }
+    }
+    return names
+  }
+
+  package func path(of name: TableName) throws(TerraceError) -> TablePath {
+    TablePath(try folder(ofDatabase: name.database) + "/" + name.table, branch: name.branch)
+  }
+
+  package func has(_ name: TableName) throws(TerraceError) -> Bool {
+    try !SchemaDirectory(try path(of: name), environment).ids().isEmpty
+  }
+
+  /// Throws unless the table is there.
+  package func mustHave(_ name: TableName) throws(TerraceError) {
+    try location.mustExist(files)
+    try mustHave(database: name.database)
+    let main = TableName(database: name.database, table: name.table)
+    guard try has(main) else {
+      throw TerraceError(
+        .notFound, "table \(main)",
+        hint: NearestName.hint(
+          name.table, among: try tables(in: name.database), else: "\(name.database) has ")
+      ).with("warehouse", location.path)
+    }
+    if let branch = name.branch, try !has(name) {
+      throw TerraceError(
+        .notFound, "branch \(branch) of \(main)",
+        hint: NearestName.hint(branch, among: try branches(of: main), else: "there are "))
+    }
+  }
+
+  /// The newest schema of a table.
+  package func schema(of name: TableName) throws(TerraceError) -> TableSchema {
+    try mustHave(name)
+    return try SchemaDirectory(try path(of: name), environment).latest()
+  }
+
+  /// - Returns: false when the table was there already.
+  package func create(_ name: TableName, _ schema: TableSchema) throws(TerraceError) -> Bool {
+    try mustHave(database: name.database)
+    guard name.branch == nil else {
+      throw TerraceError(
+        .invalid, "a branch is not made by table create", hint: "see “branch create”")
+    }
+    if try has(name) { return false }
+    return try SchemaDirectory(try path(of: name), environment).publish(schema)
+  }
+
+  package func drop(_ name: TableName) throws(TerraceError) {
+    try mustHave(name)
+    guard name.branch == nil else {
+      throw TerraceError(.invalid, "a branch is not a table", hint: "see “branch delete”")
+    }
+    try files.deleteTree(try path(of: name).root)
+  }
+
+  package func rename(_ name: TableName, to new: TableName) throws(TerraceError) {
+    try mustHave(name)
+    guard name.branch == nil, new.branch == nil else {
+      throw TerraceError(.invalid, "a branch is not renamed here", hint: "see “branch rename”")
+    }
+    try mustHave(database: new.database)
+    let target = try path(of: new).root
+    if try files.exists(target) {
+      throw TerraceError(.invalid, "table \(new) is there already")
+    }
+    try files.rename(try path(of: name).root, to: target)
+  }
+
+  package func branches(of name: TableName) throws(TerraceError) -> [String] {
+    let path = try path(of: name)
+    return try files.list(path.branches).filter { $0.hasPrefix("branch-") }
+      .map { String($0.dropFirst(7)) }
+  }
+}
