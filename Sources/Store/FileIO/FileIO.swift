@@ -91,7 +91,9 @@ extension FileIO {
       throw TerraceError(.corrupted, "the file is too long to be what its name says")
         .with("file", path).with("bytes", source.byteCount)
     }
-    return Array(try source.readAll().bytes)
+    let content = try source.readAll()
+    defer { withExtendedLifetime(content) {} }
+    return Array(content.bytes)
   }
 
   /// Writes a new file, makes its content durable and closes it.

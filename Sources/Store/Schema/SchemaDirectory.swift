@@ -1,5 +1,5 @@
 package import Columns
-import Formats
+package import Formats
 import Synchronization
 
 /// The schema files of a table or branch. Schemas are immutable and kept in memory once read.
@@ -70,6 +70,9 @@ func numbered<Number: FixedWidthInteger>(_ name: String, _ prefix: String) -> Nu
   return Number(digits)
 }
 
-func parseJSON(_ bytes: [UInt8]) throws(TerraceError) -> JSONValue {
-  try JSONValue.parse(bytes.withUnsafeBytes { Buffer(copying: $0) }.bytes)
+package func parseJSON(_ bytes: [UInt8]) throws(TerraceError) -> JSONValue {
+  let buffer = bytes.withUnsafeBytes { Buffer(copying: $0) }
+  // The parser reads through a bare pointer, which keeps nothing alive.
+  defer { withExtendedLifetime(buffer) {} }
+  return try JSONValue.parse(buffer.bytes)
 }
