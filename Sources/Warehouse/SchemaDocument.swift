@@ -21,8 +21,7 @@ package struct SchemaDocument: Sendable {
       throw TerraceError(.notFound, "schema file \(file)")
     }
     do {
-      let buffer = bytes.withUnsafeBytes { Buffer(copying: $0) }
-      try self.init(json: try JSONValue.parse(buffer.bytes))
+      try self.init(json: try parseJSON(bytes))
     } catch {
       var invalid = TerraceError(
         error.kind == .corrupted ? .invalid : error.kind, error.message, hint: error.hint)
