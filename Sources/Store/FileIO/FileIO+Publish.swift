@@ -1,16 +1,34 @@
 package import Columns
 
+/// What became of an attempt to give a file its name.
+package enum PublishOutcome: Sendable {
+  /// Everybody sees it. With an error, it may not survive a loss of power.
+  case published(undurable: TerraceError?)
+  /// Somebody else has the name.
+  case taken
+  /// The name is not there.
+  case failed(TerraceError)
+  /// The system would not even say whether the name is there: keep everything that it may name.
+  case unknown(TerraceError)
+}
+
 extension FileIO {
   /// Writes a new metadata file under a temporary name and publishes it, durably.
   ///
-  /// When publishing reports a failure, the outcome is unknown until somebody looks: the name may
-  /// hold our bytes all the same. They should therefore be unlike anybody else's.
   /// - Returns: false when the name is taken by other content.
   package func publishNew(
     _ path: String, _ bytes: [UInt8], names: any NameSource
   ) throws(TerraceError) -> Bool {
     let temporary = try writeTemporary(for: path, bytes, names: names)
-    return try publishTemporary(temporary, as: path, bytes)
+    switch publishTemporary(temporary, as: path, bytes) {
+    case .published(let undurable):
+      if let undurable { throw undurable }
+      return true
+    case .taken: return false
+    case .failed(let error): throw error
+    case .unknown(let error):
+      throw error.with("while", "looking whether the file was published")
+    }
   }
 
   /// Writes what ``publishTemporary`` will give its name, durably.
@@ -28,34 +46,36 @@ extension FileIO {
     }
   }
 
-  /// Publishes a temporary file that holds `bytes`. Whatever happens, it is then gone.
+  /// Publishes a temporary file that holds `bytes`. Whatever happens, its temporary name is then gone.
+  ///
+  /// When the system reports a failure, the name may hold our bytes all the same: this looks. They
+  /// should therefore be unlike anybody else's.
   package func publishTemporary(
     _ temporary: String, as path: String, _ bytes: [UInt8]
-  ) throws(TerraceError) -> Bool {
-    var published: Bool
-    do {
-      published = try publish(temporary, as: path)
+  ) -> PublishOutcome {
+    defer { discard(temporary) }
+    do throws(TerraceError) {
+      if try publish(temporary, as: path) { return .published(undurable: sync(namesOf: path)) }
+      // A repeated call can find its own earlier success.
+      if try readSmall(path) != bytes { return .taken }
+      return .published(undurable: sync(namesOf: path))
     } catch {
-      let found: [UInt8]?
-      do {
-        found = try readSmall(path)
+      do throws(TerraceError) {
+        guard let found = try readSmall(path) else { return .failed(error) }
+        return found == bytes ? .published(undurable: sync(namesOf: path)) : .taken
       } catch let second {
-        discard(temporary)
-        throw second.with("while", "looking whether the file was published")
-      }
-      published = found == bytes
-      if found == nil {
-        discard(temporary)
-        throw error
+        return .unknown(second)
       }
     }
-    if !published {
-      // A retried call can find its own earlier success.
-      if try readSmall(path) == bytes { published = true }
-      discard(temporary)
+  }
+
+  private func sync(namesOf path: String) -> TerraceError? {
+    do throws(TerraceError) {
+      try syncNames(splitPath(path).folder)
+      return nil
+    } catch {
+      return error
     }
-    if published { try syncNames(splitPath(path).folder) }
-    return published
   }
 
   /// Makes published names durable, once more when the first try fails.

@@ -24,6 +24,8 @@ package final class SnapshotDirectory: Sendable {
 
   private var files: any FileIO { environment.files }
 
+  func fileExists(_ file: String) throws(TerraceError) -> Bool { try files.exists(file) }
+
   /// Ids in ascending order.
   package func ids() throws(TerraceError) -> [Int64] {
     try files.list(path.snapshots).compactMap { numbered($0, "snapshot-") }.sorted()
