@@ -1,5 +1,5 @@
 package import Columns
-package import Formats
+import Formats
 import Store
 
 /// Prints one file of a table's `manifest/` folder: a manifest list or a manifest.

@@ -1,5 +1,5 @@
 package import Columns
-package import Store
+import Store
 
 /// What the partitions of a table hold at one snapshot.
 package enum PartitionList {

@@ -25,12 +25,13 @@ enum Terrace {
       "terrace table read ods.orders -w \"id < 10\" -f json",
     ],
     subcommands: [
-      databaseCommands, tableCommands, versionCommand, helpCommand,
+      databaseCommands, tableCommands, snapshotCommands, schemaCommands, avroCommands,
+      manifestCommands, versionCommand, helpCommand,
     ])
 
   static let tableCommands: Command = Command(
     name: "table", summary: "Tables: create, read, import, alter, …",
-    subcommands: tableDefinitionCommands)
+    subcommands: tableDefinitionCommands + tableContentCommands)
 
   /// `-c FILE` before the command is pypaimon's way to name its configuration; after it, -c belongs to
   /// the command.

@@ -110,7 +110,8 @@ extension Terrace {
     _ arguments: Arguments, _ console: Console
   ) throws(TerraceError) {
     let directory = try schemas(arguments)
-    var listing = Listing("schema", "created", "columns", "primary_key", "partitioned_by", "options")
+    var listing = Listing(
+      "schema", "created", "columns", "primary_key", "partitioned_by", "options")
     for id in try directory.ids() {
       let schema = try directory.schema(id)
       let options = schema.options.entries.sorted { $0.key < $1.key }

@@ -98,8 +98,8 @@ extension Terrace {
         hint: "give --columns \"id BIGINT, name STRING\" or --schema FILE")
     default: throw TerraceError(.invalid, "--schema and --columns cannot be used together")
     }
-    if let keys = arguments.text("--primary-key") { document.primaryKeys = commaList(keys) }
-    if let keys = arguments.text("--partitioned-by") { document.partitionKeys = commaList(keys) }
+    if let keys = arguments.text("--primary-key") { document.primaryKeys = commaNames(keys) }
+    if let keys = arguments.text("--partitioned-by") { document.partitionKeys = commaNames(keys) }
     if let comment = arguments.text("--comment") { document.comment = comment }
     for (key, value) in try arguments.pairs("--option") { document.options[key] = value }
     let schema = try document.schema(timeMillis: warehouse.environment.time.nowMillis())
@@ -110,14 +110,5 @@ extension Terrace {
     }
     try console.say(
       created ? "Table '\(name)' created successfully." : "Table '\(name)' is there already.")
-  }
-}
-
-/// Names between commas, without the space around them.
-func commaList(_ text: String) -> [String] {
-  text.split(separator: ",").map { part in
-    var name = part.drop { $0 == " " }
-    while name.last == " " { name.removeLast() }
-    return String(name)
   }
 }

@@ -34,7 +34,7 @@ enum ErrorReport {
       text += bold("\(place): ", isStyled) + DisplayText.oneLine(error.message)
     } else {
       text += bold("terrace: ", isStyled)
-      text += error.kind == .invalid ? "" : "\(error.kind.rawValue): "
+      text += saysItself(error) ? "" : "\(error.kind.rawValue): "
       text += DisplayText.oneLine(error.message)
     }
     let placeFacts: Set = ["source", "text", "line", "column", "length", "file"]
@@ -47,6 +47,14 @@ enum ErrorReport {
     if place != nil { text += caret(error) }
     if !error.hint.isEmpty { text += "  hint: \(DisplayText.oneLine(error.hint))\n" }
     return text
+  }
+
+  /// “not found: no such file” says it twice.
+  private static func saysItself(_ error: TerraceError) -> Bool {
+    let message = error.message.lowercased()
+    return error.kind == .invalid
+      || error.kind == .notFound
+        && (message.hasPrefix("no such") || message.hasPrefix("there is no"))
   }
 
   /// `file:line:column`, when the error says where it is.

@@ -1,0 +1,54 @@
+import Columns
+import Warehouse
+
+/// The rows that a command is asked to print, from its flags to its output.
+final class ReadRequest {
+  private(set) var query: RowQuery
+  private let printer: RowPrinter
+  private let console: Console
+  private let format: PrintFormat
+
+  /// - Parameters:
+  ///   - type: what can be selected.
+  ///   - owner: what has these columns, for errors.
+  ///   - limit: rows printed when no limit is given; 0 for all.
+  init(
+    _ arguments: Arguments, type: RowType, owner: String, console: Console, limit: Int
+  ) throws(TerraceError) {
+    format = arguments.printFormat
+    query = try RowQuery(
+      type, owner: owner, select: arguments.text("--select"),
+      condition: arguments.text("--where"), limit: try arguments.integer("--limit") ?? limit)
+    printer = RowPrinter(
+      format, query.outputType, to: console.output, terminalWidth: console.width,
+      isStyled: console.styledOutput)
+    self.console = console
+  }
+
+  var wantsMore: Bool { query.wantsMore }
+
+  /// Rows of the whole type.
+  func print(_ batch: Batch) throws(TerraceError) {
+    try printer.print(query.apply(batch.project(query.scanColumns)))
+  }
+
+  /// Rows of the scan columns.
+  func print(scanned batch: Batch) throws(TerraceError) {
+    try printer.print(query.apply(batch))
+  }
+
+  /// Shows what was printed so far to somebody who waits.
+  func flush() throws(TerraceError) {
+    try printer.flush(isEnd: false)
+    try console.output.flush()
+  }
+
+  func finish() throws(TerraceError) {
+    try printer.flush()
+    guard query.isCut else { return }
+    try console.output.flush()
+    if format == .table {
+      console.note("-- the first \(query.limit) rows; there are more (-l 0 prints all)")
+    }
+  }
+}
