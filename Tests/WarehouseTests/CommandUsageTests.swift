@@ -1,31 +1,31 @@
 import XCTest
 
 final class CommandUsageTests: XCTestCase {
-  private func run(_ words: String...) throws -> CommandRun { try CommandRun.run(words) }
+  private func terrace(_ words: String...) throws -> CommandRun { try CommandRun.run(words) }
 
   func test_terrace_showsHelpWhenNothingIsAsked() throws {
-    let run = try run()
+    let run = try terrace()
     XCTAssertEqual(run.code, 0)
     XCTAssertTrue(run.output.contains("Usage: terrace COMMAND"))
-    XCTAssertEqual(try self.run("--help").output, run.output)
-    XCTAssertEqual(try self.run("help").output, run.output)
-    XCTAssertEqual(try self.run("-h").output, run.output)
+    XCTAssertEqual(try terrace("--help").output, run.output)
+    XCTAssertEqual(try terrace("help").output, run.output)
+    XCTAssertEqual(try terrace("-h").output, run.output)
   }
 
   func test_version_isMachineReadable() throws {
-    XCTAssertTrue(try run("version").output.hasPrefix("terrace "))
-    XCTAssertTrue(try run("version", "-f", "json").output.hasPrefix("{\"version\":"))
+    XCTAssertTrue(try terrace("version").output.hasPrefix("terrace "))
+    XCTAssertTrue(try terrace("version", "-f", "json").output.hasPrefix("{\"version\":"))
   }
 
   func test_terrace_suggestsWhenAWordIsMisspelt() throws {
-    let command = try run("verson")
+    let command = try terrace("verson")
     XCTAssertEqual(command.code, 2)
     XCTAssertEqual(
       command.errors, "terrace: there is no command “verson”\n  hint: did you mean version?\n")
-    let flag = try run("version", "--fromat", "json")
+    let flag = try terrace("version", "--fromat", "json")
     XCTAssertEqual(flag.code, 2)
     XCTAssertTrue(flag.errors.contains("did you mean --format?"), flag.errors)
-    let choice = try run("version", "-f", "xml")
+    let choice = try terrace("version", "-f", "xml")
     XCTAssertEqual(choice.code, 2)
     XCTAssertTrue(choice.errors.contains("one of table, csv, json"), choice.errors)
   }
