@@ -99,7 +99,8 @@ struct ArgumentParser {
       name = String(word[..<sign])
       attached = String(word[word.index(after: sign)...])
     }
-    if name == "--help" {
+    if name == ArgumentParser.help.name {
+      if attached != nil { throw usage("\(name) takes no value", current) }
       wantsHelp = true
       return nil
     }
@@ -118,11 +119,11 @@ struct ArgumentParser {
     var letters = word.dropFirst()
     while let letter = letters.popFirst() {
       // A command without a flag -h of its own asks for help with it.
-      if letter == "h", (try? find("-h")) == nil {
+      let flag = try find("-\(letter)", of: word)
+      if flag.name == ArgumentParser.help.name {
         wantsHelp = true
         continue
       }
-      let flag = try find("-\(letter)", of: word)
       if flag.value == nil {
         found.append((flag, ""))
         continue
