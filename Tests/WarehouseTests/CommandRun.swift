@@ -122,6 +122,11 @@ final class ScratchFolder {
     return run
   }
 
+  /// Runs it, whatever comes.
+  func terraceRaw(_ words: String..., warehouse: String? = nil) throws -> CommandRun {
+    try CommandRun.run(["--warehouse", warehouse ?? self.warehouse] + words, in: url)
+  }
+
   /// Runs it and expects it to refuse with `code`.
   @discardableResult
   func refused(
