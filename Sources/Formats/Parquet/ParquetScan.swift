@@ -1,0 +1,96 @@
+package import Columns
+
+/// Walks the wanted columns of a file in batches. One thread at a time.
+package final class ParquetScan {
+  /// Number in the file of the first row of the batch last returned.
+  package private(set) var firstRow = 0
+
+  private let file: ParquetFile
+  private let wanted: RowType
+  private let predicate: Predicate?
+  private let batchRows: Int
+  private let plans: [ParquetPlan]
+  private let wantedLeaves: [ParquetPlan.WantedLeaf]
+  private let decompressor = Decompressor()
+
+  private var group = -1
+  private var readers: [ParquetLeafReader] = []
+  /// Row ranges of the current group that are still to be read.
+  private var ranges: [Range<Int>] = []
+  private var groupBatchRows = 0
+
+  /// A batch whose rows take more than this on average is cut shorter.
+  private static let batchBytes = 32 << 20
+
+  init(
+    _ file: ParquetFile, _ wanted: RowType, predicate: Predicate?, batchRows: Int
+  ) throws(TerraceError) {
+    self.file = file
+    self.wanted = wanted
+    self.predicate = predicate
+    self.batchRows = max(1, min(batchRows, 1 << 16))
+    var leaves: [ParquetPlan.WantedLeaf] = []
+    var plans: [ParquetPlan] = []
+    do throws(TerraceError) {
+      for field in wanted.fields {
+        plans.append(
+          try ParquetPlan.make(
+            field.type, file.columns.first { $0.name == field.name }, &leaves))
+      }
+    } catch {
+      throw error.with("file", file.source.name)
+    }
+    self.plans = plans
+    wantedLeaves = leaves
+  }
+
+  /// The next rows in file order; nil at the end.
+  package func next() throws(TerraceError) -> Batch? {
+    while ranges.isEmpty {
+      group += 1
+      if group >= file.metadata.rowGroups.count { return nil }
+      try open()
+    }
+    let range = ranges[0]
+    let rows = min(range.count, groupBatchRows)
+    for reader in readers {
+      reader.out.clear()
+      reader.out.reserve(rows)
+      try reader.seek(range.lowerBound)
+      try reader.read(rows)
+    }
+    firstRow = file.metadata.rowGroups[group].firstRow + range.lowerBound
+    if rows == range.count {
+      ranges.removeFirst()
+    } else {
+      ranges[0] = range.lowerBound + rows..<range.upperBound
+    }
+    let assembly = ParquetAssembly(vectors: readers.map { $0.out })
+    var columns: [Column] = []
+    do throws(TerraceError) {
+      for plan in plans { columns.append(try assembly.column(plan, rows)) }
+    } catch {
+      throw error.with("file", file.source.name)
+    }
+    return Batch(wanted, columns, count: rows)
+  }
+
+  private func open() throws(TerraceError) {
+    let rowGroup = file.metadata.rowGroups[group]
+    readers = []
+    if rowGroup.rowCount == 0 { return }
+    var bytes = 0
+    for wanted in wantedLeaves {
+      let chunk = rowGroup.columns[wanted.leaf.index]
+      bytes += chunk.uncompressedBytes
+      readers.append(
+        try ParquetLeafReader(
+          file.source, chunk, wanted.leaf, wanted: wanted.type,
+          ranges: [chunk.start..<chunk.start + chunk.compressedBytes], places: nil,
+          decompressor: decompressor))
+    }
+    ranges = [0..<rowGroup.rowCount]
+    let rowBytes = max(1, bytes / rowGroup.rowCount)
+    groupBatchRows = max(16, min(batchRows, Self.batchBytes / rowBytes))
+  }
+}
