@@ -186,7 +186,8 @@ package enum Cast {
     let from = unitsPerSecond(column.type)
     let to = unitsPerSecond(type)
     // Precision 4 lies in microseconds with the last two digits zero.
-    let keep = precisionOfTime(type) % 3 == 0 ? 1 : pow10(3 - precisionOfTime(type) % 3)
+    let precision = precisionOfTime(type)
+    let keep = pow10((precision <= 3 ? 3 : precision <= 6 ? 6 : 9) - precision)
     if from == to && (keep == 1 || precisionOfTime(column.type) <= precisionOfTime(type)) {
       return column.relabelled(type)
     }

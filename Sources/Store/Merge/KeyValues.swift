@@ -33,8 +33,11 @@ struct KeyValueLayout: Sendable {
   }
 
   /// Normalized sequence fields of rows of `type`; nil when the table has none.
-  func order(_ values: Batch) -> NormalizedKeys? {
-    orderEncoder?.encode(orderColumns.map { values.columns[$0] }, count: values.count)
+  func order(_ values: Batch) -> NormalizedKeys? { order(values.columns, count: values.count) }
+
+  /// As above, of columns of which only the sequence fields are looked at.
+  func order(_ columns: [Column], count: Int) -> NormalizedKeys? {
+    orderEncoder?.encode(orderColumns.map { columns[$0] }, count: count)
   }
 }
 

@@ -1,0 +1,115 @@
+internal import Columns
+internal import Formats
+internal import Synchronization
+
+/// What everything that touches the files of one table needs to know of it.
+///
+/// A value of one schema version: writers that outlive a schema change get a new one.
+final class TableFiles: Sendable {
+  let environment: Environment
+  let path: TablePath
+  let schema: TableSchema
+  let schemas: SchemaDirectory
+  /// The merge over all columns of the table.
+  let layout: KeyValueLayout
+  let engine: MergeEngine
+  let thinMode: Bool
+  let targetFileBytes: Int
+  let statsModes: [StatsMode]
+  let parquetOptions: ParquetWriteOptions
+  private let partitionTypes: [DataType]
+  private let made = Mutex<Set<String>>([])
+
+  init(
+    _ environment: Environment, _ path: TablePath, _ schemas: SchemaDirectory,
+    _ schema: TableSchema
+  ) throws(TerraceError) {
+    self.environment = environment
+    self.path = path
+    self.schemas = schemas
+    self.schema = schema
+    let options = schema.options
+    layout = try TableFiles.layout(schema, columns: nil)
+    engine = MergeEngine(ignoresDeletes: try options.ignoreDelete)
+    thinMode = try options.thinMode
+    targetFileBytes = max(1, try options.targetFileBytes(hasPrimaryKey: schema.hasPrimaryKey))
+    var modes: [StatsMode] = []
+    for field in schema.fields { modes.append(try options.statsMode(of: field.name)) }
+    statsModes = modes
+    parquetOptions = try TableFiles.parquetOptions(options)
+    partitionTypes = schema.partitionType.fields.map(\.type)
+  }
+
+  /// A merge over some columns: those asked for, then keys and sequence fields that are missing.
+  ///
+  /// - Parameter columns: indices into the schema's fields; nil for all, in order.
+  static func layout(_ schema: TableSchema, columns: [Int]?) throws(TerraceError) -> KeyValueLayout
+  {
+    var indices = columns ?? Array(schema.fields.indices)
+    let keys = schema.trimmedKeyIndices
+    let names = schema.hasPrimaryKey ? schema.options.sequenceFields : []
+    let order = schema.indices(of: names)
+    if order.count != names.count {
+      throw TerraceError(.invalid, "sequence.field names a column that does not exist")
+        .with("sequence.field", names.joined(separator: ","))
+    }
+    for index in keys + order where !indices.contains(index) { indices.append(index) }
+    return KeyValueLayout(
+      type: RowType(indices.map { schema.fields[$0] }),
+      keyColumns: keys.compactMap { indices.firstIndex(of: $0) },
+      orderColumns: order.compactMap { indices.firstIndex(of: $0) },
+      descending: try schema.options.sequenceSortOrder == .descending)
+  }
+
+  private static func parquetOptions(
+    _ options: TableOptions
+  ) throws(TerraceError) -> ParquetWriteOptions {
+    var parquet = ParquetWriteOptions()
+    switch options.fileCompression {
+    case "none", "uncompressed", "null": parquet.codec = .none
+    case let name:
+      guard let codec = Codec(rawValue: name) else {
+        throw TerraceError(.unsupported, "file.compression \(name)")
+      }
+      parquet.codec = codec
+    }
+    parquet.level = try options.zstdLevel
+    if let bytes = try options.fileBlockBytes { parquet.rowGroupBytes = bytes }
+    parquet.dictionary = try options.flag("parquet.enable.dictionary", true)
+    return parquet
+  }
+
+  func schema(_ id: Int) throws(TerraceError) -> TableSchema {
+    id == schema.id ? schema : try schemas.schema(id)
+  }
+
+  // MARK: - Folders
+
+  /// The folder of a bucket.
+  func folder(of place: BucketPlace) throws(TerraceError) -> String {
+    path.bucket(place.bucket, partition: try partitionPath(place.partition))
+  }
+
+  func partitionPath(_ partition: [UInt8]) throws(TerraceError) -> String {
+    if partitionTypes.isEmpty { return "" }
+    return try PartitionPath.text(partition, schema)
+  }
+
+  func path(of file: DataFile, at place: BucketPlace) throws(TerraceError) -> String {
+    if let path = file.externalPath { return path }
+    try checkFileName(file.name, "data file")
+    return try folder(of: place) + "/" + file.name
+  }
+
+  /// Makes a folder before the first file goes there.
+  func prepare(folder: String) throws(TerraceError) {
+    if made.withLock({ $0.contains(folder) }) { return }
+    try environment.files.makeDirectories(folder)
+    made.withLock { _ = $0.insert(folder) }
+  }
+
+  /// Removes files that no snapshot names. What cannot be removed is left to `orphans`.
+  func remove(_ paths: [String]) {
+    for path in paths { _ = try? environment.files.delete(path) }
+  }
+}
