@@ -2,16 +2,19 @@ package import Columns
 
 /// Which columns and rows of something with columns are asked for: `-s`, `-w` and `-l`.
 package struct RowQuery: Sendable {
-  /// Columns that must be read, as indices into the type that was asked: those to print, then those
-  /// that only the condition needs.
+  /// Columns to print, as indices into the type that was asked.
+  package let columns: [Int]
+  /// Over the columns of the type.
+  package let condition: Predicate
+  /// For sources that do not decide the condition themselves: the columns to print, then those that
+  /// only the condition needs.
   package let scanColumns: [Int]
-  /// Over the scan columns.
-  package let predicate: Predicate
+  /// The condition over the scan columns.
+  package let scanCondition: Predicate
   /// The rows that come out.
   package let outputType: RowType
   /// Rows to let through; 0 for all.
   package let limit: Int
-  private let outputCount: Int
   private var passed = 0
   /// Set once a row more than the limit was seen.
   package private(set) var isCut = false
@@ -27,16 +30,17 @@ package struct RowQuery: Sendable {
     if let select, select != "*" {
       columns = try RowQuery.columns(select, type, owner: owner)
     }
-    outputCount = columns.count
+    self.columns = columns
     outputType = RowType(columns.map { type.fields[$0] })
     var wanted = Predicate.always
     if let condition { wanted = try WhereParser.parse(condition, type, owner: owner) }
     for column in wanted.columns.sorted() where !columns.contains(column) {
       columns.append(column)
     }
+    self.condition = wanted
     scanColumns = columns
     // Every column of the condition is among those read.
-    predicate = wanted.remapped { columns.firstIndex(of: $0) } ?? .always
+    scanCondition = wanted.remapped { columns.firstIndex(of: $0) } ?? .always
     self.limit = limit
   }
 
@@ -63,14 +67,19 @@ package struct RowQuery: Sendable {
   package var wantsMore: Bool { !isCut }
 
   /// The wanted rows of a batch of the scan columns, in the columns to print.
-  package mutating func apply(_ batch: Batch) -> Batch {
-    var rows = predicate.filter(batch)
+  package mutating func filter(_ batch: Batch) -> Batch {
+    take(scanCondition.filter(batch).project(Array(columns.indices)))
+  }
+
+  /// As many of these rows as the limit still lets through.
+  package mutating func take(_ batch: Batch) -> Batch {
+    var rows = batch
     if limit > 0, passed + rows.count > limit {
       rows = rows.slice(0..<(limit - passed))
       isCut = true
     }
     passed += rows.count
-    return rows.project(Array(0..<outputCount))
+    return rows
   }
 }
 

@@ -26,7 +26,7 @@ extension Terrace {
           let reader = try AvroReader(try LocalFileIO().open(path))
           let request = try ReadRequest(
             arguments, type: reader.rowType, owner: path, console: console, limit: 0)
-          while request.wantsMore, let batch = try reader.next() { try request.print(batch) }
+          while request.wantsMore, let batch = try reader.next() { try request.print(whole: batch) }
           try request.finish()
         }),
       Command(

@@ -27,15 +27,18 @@ final class ReadRequest {
 
   var wantsMore: Bool { query.wantsMore }
 
-  /// Rows of the whole type.
-  func print(_ batch: Batch) throws(TerraceError) {
-    try printer.print(query.apply(batch.project(query.scanColumns)))
+  /// Rows of the whole type, the condition not yet asked.
+  func print(whole batch: Batch) throws(TerraceError) {
+    try print(scanned: batch.project(query.scanColumns))
   }
 
-  /// Rows of the scan columns.
+  /// Rows of the scan columns, the condition not yet asked.
   func print(scanned batch: Batch) throws(TerraceError) {
-    try printer.print(query.apply(batch))
+    try printer.print(query.filter(batch))
   }
+
+  /// Rows to print.
+  func print(_ batch: Batch) throws(TerraceError) { try printer.print(query.take(batch)) }
 
   /// Shows what was printed so far to somebody who waits.
   func flush() throws(TerraceError) {
