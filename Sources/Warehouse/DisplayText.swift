@@ -112,6 +112,11 @@ package enum DisplayText {
     return number < 0 ? "-" + text : text
   }
 
+  /// 1 row, 2,000 rows.
+  package static func count(_ number: Int, _ thing: String) -> String {
+    "\(grouped(number)) \(thing)\(number == 1 ? "" : "s")"
+  }
+
   /// 1.5 KiB, 12 MiB: three significant digits at most.
   package static func bytes(_ count: Int) -> String {
     let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]

@@ -26,7 +26,7 @@ enum Terrace {
     ],
     subcommands: [
       databaseCommands, tableCommands, snapshotCommands, schemaCommands, avroCommands,
-      manifestCommands, versionCommand, helpCommand,
+      parquetCommands, manifestCommands, versionCommand, helpCommand,
     ])
 
   static let tableCommands: Command = Command(
