@@ -53,10 +53,8 @@ def write_with_arrow(chance, columns, rows, file):
 
 def copy_settings(chance):
     """Flags of `terrace parquet copy`: our writer's choices."""
-    return [f"--codec={chance.choice(['none', 'snappy', 'gzip', 'lz4', 'zstd'])}", f"--page-version={chance.choice([1, 2])}",
-            *(["--delta-encodings"] if chance.random() < 0.5 else []), *(["--no-dictionary"] if chance.random() < 0.5 else []),
-            *([f"--page-rows={chance.choice([1, 7, 100])}"] if chance.random() < 0.5 else []),
-            *([f"--row-group-rows={chance.choice([1, 64, 500])}"] if chance.random() < 0.3 else [])]
+    return [f"--codec={chance.choice(['none', 'snappy', 'gzip', 'lz4', 'zstd'])}", *(["--pages-v2"] if chance.random() < 0.5 else []),
+            *(["--delta"] if chance.random() < 0.5 else []), *([f"--row-group-rows={chance.choice([1, 64, 500])}"] if chance.random() < 0.3 else [])]
 
 
 def cat(terrace, format, file, columns):

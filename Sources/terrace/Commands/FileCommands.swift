@@ -16,7 +16,7 @@ extension Terrace {
   }
 
   static let avroCommands: Command = Command(
-    name: "avro", summary: "Avro files: cat, schema",
+    name: "avro", summary: "Avro files: cat, schema, copy",
     subcommands: [
       Command(
         name: "cat", summary: "Print the rows of an Avro file", operands: [file],
@@ -38,7 +38,53 @@ extension Terrace {
           let pretty = try? JSONValue.parse(text)
           try console.output.line(pretty?.text(pretty: true) ?? text)
         }),
+      Command(
+        name: "copy", summary: "Write an Avro file anew, with another codec",
+        operands: [file, Operand("TARGET", "path of the new file")],
+        flags: [
+          Flag(
+            "--codec", "", "CODEC", "compression (default: zstandard)",
+            choices: AvroCodec.allCases.map(\.rawValue))
+        ],
+        run: { (arguments, console) throws(TerraceError) in
+          let reader = try AvroReader(try LocalFileIO().open(arguments.operand("FILE")))
+          var options = AvroWriteOptions()
+          options.codec = arguments.text("--codec").flatMap(AvroCodec.init) ?? options.codec
+          try writeNew(arguments.operand("TARGET"), console) { (sink) throws(TerraceError) in
+            let writer = try AvroWriter(sink, type: reader.rowType, options: options)
+            var rows = 0
+            while let batch = try reader.next() {
+              try writer.write(batch)
+              rows += batch.count
+            }
+            try writer.finish()
+            return rows
+          }
+        }),
     ])
+
+  /// Makes a file of `content`, which returns its rows, and says so. Nothing is overwritten.
+  static func writeNew(
+    _ path: String, _ console: Console,
+    _ content: (any FileSink) throws(TerraceError) -> Int
+  ) throws(TerraceError) {
+    let files = LocalFileIO()
+    if try files.exists(path) {
+      throw TerraceError(.invalid, "\(path) exists already", hint: "nothing is overwritten")
+    }
+    let sink = try files.create(path)
+    do throws(TerraceError) {
+      let rows = try content(sink)
+      try sink.close()
+      try console.say(
+        "Wrote \(DisplayText.count(rows, "row")), \(DisplayText.bytes(sink.byteCount)), "
+          + "to '\(path)'.")
+    } catch {
+      // Half a file is worth nothing; the first error is the one to tell.
+      _ = try? files.delete(path)
+      throw error
+    }
+  }
 
   static let manifestCommands: Command = Command(
     name: "manifest", summary: "Manifest files: cat",

@@ -98,25 +98,11 @@ extension Terrace {
       }
       options.bloomFilters[column] = value
     }
-    let files = LocalFileIO()
-    let target = arguments.operand("TARGET")
-    if try files.exists(target) {
-      throw TerraceError(.invalid, "\(target) exists already", hint: "nothing is overwritten")
-    }
-    let sink = try files.create(target)
-    do throws(TerraceError) {
+    try writeNew(arguments.operand("TARGET"), console) { (sink) throws(TerraceError) in
       let writer = try ParquetWriter(sink, type: parquet.type, options: options)
       let scan = try parquet.scan(parquet.type)
       while let batch = try scan.next() { try writer.write(batch) }
-      let summary = try writer.finish()
-      try sink.close()
-      try console.say(
-        "Wrote \(DisplayText.count(summary.rows, "row")), \(DisplayText.bytes(sink.byteCount)), "
-          + "to '\(target)'.")
-    } catch {
-      // Half a file is worth nothing; the first error is the one to tell.
-      _ = try? files.delete(target)
-      throw error
+      return try writer.finish().rows
     }
   }
 }
