@@ -151,7 +151,7 @@ final class MergeTests: XCTestCase {
     let kinds = ColumnBuilder(DataType.tinyint.notNull)
     for row in rows {
       builders[0].append(Int64(row.key))
-      builders[1].append("a long common prefix \(row.key + 100_000)")
+      builders[1].append("a long common prefix \(row.key + 500_000)")
       if let order = row.order {
         builders[2].append(Int32(order))
       } else {
