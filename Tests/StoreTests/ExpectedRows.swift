@@ -40,11 +40,12 @@ enum RowText {
   }
 
   static func rows(_ expected: JSONValue, _ type: RowType) -> [String] {
-    (expected.elements ?? []).map { row(kind: "", $0, type) }
+    (expected.asArray ?? []).map { row(kind: "", $0, type) }
   }
 
   static func row(kind: String, _ json: JSONValue, _ type: RowType) -> String {
-    kind + type.fields.map { "\($0.name)=\(value(json[$0.name] ?? .null, $0.type))" }
+    kind
+      + type.fields.map { "\($0.name)=\(value(json[$0.name] ?? .null, $0.type))" }
       .joined(separator: " ")
   }
 
@@ -52,28 +53,35 @@ enum RowText {
     if json.isNull { return "NULL" }
     switch type.kind {
     case .array(let element):
-      return "[" + (json.elements ?? []).map { value($0, element) }.joined(separator: ",") + "]"
+      return "[" + (json.asArray ?? []).map { value($0, element) }.joined(separator: ",") + "]"
     case .map(let key, let item):
       return pairs(json, key, item)
     case .multiset(let key):
       return pairs(json, key, .int)
     case .row(let fields):
-      return "("
-        + fields.map { value(json[$0.name] ?? .null, $0.type) }.joined(separator: ",") + ")"
+      return row(fields.map { value(json[$0.name] ?? .null, $0.type) })
+    case .time:
+      let text = json.asString ?? "?"
+      return text.hasSuffix(".000") ? String(text.dropLast(4)) : text
     case .float, .double:
-      let text = json.string ?? json.numberText ?? "?"
+      let text = json.asString ?? json.numberText ?? "?"
       let number = Double(text == "Infinity" ? "inf" : text == "-Infinity" ? "-inf" : text)
       guard let number else { return text }
       if case .float = type.kind { return "\(Float(number))" }
       return "\(number)"
     default:
-      return json.string ?? json.numberText ?? json.bool.map { "\($0)" } ?? "?"
+      return json.asString ?? json.numberText ?? json.asBool.map { "\($0)" } ?? "?"
     }
   }
 
+  /// Java Paimon's reader does not tell a ROW of nulls from a null.
+  private static func row(_ members: [String]) -> String {
+    members.allSatisfy { $0 == "NULL" } ? "NULL" : "(" + members.joined(separator: ",") + ")"
+  }
+
   private static func pairs(_ json: JSONValue, _ key: DataType, _ item: DataType) -> String {
-    let texts = (json.elements ?? []).map { pair -> String in
-      let sides = pair.elements ?? []
+    let texts = (json.asArray ?? []).map { pair -> String in
+      let sides = pair.asArray ?? []
       return value(sides[0], key) + ":" + value(sides[1], item)
     }
     return "{" + texts.sorted().joined(separator: ",") + "}"
@@ -90,7 +98,7 @@ enum RowText {
       let texts = range.map { value(column.children[0], $0) + ":" + value(column.children[1], $0) }
       return "{" + texts.sorted().joined(separator: ",") + "}"
     case .row:
-      return "(" + column.children.map { value($0, row) }.joined(separator: ",") + ")"
+      return Self.row(column.children.map { value($0, row) })
     case .float: return "\(column.pointer(Float.self)[row])"
     case .double: return "\(column.pointer(Double.self)[row])"
     case .binary, .varbinary:
@@ -99,11 +107,27 @@ enum RowText {
       let isLocal: Bool
       if case .timestampLTZ = column.type.kind { isLocal = true } else { isLocal = false }
       let fine = try? Cast.apply(column.slice(row..<row + 1), to: .timestamp(9))
-      let text = fine.map { Cast.formatText($0) }.map { String(decoding: $0.bytes(0), as: UTF8.self) }
+      let text = fine.map { Cast.formatText($0) }.map {
+        String(decoding: $0.bytes(0), as: UTF8.self)
+      }
       return (text ?? "?").replacingOccurrences(of: " ", with: "T") + (isLocal ? "Z" : "")
+    case .time:
+      let fine = Cast.formatText(column.slice(row..<row + 1).retyped(DataType(.time(3))))
+      let text = String(decoding: fine.bytes(0), as: UTF8.self)
+      return text.hasSuffix(".000") ? String(text.dropLast(4)) : text
     default:
       let text = Cast.formatText(column.slice(row..<row + 1))
       return String(decoding: text.bytes(0), as: UTF8.self)
+    }
+  }
+}
+
+extension JSONValue {
+  var numberText: String? {
+    switch self {
+    case .int(let value): "\(value)"
+    case .number(let text): text
+    default: nil
     }
   }
 }

@@ -30,11 +30,21 @@ package struct ChangeScan: Sendable {
   package var type: RowType { RowType(columns.map { table.schema.fields[$0] }) }
 
   /// All rows of a snapshot as inserts: where a reader of changes begins.
+  ///
+  /// Where compactions write the changelog, rows whose changes are still to come are left out, so
+  /// that none shows twice.
   package func content(of snapshot: Snapshot) throws(TerraceError) -> ChangeRead {
     let scan = table.scan(columns: columns, predicate: predicate)
+    let least: Int
+    switch try table.schema.options.changelogProducer {
+    case .lookup: least = 1
+    case .fullCompaction: least = try table.schema.options.levelCount - 1
+    case .none, .input: least = 0
+    }
+    let plan = try ScanPlanner(table, predicate).plan(
+      snapshot, leastLevel: table.schema.hasPrimaryKey ? least : 0)
     return ChangeRead(
-      snapshot: snapshot.id, table.files, columns, predicate,
-      [.content(try scan.read(try scan.plan(snapshot)))])
+      snapshot: snapshot.id, table.files, columns, predicate, [.content(try scan.read(plan))])
   }
 
   /// The snapshot of this id, also when only its changelog is still there.

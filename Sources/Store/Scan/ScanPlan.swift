@@ -45,7 +45,8 @@ struct ScanPlanner {
     self.predicate = predicate
   }
 
-  func plan(_ snapshot: Snapshot?) throws(TerraceError) -> ScanPlan {
+  /// - Parameter leastLevel: files of lower levels are left out.
+  func plan(_ snapshot: Snapshot?, leastLevel: Int = 0) throws(TerraceError) -> ScanPlan {
     let state = try table.state(at: snapshot, filter: try filter())
     let pruning = FilePruning(table, predicate)
     var splits: [Split] = []
@@ -56,7 +57,7 @@ struct ScanPlanner {
         ? $0.bucket < $1.bucket : $0.partition.lexicographicallyPrecedes($1.partition)
     }
     for place in places {
-      let files = state.files(in: place)
+      let files = state.files(in: place).filter { $0.level >= leastLevel }
       seen += files.count
       let sections = try sections(files, pruning)
       read += sections.reduce(0) { $0 + $1.files.count }
