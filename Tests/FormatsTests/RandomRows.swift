@@ -74,9 +74,9 @@ struct RandomRows {
     case .float: builder.append(float())
     case .double: builder.append(double())
     case .decimal(let precision, _): decimal(precision, builder)
-    case .char, .varchar: builder.append(text())
-    case .binary, .varbinary:
-      let bytes = (0..<below(12)).map { _ in UInt8(below(256)) }
+    case .char(let length), .varchar(let length): builder.append(text(limit: length))
+    case .binary(let length), .varbinary(let length):
+      let bytes = (0..<below(min(12, length + 1))).map { _ in UInt8(below(256)) }
       bytes.withUnsafeBytes { builder.append(bytes: $0) }
     case .date: builder.append(Int32(below(80_000) - 30_000))
     case .time(let precision):
@@ -164,7 +164,7 @@ struct RandomRows {
     }
   }
 
-  mutating func text() -> String {
+  mutating func text(limit: Int) -> String {
     let pool: [Character] =
       textIsUnicode
       ? [
@@ -172,7 +172,7 @@ struct RandomRows {
       ]
       : ["a", "b", "c", "Z", "0", " "]
     var text = ""
-    for _ in 0..<below(below(6) == 0 ? 60 : 10) { text.append(pool[below(pool.count)]) }
+    for _ in 0..<min(limit, below(below(6) == 0 ? 60 : 10)) { text.append(pool[below(pool.count)]) }
     return text
   }
 }

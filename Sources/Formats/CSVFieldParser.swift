@@ -1,0 +1,259 @@
+import Columns
+
+/// Parses the fields of one CSV record into columns.
+final class CSVFieldParser {
+  typealias Bytes = UnsafePointer<UInt8>
+  typealias Node = UnsafeMutablePointer<InputNode>
+  private let tree: InputTree
+  private let json: JSONRecordParser
+  private let scratch = ByteWriter(capacity: 256)
+  private let delimiter: UInt8
+  private let quote: UInt8
+  private let escape: UInt8?
+  private let null: [UInt8]
+  /// Node of the k-th field of the file, 0 when no column takes it.
+  private var places: [Int32] = []
+  /// Nodes that the file has no field for.
+  private var absent: [Int32] = []
+
+  init(_ tree: InputTree, _ format: CSVOptions) {
+    self.tree = tree
+    json = JSONRecordParser(tree)
+    delimiter = format.delimiter
+    quote = format.quote
+    escape = format.escape
+    null = Array(format.null.utf8)
+  }
+
+  /// Whether a record is one field, so that an empty line is a record too.
+  var isSingle: Bool { places.count == 1 }
+
+  /// The file has the columns in their order.
+  func useAll(_ type: RowType) throws(TerraceError) {
+    places = (0..<type.count).map { Int32($0 + 1) }
+  }
+
+  /// The file has these columns.
+  func use(_ names: [String], _ type: RowType) throws(TerraceError) {
+    places = names.map { name in type.index(of: name).map { Int32($0 + 1) } ?? 0 }
+    var seen: Set<String> = []
+    for name in names where !seen.insert(name).inserted {
+      throw TerraceError(.invalid, "the CSV header names a column twice").with("column", name)
+    }
+    if !places.contains(where: { $0 > 0 }) {
+      throw TerraceError(
+        .invalid, "no name of the CSV header is a column",
+        hint: "say that there is no header, or check the delimiter"
+      ).with("header", names.joined(separator: " "))
+    }
+    for (index, field) in type.fields.enumerated() where !places.contains(Int32(index + 1)) {
+      if !field.type.isNullable {
+        throw TerraceError(.invalid, "the CSV header lacks a column that may not be null")
+          .with("column", field.name)
+      }
+      absent.append(Int32(index + 1))
+    }
+  }
+
+  /// The fields of a record as text, for the header.
+  func texts(_ record: UnsafeRawBufferPointer) throws(RecordProblem) -> [String] {
+    guard let base = record.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return [""] }
+    var names: [String] = []
+    var at = base
+    let end = base + record.count
+    while true {
+      if at < end, at.pointee == quote {
+        names.append(String(decoding: try unquoted(&at, end), as: UTF8.self))
+        if at < end, at.pointee != delimiter { throw problem(.quote, at, nil) }
+      } else {
+        let start = at
+        at = fieldEnd(at, end)
+        names.append(
+          String(decoding: UnsafeBufferPointer(start: start, count: at - start), as: UTF8.self))
+      }
+      if at >= end { return names }
+      at += 1
+    }
+  }
+
+  /// Parses the record `start ..< end`, which a line end follows.
+  func parse(_ start: Bytes, _ end: Bytes) throws(RecordProblem) {
+    var at = start
+    let count = places.count
+    for field in 0..<count {
+      let place = places[field]
+      let node = tree.nodes + Int(place)
+      if at < end, at.pointee == quote {
+        let fieldAt = at
+        let text = try unquoted(&at, end)
+        if at < end, at.pointee != delimiter { throw problem(.quote, at, node) }
+        if place > 0 { try value(node, text, fieldAt) }
+      } else if place == 0 {
+        at = fieldEnd(at, end)
+      } else {
+        try plain(node, &at, end)
+      }
+      if field == count - 1 { break }
+      if at >= end { throw problem(.fields, at, nil) }
+      at += 1
+    }
+    if at != end { throw problem(.fields, at, nil) }
+    for place in absent { tree.nodes[Int(place)].appendNull() }
+  }
+
+  @inline(never)
+  private func problem(
+    _ reason: RecordProblem.Reason, _ at: Bytes, _ node: Node?
+  ) -> RecordProblem {
+    json.problem(reason, at, node)
+  }
+
+  @inline(never)
+  private func problem(_ text: TextProblem, _ at: Bytes, _ node: Node) -> RecordProblem {
+    var problem = json.problem(.value, at, node)
+    problem.problem = text
+    return problem
+  }
+
+  /// The next delimiter, or the end of the record.
+  @inline(__always)
+  private func fieldEnd(_ start: Bytes, _ end: Bytes) -> Bytes {
+    var at = start
+    while at < end {
+      let hit = Swar.hits(Swar.load(at), delimiter)
+      if hit != 0 { return min(at + hit.trailingZeroBitCount >> 3, end) }
+      at += 8
+    }
+    return end
+  }
+
+  /// A field without quotes: numbers are read without looking for its end first.
+  @inline(__always)
+  private func plain(_ node: Node, _ at: inout Bytes, _ end: Bytes) throws(RecordProblem) {
+    let start = at
+    let op = node.pointee.op
+    if op.rawValue <= InputNode.Op.decimal128.rawValue, op != .boolean,
+      null.isEmpty || !isNull(at, end)
+    {
+      if number(node, &at, end) { return }
+      at = start
+    }
+    at = fieldEnd(at, end)
+    let count = at - start
+    if count == null.count, isNull(start, at) {
+      if !node.pointee.isNullable { throw problem(.null, start, node) }
+      return node.pointee.appendNull()
+    }
+    if op.rawValue < InputNode.Op.list.rawValue, op != .text {
+      if count == 0 { throw problem(.empty, start, node) }
+      do throws(TextProblem) { try json.scalars.append(node, start, at) } catch {
+        throw problem(error, start, node)
+      }
+      return
+    }
+    try value(node, UnsafeBufferPointer(start: start, count: count), start)
+  }
+
+  /// Whether the text begins with the null text.
+  private func isNull(_ at: Bytes, _ end: Bytes) -> Bool {
+    if end - at < null.count { return false }
+    for i in 0..<null.count where at[i] != null[i] { return false }
+    return true
+  }
+
+  @inline(__always)
+  private func number(_ node: Node, _ at: inout Bytes, _ end: Bytes) -> Bool {
+    let isNegative = at.pointee == UInt8(ascii: "-")
+    if isNegative { at += 1 }
+    var mantissa: UInt64 = 0
+    var count = json.scalars.digits(&at, &mantissa)
+    if count == 0 { return false }
+    var fraction = 0
+    if at.pointee == UInt8(ascii: "."), delimiter != UInt8(ascii: ".") {
+      at += 1
+      fraction = json.scalars.digits(&at, &mantissa)
+      count &+= fraction
+    }
+    if count > 18 || !(at == end || (at < end && at.pointee == delimiter)) { return false }
+    return json.scalars.store(
+      node, mantissa, isNegative: isNegative, digits: count, fraction: fraction)
+  }
+
+  /// Any value from its whole text.
+  private func value(
+    _ node: Node, _ text: UnsafeBufferPointer<UInt8>, _ place: Bytes
+  ) throws(RecordProblem) {
+    let bytes = UnsafeRawBufferPointer(text)
+    if node.pointee.op.rawValue >= InputNode.Op.list.rawValue {
+      return try nested(node, bytes, place)
+    }
+    if node.pointee.op == .text {
+      if !UTF8Text.isValid(bytes) { throw problem(.notUTF8, place, node) }
+    } else if text.count == 0 {
+      throw problem(.empty, place, node)
+    }
+    let builder = node.pointee.builder.takeUnretainedValue()
+    do throws(TextProblem) { try node.pointee.parser.append(bytes, to: builder) } catch {
+      throw problem(error, place, node)
+    }
+  }
+
+  /// A nested value is JSON text; it is copied to be followed by a line feed.
+  private func nested(
+    _ node: Node, _ text: UnsafeRawBufferPointer, _ place: Bytes
+  ) throws(RecordProblem) {
+    let copy = ByteWriter(capacity: text.count + 8)
+    for byte in text { copy.append(byte == 0x0a ? 0x20 : byte) }
+    copy.append(0x0a)
+    let start = UnsafePointer(copy.base.assumingMemoryBound(to: UInt8.self))
+    defer { withExtendedLifetime(copy) {} }
+    do throws(RecordProblem) {
+      try json.parseValue(node, start, start + text.count)
+    } catch {
+      // Its place lies in the copy; the record's is that of the field.
+      var moved = error
+      moved.at = place
+      throw moved
+    }
+  }
+
+  /// The text of the quoted field at `at`, which is then behind its closing quote. Valid until the
+  /// next call.
+  private func unquoted(
+    _ at: inout Bytes, _ end: Bytes
+  ) throws(RecordProblem) -> UnsafeBufferPointer<UInt8> {
+    let start = at
+    at += 1
+    let first = at
+    while at < end, at.pointee != quote, at.pointee != escape { at += 1 }
+    let isDoubled = at + 1 < end && at[1] == quote
+    if at < end, at.pointee == quote, escape != nil || !isDoubled {
+      at += 1
+      return UnsafeBufferPointer(start: first, count: at - 1 - first)
+    }
+    scratch.removeAll()
+    scratch.append(UnsafeRawBufferPointer(start: first, count: at - first))
+    while at < end {
+      let byte = at.pointee
+      if byte == escape, at + 1 < end {
+        scratch.append(at[1])
+        at += 2
+      } else if byte == quote {
+        at += 1
+        if escape == nil, at < end, at.pointee == quote {
+          scratch.append(quote)
+          at += 1
+          continue
+        }
+        let count = scratch.count
+        scratch.appendRaw(UInt64(0))
+        return UnsafeBufferPointer(
+          start: UnsafePointer(scratch.base.assumingMemoryBound(to: UInt8.self)), count: count)
+      } else {
+        scratch.append(byte)
+        at += 1
+      }
+    }
+    throw problem(.unterminated, start, nil)
+  }
+}

@@ -1,0 +1,374 @@
+import Columns
+
+/// Parses one JSON object straight into columns.
+///
+/// The record must be followed by a line feed (which no JSON string may contain), so scans need no
+/// end. A value that fails leaves nothing behind in its own column if it is scalar, and one value,
+/// whatever it be, if it is nested: the caller levels the columns and drops the row.
+final class JSONRecordParser {
+  typealias Bytes = UnsafePointer<UInt8>
+  typealias Node = UnsafeMutablePointer<InputNode>
+  let tree: InputTree
+  let scalars = InputScalars()
+  let scratch = ByteWriter(capacity: 256)
+  private let nodes: Node
+  private(set) var recordEnd: Bytes
+
+  init(_ tree: InputTree) {
+    self.tree = tree
+    nodes = tree.nodes
+    recordEnd = UnsafePointer(bitPattern: 8).unsafelyUnwrapped
+  }
+
+  deinit { scalars.deallocate() }
+
+  /// Parses the object that fills `start ..< end` but for space, as row number `row`.
+  func parse(_ start: Bytes, _ end: Bytes, row: Int) throws(RecordProblem) {
+    recordEnd = end
+    var at = start
+    skipSpace(&at)
+    guard at.pointee == UInt8(ascii: "{") else { throw problem(.notObject, at) }
+    try members(nodes, &at, row)
+    skipSpace(&at)
+    if at != end { throw problem(.textAfter, at) }
+  }
+
+  /// Parses one value that fills `start ..< end`, for a column whose text is JSON.
+  func parseValue(_ node: Node, _ start: Bytes, _ end: Bytes) throws(RecordProblem) {
+    recordEnd = end
+    var at = start
+    skipSpace(&at)
+    let row = node.pointee.rows
+    do throws(RecordProblem) {
+      try value(node, &at)
+      skipSpace(&at)
+      if at != end { throw problem(.textAfter, at, node) }
+    } catch {
+      if node.pointee.rows == row { node.pointee.appendNull() }
+      throw error
+    }
+  }
+
+  @inline(never)
+  func problem(_ reason: RecordProblem.Reason, _ at: Bytes, _ node: Node? = nil) -> RecordProblem {
+    var problem = RecordProblem(reason: reason, at: at)
+    if let node { problem.node = Int32(node - nodes) }
+    return problem
+  }
+
+  @inline(never)
+  private func problem(_ text: TextProblem, _ at: Bytes, _ node: Node) -> RecordProblem {
+    var problem = problem(.value, at, node)
+    problem.problem = text
+    return problem
+  }
+
+  @inline(__always) func skipSpace(_ at: inout Bytes) {
+    while at.pointee <= 0x20, at.pointee == 0x20 || at.pointee == 0x09 || at.pointee == 0x0d {
+      at += 1
+    }
+  }
+
+  /// The members of an object at its brace, into the children of `node`, which have `row` rows.
+  private func members(_ node: Node, _ at: inout Bytes, _ row: Int) throws(RecordProblem) {
+    let children = nodes + Int(node.pointee.first)
+    let order = node.pointee.order.unsafelyUnwrapped
+    var isSet = 0
+    var k = 0
+    at += 1
+    skipSpace(&at)
+    if at.pointee == UInt8(ascii: "}") {
+      at += 1
+    } else {
+      while true {
+        let nameAt = at
+        guard at.pointee == UInt8(ascii: "\"") else { throw problem(.memberName, at) }
+        var place = k < InputTree.orderCount ? Int(order[k]) : -1
+        if place >= 0, isNamed(children + place, at) {
+          at += children[place].nameLength
+        } else {
+          place = try lookUp(node, &at)
+          if k < InputTree.orderCount { order[k] = Int32(place) }
+        }
+        skipSpace(&at)
+        guard at.pointee == UInt8(ascii: ":") else { throw problem(.colon, at) }
+        at += 1
+        skipSpace(&at)
+        if place < 0 {
+          try JSONSkipper.skip(&at, self)
+        } else {
+          let child = children + place
+          if child.pointee.rows != row { throw problem(.twice, nameAt, child) }
+          try value(child, &at)
+          isSet &+= 1
+        }
+        k &+= 1
+        skipSpace(&at)
+        let byte = at.pointee
+        guard byte == UInt8(ascii: ",") || byte == UInt8(ascii: "}") else {
+          throw problem(.comma, at)
+        }
+        at += 1
+        if byte == UInt8(ascii: "}") { break }
+        skipSpace(&at)
+      }
+    }
+    if isSet == Int(node.pointee.count) { return }
+    for child in 0..<Int(node.pointee.count) where children[child].rows == row {
+      if !children[child].isNullable { throw problem(.missing, at - 1, children + child) }
+      children[child].appendNull()
+    }
+  }
+
+  @inline(__always) private func isNamed(_ node: Node, _ at: Bytes) -> Bool {
+    if Swar.load(at) & node.pointee.nameMask != node.pointee.nameWord { return false }
+    return node.pointee.nameLength <= 8 || isLongNamed(node, at)
+  }
+
+  private func isLongNamed(_ node: Node, _ at: Bytes) -> Bool {
+    let length = node.pointee.nameLength
+    // The line feed behind the record ends the comparison in time: no name contains one.
+    var i = 8
+    while i < length {
+      if at[i] != node.pointee.name[i] { return false }
+      i &+= 1
+    }
+    return true
+  }
+
+  /// Passes over a name and finds its child; -1 when it is none of ours.
+  @inline(never)
+  private func lookUp(_ node: Node, _ at: inout Bytes) throws(RecordProblem) -> Int {
+    let children = nodes + Int(node.pointee.first)
+    for child in 0..<Int(node.pointee.count) where isNamed(children + child, at) {
+      at += children[child].nameLength
+      return child
+    }
+    let text = try string(&at)
+    // Another spelling of a known name: escapes.
+    for child in 0..<Int(node.pointee.count)
+    where tree.names[Int(node.pointee.first) + child].elementsEqual(text) {
+      return child
+    }
+    return -1
+  }
+
+  private func value(_ node: Node, _ at: inout Bytes) throws(RecordProblem) {
+    let first = at.pointee
+    if first == UInt8(ascii: "\"") {
+      if node.pointee.op == .text { return try text(node, &at) }
+      return try quoted(node, &at)
+    }
+    if first &- 0x30 <= 9 || first == UInt8(ascii: "-") { return try number(node, &at) }
+    if first == UInt8(ascii: "n") {
+      try word(&at, 0x6c6c_756e, 4)
+      if !node.pointee.isNullable { throw problem(.null, at - 4, node) }
+      return node.pointee.appendNull()
+    }
+    switch node.pointee.op {
+    case .boolean:
+      if first == UInt8(ascii: "t") {
+        try word(&at, 0x6575_7274, 4)
+        return node.pointee.append(UInt8(1))
+      }
+      if first == UInt8(ascii: "f") {
+        at += 1
+        try word(&at, 0x6573_6c61, 4)
+        return node.pointee.append(UInt8(0))
+      }
+    case .text: return try raw(node, &at)
+    case .row where first == UInt8(ascii: "{"): return try rowValue(node, &at)
+    case .list where first == UInt8(ascii: "["): return try list(node, &at)
+    case .map, .multiset:
+      if first == UInt8(ascii: "[") { return try pairs(node, &at) }
+      if first == UInt8(ascii: "{") { return try object(node, &at) }
+    default: break
+    }
+    let start = at
+    try JSONSkipper.skip(&at, self)
+    throw problem(.wrongKind, start, node)
+  }
+
+  /// Passes over four letters.
+  @inline(__always)
+  func word(_ at: inout Bytes, _ letters: UInt32, _ count: Int) throws(RecordProblem) {
+    guard UnsafeRawPointer(at).loadUnaligned(as: UInt32.self) == letters else {
+      throw problem(.noValue, at)
+    }
+    at += count
+  }
+
+  private func number(_ node: Node, _ at: inout Bytes) throws(RecordProblem) {
+    let start = at
+    let isNegative = start.pointee == UInt8(ascii: "-")
+    if isNegative { at += 1 }
+    let isZero = at.pointee == 0x30
+    var mantissa: UInt64 = 0
+    var count = scalars.digits(&at, &mantissa)
+    if count == 0 || (isZero && count > 1) { throw problem(.number, start, node) }
+    var fraction = 0
+    if at.pointee == UInt8(ascii: ".") {
+      at += 1
+      fraction = scalars.digits(&at, &mantissa)
+      if fraction == 0 { throw problem(.number, start, node) }
+      count &+= fraction
+    }
+    if at.pointee | 0x20 != UInt8(ascii: "e"), count <= 18,
+      scalars.store(node, mantissa, isNegative: isNegative, digits: count, fraction: fraction)
+    {
+      return
+    }
+    at = start
+    try JSONSkipper.number(&at, self)
+    switch node.pointee.op {
+    case .bytes, .date, .time, .timestamp, .zoned, .boolean, .list, .map, .multiset, .row:
+      throw problem(.wrongKind, start, node)
+    default: break
+    }
+    do throws(TextProblem) { try scalars.long(node, start, at) } catch {
+      throw problem(error, start, node)
+    }
+  }
+
+  /// A number, boolean, array or object that a text column takes as it is written.
+  private func raw(_ node: Node, _ at: inout Bytes) throws(RecordProblem) {
+    let start = at
+    try JSONSkipper.skip(&at, self)
+    let text = UnsafeRawBufferPointer(start: start, count: at - start)
+    if !UTF8Text.isValid(text) { throw problem(.notUTF8, start, node) }
+    do throws(TextProblem) { try scalars.long(node, start, at) } catch {
+      throw problem(error, start, node)
+    }
+  }
+
+  /// A quoted value of a column that is not text.
+  private func quoted(_ node: Node, _ at: inout Bytes) throws(RecordProblem) {
+    let start = at
+    if node.pointee.op.rawValue >= InputNode.Op.list.rawValue {
+      _ = try string(&at)
+      throw problem(.wrongKind, start, node)
+    }
+    let text = try string(&at)
+    guard let base = text.baseAddress, text.count > 0 else { throw problem(.empty, start, node) }
+    do throws(TextProblem) {
+      try scalars.append(node, base, base + text.count)
+    } catch { throw problem(error, start, node) }
+  }
+
+  private func rowValue(_ node: Node, _ at: inout Bytes) throws(RecordProblem) {
+    let row = node.pointee.rows
+    do throws(RecordProblem) {
+      try members(node, &at, row)
+    } catch {
+      tree.levelRow(node, to: row + 1)
+      node.pointee.builder._withUnsafeGuaranteedRef { $0.endRow() }
+      throw error
+    }
+    node.pointee.builder._withUnsafeGuaranteedRef { $0.endRow() }
+  }
+
+  private func list(_ node: Node, _ at: inout Bytes) throws(RecordProblem) {
+    do throws(RecordProblem) {
+      at += 1
+      skipSpace(&at)
+      if at.pointee == UInt8(ascii: "]") {
+        at += 1
+      } else {
+        var items = 0
+        repeat {
+          skipSpace(&at)
+          try value(nodes + Int(node.pointee.first), &at)
+          items &+= 1
+          if items & 0xffff == 0 { try checkMemory(node, at) }
+        } while try goesOn(&at, UInt8(ascii: "]"))
+      }
+    } catch {
+      tree.levelList(node)
+      throw error
+    }
+    node.pointee.builder._withUnsafeGuaranteedRef { $0.endList() }
+  }
+
+  /// `{}` is two bytes and may be a row of a hundred columns.
+  private func checkMemory(_ node: Node, _ at: Bytes) throws(RecordProblem) {
+    let bytes = node.pointee.builder._withUnsafeGuaranteedRef { $0.allocatedBytes }
+    if bytes > 1 << 30 { throw problem(.tooLong, at, node) }
+  }
+
+  /// Passes over a comma (true) or the closing bracket (false).
+  private func goesOn(_ at: inout Bytes, _ closing: UInt8) throws(RecordProblem) -> Bool {
+    skipSpace(&at)
+    let byte = at.pointee
+    guard byte == UInt8(ascii: ",") || byte == closing else { throw problem(.comma, at) }
+    at += 1
+    return byte == UInt8(ascii: ",")
+  }
+
+  /// `[[key, value], …]`.
+  private func pairs(_ node: Node, _ at: inout Bytes) throws(RecordProblem) {
+    let key = nodes + Int(node.pointee.first)
+    do throws(RecordProblem) {
+      at += 1
+      skipSpace(&at)
+      if at.pointee == UInt8(ascii: "]") {
+        at += 1
+      } else {
+        repeat {
+          skipSpace(&at)
+          guard at.pointee == UInt8(ascii: "[") else { throw problem(.closing, at, node) }
+          at += 1
+          skipSpace(&at)
+          try value(key, &at)
+          guard try goesOn(&at, UInt8(ascii: "]")) else { throw problem(.closing, at - 1, node) }
+          skipSpace(&at)
+          try mapValue(node, &at)
+          if try goesOn(&at, UInt8(ascii: "]")) { throw problem(.closing, at - 1, node) }
+        } while try goesOn(&at, UInt8(ascii: "]"))
+      }
+    } catch {
+      tree.levelList(node)
+      throw error
+    }
+    node.pointee.builder._withUnsafeGuaranteedRef { $0.endList() }
+  }
+
+  /// `{"key": value, …}`; keys of other types than text are read from their text.
+  private func object(_ node: Node, _ at: inout Bytes) throws(RecordProblem) {
+    let key = nodes + Int(node.pointee.first)
+    do throws(RecordProblem) {
+      at += 1
+      skipSpace(&at)
+      if at.pointee == UInt8(ascii: "}") {
+        at += 1
+      } else {
+        repeat {
+          skipSpace(&at)
+          guard at.pointee == UInt8(ascii: "\"") else { throw problem(.memberName, at) }
+          if key.pointee.op == .text { try text(key, &at) } else { try quoted(key, &at) }
+          skipSpace(&at)
+          guard at.pointee == UInt8(ascii: ":") else { throw problem(.colon, at) }
+          at += 1
+          skipSpace(&at)
+          try mapValue(node, &at)
+        } while try goesOn(&at, UInt8(ascii: "}"))
+      }
+    } catch {
+      tree.levelList(node)
+      throw error
+    }
+    node.pointee.builder._withUnsafeGuaranteedRef { $0.endList() }
+  }
+
+  /// The second child's value; the count of a multiset is at least 1.
+  private func mapValue(_ node: Node, _ at: inout Bytes) throws(RecordProblem) {
+    let child = nodes + Int(node.pointee.first) + 1
+    let start = at
+    try value(child, &at)
+    if node.pointee.op == .multiset {
+      let last = child.pointee.builder._withUnsafeGuaranteedRef { builder in
+        builder.spare(0, of: Int32.self)[-1]
+      }
+      if last < 1 { throw problem(.count, start, node) }
+    }
+  }
+}

@@ -1,0 +1,122 @@
+package import Columns
+
+/// Rows as JSON lines: one object a row, in the order of the columns; nulls are written.
+///
+/// The values are those of ``ValueFormat/appendJSON(_:_:to:)``.
+package struct JSONRows {
+  private let formats: [ValueFormat]
+  private let names: [[UInt8]]
+
+  package init(_ type: RowType) {
+    formats = type.fields.map { ValueFormat($0.type) }
+    names = type.fields.map { ValueFormat.jsonName($0.name) }
+  }
+
+  /// Appends one row's object, without a line end.
+  package func append(_ batch: Batch, _ row: Int, to out: ByteWriter) {
+    out.append(UInt8(ascii: "{"))
+    for index in 0..<formats.count {
+      if index > 0 { out.append(UInt8(ascii: ",")) }
+      names[index].withUnsafeBytes { out.append($0) }
+      formats[index].appendJSON(batch.columns[index], row, to: out)
+    }
+    out.append(UInt8(ascii: "}"))
+  }
+
+  /// Appends every row and a line end after each.
+  package func append(_ batch: Batch, to out: ByteWriter) {
+    for row in 0..<batch.count {
+      append(batch, row, to: out)
+      out.append(0x0a)
+    }
+  }
+}
+
+/// How CSV is written and read.
+package struct CSVOptions: Sendable {
+  package var delimiter = UInt8(ascii: ",")
+  package var quote = UInt8(ascii: "\"")
+  /// Nil: a quote inside quotes is doubled (RFC 4180). Otherwise the byte that precedes it.
+  package var escape: UInt8?
+  /// Whether the first record names the columns.
+  package var hasHeader = true
+  /// What stands for null, unquoted. An empty text is written in quotes where this is empty.
+  package var null = ""
+
+  package init() {}
+}
+
+/// Rows as CSV (RFC 4180, with `\n` as the line end): quotes only where they are needed.
+///
+/// Nested values are JSON text, other values as ``ValueText`` prints them.
+package struct CSVRows {
+  private let formats: [ValueFormat]
+  private let header: [String]
+  private let options: CSVOptions
+  private let null: [UInt8]
+  private let cell = ByteWriter()
+
+  package init(_ type: RowType, options: CSVOptions = CSVOptions()) {
+    formats = type.fields.map { ValueFormat($0.type) }
+    header = type.fields.map(\.name)
+    self.options = options
+    null = Array(options.null.utf8)
+  }
+
+  /// Appends the record of column names.
+  package func appendHeader(to out: ByteWriter) {
+    for (index, name) in header.enumerated() {
+      if index > 0 { out.append(options.delimiter) }
+      cell.removeAll()
+      cell.append(name)
+      appendCell(to: out)
+    }
+    out.append(0x0a)
+  }
+
+  /// Appends one row and a line end.
+  package func append(_ batch: Batch, _ row: Int, to out: ByteWriter) {
+    for index in 0..<formats.count {
+      if index > 0 { out.append(options.delimiter) }
+      let column = batch.columns[index]
+      if column.isNull(row) {
+        null.withUnsafeBytes { out.append($0) }
+        continue
+      }
+      cell.removeAll()
+      formats[index].append(column, row, to: cell)
+      appendCell(to: out)
+    }
+    out.append(0x0a)
+  }
+
+  package func append(_ batch: Batch, to out: ByteWriter) {
+    for row in 0..<batch.count { append(batch, row, to: out) }
+  }
+
+  private func appendCell(to out: ByteWriter) {
+    let bytes = cell.bytes
+    if !needsQuotes(bytes) { return out.append(bytes) }
+    out.append(options.quote)
+    for byte in bytes {
+      if let escape = options.escape {
+        if byte == options.quote || byte == escape { out.append(escape) }
+      } else if byte == options.quote {
+        out.append(byte)
+      }
+      out.append(byte)
+    }
+    out.append(options.quote)
+  }
+
+  private func needsQuotes(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    if bytes.elementsEqual(null) { return true }
+    for byte in bytes
+    where byte == options.delimiter || byte == options.quote || byte == 0x0a || byte == 0x0d
+      || byte == options.escape
+    {
+      return true
+    }
+    return false
+  }
+}
