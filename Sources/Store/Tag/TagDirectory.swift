@@ -1,0 +1,198 @@
+package import Columns
+import Formats
+import Glibc
+
+/// The tags of a table or branch.
+package struct TagDirectory: Sendable {
+  package let path: TablePath
+  let environment: Environment
+
+  package init(_ path: TablePath, _ environment: Environment) {
+    self.path = path
+    self.environment = environment
+  }
+
+  private var files: any FileIO { environment.files }
+
+  /// All tags, by snapshot id and then by name.
+  package func list() throws(TerraceError) -> [Tag] {
+    var tags: [Tag] = []
+    for file in try files.list(path.tags) where file.hasPrefix("tag-") {
+      // A tag that goes while we look was not there.
+      if let tag = try read(String(file.dropFirst(4))) { tags.append(tag) }
+    }
+    return tags.sorted { ($0.snapshot.id, $0.name) < ($1.snapshot.id, $1.name) }
+  }
+
+  package func find(_ name: String) throws(TerraceError) -> Tag? {
+    try Tag.checkName(name)
+    return try read(name)
+  }
+
+  private func read(_ name: String) throws(TerraceError) -> Tag? {
+    let file = path.tag(name)
+    guard let bytes = try files.readSmall(file) else { return nil }
+    do {
+      return try Tag(name: name, json: try parseJSON(bytes))
+    } catch {
+      throw error.with("file", file)
+    }
+  }
+
+  /// - Throws: kind `notFound`.
+  package func tag(_ name: String) throws(TerraceError) -> Tag {
+    guard let tag = try find(name) else {
+      throw TerraceError(.notFound, "no such tag").with("tag", shown(name))
+    }
+    return tag
+  }
+
+  /// Names a snapshot.
+  ///
+  /// - Parameters:
+  ///   - snapshotID: nil for the newest that is complete.
+  ///   - retainedMillis: nil for `tag.default-time-retained`, else for ever.
+  /// - Throws: kind `conflict` when there is such a tag, `notFound` when there is no such snapshot.
+  @discardableResult package func create(
+    _ name: String, snapshotID: Int64? = nil, retainedMillis: Int64? = nil
+  ) throws(TerraceError) -> Tag {
+    let tag = try make(name, snapshotID, retainedMillis)
+    try files.makeDirectories(path.tags)
+    let bytes = Array(tag.json.text(pretty: true).utf8)
+    guard try files.publishNew(path.tag(name), bytes, names: environment.names) else {
+      throw TerraceError(.conflict, "there is a tag of this name").with("tag", shown(name))
+    }
+    // Expiration lists the tags after it has removed a snapshot: if the snapshot is there now, the
+    // tag was seen in time.
+    if try !files.exists(path.snapshot(tag.snapshot.id)), try !isHeld(tag) {
+      try files.delete(path.tag(name))
+      throw TerraceError(.notFound, "the snapshot expired while it was tagged")
+        .with("snapshot", tag.snapshot.id)
+    }
+    return tag
+  }
+
+  private func isHeld(_ tag: Tag) throws(TerraceError) -> Bool {
+    try list().contains { $0.name != tag.name && $0.snapshot == tag.snapshot }
+  }
+
+  private func make(
+    _ name: String, _ snapshotID: Int64?, _ retainedMillis: Int64?
+  ) throws(TerraceError) -> Tag {
+    try Tag.checkName(name)
+    if !name.isEmpty, name.allSatisfy({ $0.isASCII && $0.isNumber }) {
+      throw TerraceError(.invalid, "a tag must not be a number: it would look like a snapshot")
+        .with("tag", name)
+    }
+    let snapshots = SnapshotDirectory(path, environment)
+    let snapshot: Snapshot
+    if let snapshotID {
+      if let live = try snapshots.find(snapshotID) {
+        snapshot = live
+      } else if let tag = try list().first(where: { $0.snapshot.id == snapshotID }) {
+        snapshot = tag.snapshot
+      } else {
+        snapshot = try snapshots.snapshot(snapshotID)
+      }
+    } else {
+      guard let latest = try snapshots.latestComplete() else {
+        throw TerraceError(.notFound, "the table has no snapshot yet").with("path", path.root)
+      }
+      snapshot = latest
+    }
+    let options = try SchemaDirectory(path, environment).latest().options
+    let standard = try options.tagDefaultTimeRetainedMillis
+    let retention = (retainedMillis ?? standard).map {
+      Tag.Retention(createdMillis: localMillis(environment.time.nowMillis()), retainedMillis: $0)
+    }
+    return Tag(name: name, snapshot: snapshot, retention: retention)
+  }
+
+  /// Lets a tag name another snapshot or be kept for another time; files that only the old one held
+  /// are removed.
+  @discardableResult package func replace(
+    _ name: String, snapshotID: Int64? = nil, retainedMillis: Int64? = nil
+  ) throws(TerraceError) -> Tag {
+    let old = try tag(name)
+    let tag = try make(name, snapshotID ?? old.snapshot.id, retainedMillis)
+    let bytes = Array(tag.json.text(pretty: true).utf8)
+    try files.replace(path.tag(name), with: bytes, durable: true)
+    if old.snapshot != tag.snapshot { try clean([old]) }
+    return tag
+  }
+
+  package func rename(_ name: String, to new: String) throws(TerraceError) {
+    try Tag.checkName(new)
+    let old = try tag(name)
+    let bytes = Array(old.json.text(pretty: true).utf8)
+    guard try files.publishNew(path.tag(new), bytes, names: environment.names) else {
+      throw TerraceError(.conflict, "there is a tag of this name").with("tag", shown(new))
+    }
+    try files.delete(path.tag(name))
+    try files.syncNames(path.tags)
+  }
+
+  /// Removes a tag and the files that only it held.
+  ///
+  /// - Returns: false when there was none.
+  @discardableResult package func delete(_ name: String) throws(TerraceError) -> Bool {
+    guard let tag = try find(name) else { return false }
+    try remove([tag])
+    return true
+  }
+
+  /// Removes the tags whose time is over.
+  package func expire() throws(TerraceError) -> [Tag] {
+    let options = try SchemaDirectory(path, environment).latest().options
+    guard try options.tagTimeExpireEnabled else { return [] }
+    let now = localMillis(environment.time.nowMillis())
+    let over = try list().filter { $0.retention.map { $0.endMillis < now } ?? false }
+    try remove(over)
+    return over
+  }
+
+  func remove(_ tags: [Tag]) throws(TerraceError) {
+    if tags.isEmpty { return }
+    for tag in tags { try files.delete(path.tag(tag.name)) }
+    // No tag that can be seen may name a missing file, also after a loss of power.
+    try files.syncNames(path.tags)
+    try clean(tags)
+  }
+
+  /// Removes the files of tags that are gone, but for those that their neighbours hold.
+  private func clean(_ tags: [Tag]) throws(TerraceError) {
+    let snapshots = SnapshotDirectory(path, environment)
+    let reach = try FileReach(path, environment)
+    for tag in tags {
+      let id = tag.snapshot.id
+      if try files.exists(path.snapshot(id)) { continue }
+      let left = try list()
+      if left.contains(where: { $0.snapshot.id == id }) { continue }
+      var neighbours: [Snapshot] = []
+      if let older = left.last(where: { $0.snapshot.id < id }) { neighbours.append(older.snapshot) }
+      if let newer = left.first(where: { $0.snapshot.id > id }) {
+        neighbours.append(newer.snapshot)
+      }
+      if let earliest = try snapshots.earliest() { neighbours.append(earliest) }
+      // Rolled back: the snapshots that there are may be older than the tag.
+      if let latest = try snapshots.latest(), latest.id < id { neighbours.append(latest) }
+      var data = try reach.data(of: tag.snapshot)
+      var metadata = try reach.metadata(of: tag.snapshot, changelog: false)
+      for neighbour in neighbours {
+        data.subtract(try reach.data(of: neighbour))
+        metadata.subtract(try reach.metadata(of: neighbour))
+      }
+      let others = try reach.heldByOtherBranches()
+      try reach.delete(data.subtracting(others.data))
+      try reach.delete(metadata: metadata.subtracting(others.metadata))
+    }
+  }
+}
+
+/// The wall clock of this process at a time, as if it were UTC: UTC unless `TZ` says otherwise.
+package func localMillis(_ millis: Int64) -> Int64 {
+  var seconds = time_t(floorDivide(millis, 1000))
+  var parts = tm()
+  guard localtime_r(&seconds, &parts) != nil else { return millis }
+  return millis + Int64(parts.tm_gmtoff) * 1000
+}
