@@ -1,8 +1,8 @@
 /// A growing run of bytes. Little-endian; keeps its memory when emptied.
 public final class ByteWriter {
-  @usableFromInline var buffer: Buffer
-  @usableFromInline var start: UnsafeMutableRawPointer
-  @usableFromInline var used = 0
+  @exclusivity(unchecked) @usableFromInline var buffer: Buffer
+  @exclusivity(unchecked) @usableFromInline var start: UnsafeMutableRawPointer
+  @exclusivity(unchecked) @usableFromInline var used = 0
 
   public init(capacity: Int = 256) {
     buffer = Buffer(byteCount: capacity)

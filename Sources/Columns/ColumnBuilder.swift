@@ -6,19 +6,19 @@
 public final class ColumnBuilder {
   public let type: DataType
   public let physical: Physical
-  @usableFromInline var rows = 0
+  @exclusivity(unchecked) @usableFromInline var rows = 0
   @inlinable public var count: Int { rows }
-  public private(set) var nullCount = 0
+  @exclusivity(unchecked) public private(set) var nullCount = 0
   public let children: [ColumnBuilder]
 
-  @usableFromInline var rowCapacity = 0
-  @usableFromInline var data: Buffer
+  @exclusivity(unchecked) @usableFromInline var rowCapacity = 0
+  @exclusivity(unchecked) @usableFromInline var data: Buffer
   private var offsetData: Buffer?
-  private var validWords: Buffer?
+  @exclusivity(unchecked) private var validWords: Buffer?
   /// Values of a fixed-width builder, or the bytes of a variable-width one.
-  @usableFromInline var base: UnsafeMutableRawPointer
-  @usableFromInline var offsetBase: UnsafeMutablePointer<Int32>?
-  @usableFromInline var byteEnd = 0
+  @exclusivity(unchecked) @usableFromInline var base: UnsafeMutableRawPointer
+  @exclusivity(unchecked) @usableFromInline var offsetBase: UnsafeMutablePointer<Int32>?
+  @exclusivity(unchecked) @usableFromInline var byteEnd = 0
   private let width: Int
 
   public init(_ type: DataType, capacity: Int = 0) {

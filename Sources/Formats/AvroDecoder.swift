@@ -9,7 +9,7 @@ final class AvroDecoder {
   private let steps: UnsafeMutablePointer<AvroStep>
   private let links: UnsafeMutablePointer<Int32>
   /// Items of no bytes that may still come.
-  private var spareItems = 1 << 20
+  @exclusivity(unchecked) private var spareItems = 1 << 20
   private static let depthLimit = 256
 
   init(_ plan: AvroPlan) {

@@ -12,9 +12,9 @@ final class CSVFieldParser {
   private let escape: UInt8?
   private let null: [UInt8]
   /// Node of the k-th field of the file, 0 when no column takes it.
-  private var places: [Int32] = []
+  @exclusivity(unchecked) private var places: [Int32] = []
   /// Nodes that the file has no field for.
-  private var absent: [Int32] = []
+  @exclusivity(unchecked) private var absent: [Int32] = []
 
   init(_ tree: InputTree, _ format: CSVOptions) {
     self.tree = tree

@@ -12,7 +12,7 @@ final class JSONRecordParser {
   let scalars = InputScalars()
   let scratch = ByteWriter(capacity: 256)
   private let nodes: Node
-  private(set) var recordEnd: Bytes
+  @exclusivity(unchecked) private(set) var recordEnd: Bytes
 
   init(_ tree: InputTree) {
     self.tree = tree
