@@ -36,7 +36,7 @@ enum HouseRules {
       if code.contains(/catch\s*\{\s*\}/) {
         found.append("\(place): an empty catch hides a failure")
       }
-      if code.contains("try?"), file.path.hasPrefix("Sources/"), !hasReason(lines, index) {
+      if code.contains(/\btry\?/), file.path.hasPrefix("Sources/"), !hasReason(lines, index) {
         found.append("\(place): try? hides a failure; say beside it why that is right")
       }
     }
@@ -49,8 +49,9 @@ enum HouseRules {
     return line[..<comment.lowerBound]
   }
 
+  /// A comment on the line or on one of the three above it.
   private static func hasReason(_ lines: [Substring], _ index: Int) -> Bool {
-    lines[index].contains("//") || (index > 0 && lines[index - 1].contains("//"))
+    lines[max(0, index - 3)...index].contains { $0.contains("//") }
   }
 }
 
@@ -72,6 +73,7 @@ final class HouseRulesTests: XCTestCase {
     XCTAssertEqual(count("do { try a() } cat" + "ch { }\n"), 1)
     XCTAssertEqual(count("// TO" + "DO: later\n"), 1)
     XCTAssertEqual(count("let a = try? open()\n"), 1)
+    XCTAssertEqual(count("var a: [Entry?] = []\n"), 0)
     XCTAssertEqual(count("let a = try? open()  // A missing hint is no error.\n"), 0)
     XCTAssertEqual(count("see /ho" + "me/ann/x\n", path: "README.md"), 1)
     XCTAssertEqual(count(String(repeating: "\n", count: 501)), 1)
