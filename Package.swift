@@ -32,6 +32,9 @@ let package = Package(
     room("Formats", on: ["Columns", "CLibraries"]),
     room("Columns"),
     .systemLibrary(name: "CLibraries"),
+    .executableTarget(
+      name: "storebench", dependencies: ["Store", "Formats", "Columns"],
+      path: "Benchmarks/StoreBench", swiftSettings: strict),
     tests(of: "Columns"),
     tests(of: "Formats", on: ["Columns"]),
     tests(of: "Store", on: ["Formats", "Columns"]),

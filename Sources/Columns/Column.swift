@@ -111,7 +111,11 @@ public final class Column: @unchecked Sendable {
 }
 
 /// Rows as columns of one length.
-public struct Batch: Sendable {
+///
+/// A class and not a structure, so that a local variable keeps its columns alive: the optimiser takes
+/// structures apart and releases a member after its last mention, although pointers into it are still
+/// in use. The same holds for every type that owns buffers and hands out pointers.
+public final class Batch: Sendable {
   public let type: RowType
   public let columns: [Column]
   public let count: Int

@@ -1,5 +1,5 @@
 /// Changes of a table: rows with weights. +n says that a row appears n times more, -n that it goes.
-public struct DeltaBatch: Sendable {
+public final class DeltaBatch: Sendable {
   public let rows: Batch
   /// One Int64 a row.
   public let weights: Buffer
@@ -11,14 +11,14 @@ public struct DeltaBatch: Sendable {
   }
 
   /// Every row with weight +1.
-  public init(inserting rows: Batch) {
+  public convenience init(inserting rows: Batch) {
     let weights = Buffer(byteCount: rows.count * 8)
     weights.pointer(Int64.self).update(repeating: 1, count: rows.count)
     self.init(rows, weights: weights)
   }
 
   /// Rows with kinds (``RowKind`` raw values, one byte a row).
-  public init(_ rows: Batch, kinds: UnsafePointer<UInt8>) {
+  public convenience init(_ rows: Batch, kinds: UnsafePointer<UInt8>) {
     let weights = Buffer(byteCount: rows.count * 8)
     let out = weights.pointer(Int64.self)
     // Kinds 0 and 2 add, 1 and 3 take away.

@@ -91,7 +91,7 @@ final class ChangelogMerge {
   ) throws(TerraceError) -> KeyValues? {
     guard case .levelsAbove0(let lookup) = old, !lookup.isEmpty else { return nil }
     let starts = groups.starts.pointer(Int32.self)
-    var wanted = Selection(capacity: groups.count)
+    let wanted = Selection(capacity: groups.count)
     var asking: [Int] = []
     for (index, state) in states.enumerated() where state.isNews && state.before < 0 {
       let member = Int(starts[index])
@@ -111,7 +111,7 @@ final class ChangelogMerge {
   }
 
   private func rows(_ groups: KeyGroups, _ heads: BatchHeads, _ states: [Group]) -> KeyValueRows {
-    var out = Selection(capacity: groups.count)
+    let out = Selection(capacity: groups.count)
     for state in states where state.winner >= 0 {
       let source = groups.sources.pointer(UInt16.self)[state.winner]
       let row = groups.rows.pointer(Int32.self)[state.winner]
@@ -133,8 +133,8 @@ final class ChangelogMerge {
     let foundSource = UInt16(groups.batches.count)
     let sources = groups.sources.pointer(UInt16.self)
     let rows = groups.rows.pointer(Int32.self)
-    var before = Selection(capacity: states.count)
-    var after = Selection(capacity: states.count)
+    let before = Selection(capacity: states.count)
+    let after = Selection(capacity: states.count)
     // 1: only before, 2: only after, 3: both.
     var sides: [UInt8] = []
     for state in states where state.isNews {
@@ -173,7 +173,7 @@ final class ChangelogMerge {
     _ batches: [KeyValues], _ before: Selection, _ after: Selection, _ sides: [UInt8]
   ) -> KeyValueRows {
     let equal = skipsEqual ? equalPairs(batches, before, after, sides) : []
-    var out = Selection(capacity: sides.count * 2)
+    let out = Selection(capacity: sides.count * 2)
     let kinds = Buffer(byteCount: sides.count * 2)
     var b = 0
     var a = 0
@@ -204,8 +204,8 @@ final class ChangelogMerge {
   private func equalPairs(
     _ batches: [KeyValues], _ before: Selection, _ after: Selection, _ sides: [UInt8]
   ) -> [Bool] {
-    var left = Selection(capacity: sides.count)
-    var right = Selection(capacity: sides.count)
+    let left = Selection(capacity: sides.count)
+    let right = Selection(capacity: sides.count)
     var b = 0
     var a = 0
     for side in sides {

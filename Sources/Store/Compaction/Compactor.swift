@@ -136,8 +136,7 @@ final class Compactor: Sendable {
     let reader = MergeReader(
       table.layout, table.engine, inputs(section), dropDeletes: job.dropDeletes)
     while let rows = try reader.next() {
-      try writer.write(
-        KeyValueRows(values: rows.values, sequences: rows.sequences, kinds: rows.kinds))
+      try writer.write(rows)
     }
   }
 

@@ -7,11 +7,17 @@ internal import Formats
 /// null, one of another type is cast. Keys are read from the table's own columns, so that files with
 /// and without `_KEY_` columns are alike.
 final class DataFileReader {
-  struct Rows {
+  final class Rows: Sendable {
     let values: Batch
     /// Nil for append files.
     let sequences: Column?
     let kinds: Column?
+
+    init(values: Batch, sequences: Column?, kinds: Column?) {
+      self.values = values
+      self.sequences = sequences
+      self.kinds = kinds
+    }
   }
 
   private enum Origin {

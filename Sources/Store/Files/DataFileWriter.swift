@@ -2,11 +2,21 @@ internal import Columns
 internal import Formats
 internal import Synchronization
 
-/// Rows on their way into a key-value file, sorted by key.
-struct KeyValueRows {
+/// Rows of a primary-key table in key order, on their way out of a merge or into a file.
+final class KeyValueRows: Sendable {
   let values: Batch
+  /// `_SEQUENCE_NUMBER`, one Int64 a row.
   let sequences: Column
+  /// `_VALUE_KIND`, one ``RowKind`` raw value a row.
   let kinds: Column
+
+  var count: Int { values.count }
+
+  init(values: Batch, sequences: Column, kinds: Column) {
+    self.values = values
+    self.sequences = sequences
+    self.kinds = kinds
+  }
 }
 
 /// Names for the files of one writer: one random UUID and a counter, as Paimon makes them.

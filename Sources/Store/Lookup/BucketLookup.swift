@@ -47,7 +47,7 @@ final class BucketLookup {
     let matches = Buffer(byteCount: count * 4)
     matches.pointer(Int32.self).update(repeating: -1, count: count)
     let merged = MergeReader(layout, engine, inputs, dropDeletes: true)
-    var parts: [MergedRows] = []
+    var parts: [KeyValueRows] = []
     while !inputs.isEmpty, let rows = try merged.next() { parts.append(rows) }
     if parts.isEmpty { return (nil, matches) }
     let found = KeyValues(

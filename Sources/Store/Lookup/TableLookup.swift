@@ -36,11 +36,16 @@ package final class TableLookup {
     state = try table.state(at: snapshot)
   }
 
-  package struct Found {
+  package final class Found: Sendable {
     /// The rows that exist, in no particular order.
     package let rows: Batch
     /// For each key its row in `rows`, or -1. One Int32 a key.
     package let matches: Buffer
+
+    init(rows: Batch, matches: Buffer) {
+      self.rows = rows
+      self.matches = matches
+    }
   }
 
   /// - Parameter keys: the primary key columns, in primary-key order, partition columns included;

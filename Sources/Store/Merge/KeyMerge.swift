@@ -3,7 +3,7 @@ internal import Columns
 /// Rows of several runs, grouped by equal keys in key order.
 ///
 /// Row numbers only: which columns are gathered for which rows is the reader's business.
-struct KeyGroups {
+final class KeyGroups {
   /// What `sources` counts.
   let batches: [KeyValues]
   /// The run that each batch comes from, oldest run 0.
@@ -15,6 +15,19 @@ struct KeyGroups {
   /// `count` + 1 Int32: where each group's members begin.
   let starts: Buffer
   let count: Int
+
+  init(
+    batches: [KeyValues], runs: [Int], sources: Buffer, rows: Buffer, memberCount: Int,
+    starts: Buffer, count: Int
+  ) {
+    self.batches = batches
+    self.runs = runs
+    self.sources = sources
+    self.rows = rows
+    self.memberCount = memberCount
+    self.starts = starts
+    self.count = count
+  }
 }
 
 /// A k-way merge of sorted runs: a loser tree over the heads' key prefixes (Knuth, TAOCP 3, 5.4.1).

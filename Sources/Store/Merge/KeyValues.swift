@@ -42,7 +42,7 @@ struct KeyValueLayout: Sendable {
 }
 
 /// Rows of a primary-key table in key order, as its files hold them.
-struct KeyValues: Sendable {
+final class KeyValues: Sendable {
   let keys: NormalizedKeys
   /// What `sequence.field` compares; nil when the table has none.
   let order: NormalizedKeys?

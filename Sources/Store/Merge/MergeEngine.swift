@@ -1,7 +1,7 @@
 internal import Columns
 
 /// Rows chosen from batches: `rows[i]` of batch `sources[i]`.
-struct Selection {
+final class Selection {
   let sources: Buffer
   let rows: Buffer
   var count = 0
@@ -14,7 +14,7 @@ struct Selection {
   var sourcePointer: UnsafeMutablePointer<UInt16> { sources.pointer(UInt16.self) }
   var rowPointer: UnsafeMutablePointer<Int32> { rows.pointer(Int32.self) }
 
-  @inline(__always) mutating func append(_ source: UInt16, _ row: Int32) {
+  @inline(__always) func append(_ source: UInt16, _ row: Int32) {
     sourcePointer[count] = source
     rowPointer[count] = row
     count &+= 1
@@ -45,7 +45,7 @@ struct MergeEngine: Sendable {
   ///
   /// - Parameter dropDeletes: leave out keys whose last row is a deletion.
   func choose(_ groups: KeyGroups, dropDeletes: Bool) -> Selection {
-    var out = Selection(capacity: groups.count)
+    let out = Selection(capacity: groups.count)
     let starts = groups.starts.pointer(Int32.self)
     let sources = groups.sources.pointer(UInt16.self)
     let rows = groups.rows.pointer(Int32.self)

@@ -1,13 +1,5 @@
 internal import Columns
 
-/// Merged rows: one a key, in key order.
-struct MergedRows {
-  let values: Batch
-  let sequences: Column
-  let kinds: Column
-  var count: Int { values.count }
-}
-
 /// Runs of one section through the merge engine: what scans and compactions read.
 final class MergeReader {
   private let layout: KeyValueLayout
@@ -29,7 +21,7 @@ final class MergeReader {
   }
 
   /// The next rows, at least one; nil at the end.
-  func next() throws(TerraceError) -> MergedRows? {
+  func next() throws(TerraceError) -> KeyValueRows? {
     while true {
       if inputs.count == 1 {
         guard let batch = try inputs[0].next() else { return nil }
@@ -39,7 +31,7 @@ final class MergeReader {
       guard let groups = try merge.next() else { return nil }
       let chosen = engine.choose(groups, dropDeletes: dropDeletes)
       if chosen.count == 0 { continue }
-      return MergedRows(
+      return KeyValueRows(
         values: chosen.gatherValues(groups.batches, type: layout.type),
         sequences: chosen.gather(groups.batches) { $0.sequences },
         kinds: chosen.gather(groups.batches) { $0.kinds })
@@ -47,8 +39,8 @@ final class MergeReader {
   }
 
   /// A run alone needs no merge: its keys are distinct.
-  private func single(_ batch: KeyValues) -> MergedRows? {
-    let all = MergedRows(values: batch.values, sequences: batch.sequences, kinds: batch.kinds)
+  private func single(_ batch: KeyValues) -> KeyValueRows? {
+    let all = KeyValueRows(values: batch.values, sequences: batch.sequences, kinds: batch.kinds)
     guard dropDeletes || engine.ignoresDeletes else { return all }
     let kinds = batch.kinds.pointer(UInt8.self)
     let rows = Buffer(byteCount: batch.count * 4)
@@ -60,7 +52,7 @@ final class MergeReader {
     }
     if n == batch.count { return all }
     if n == 0 { return nil }
-    return MergedRows(
+    return KeyValueRows(
       values: batch.values.gather(out, count: n), sequences: batch.sequences.gather(out, count: n),
       kinds: batch.kinds.gather(out, count: n))
   }

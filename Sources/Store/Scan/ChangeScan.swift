@@ -1,11 +1,17 @@
 package import Columns
 
 /// Rows of a changelog, all of one snapshot.
-package struct Changes: Sendable {
+package final class Changes: Sendable {
   package let snapshot: Int64
   package let rows: Batch
   /// One ``RowKind`` raw value a row.
   package let kinds: Buffer
+
+  init(snapshot: Int64, rows: Batch, kinds: Buffer) {
+    self.snapshot = snapshot
+    self.rows = rows
+    self.kinds = kinds
+  }
 
   /// The same changes with weights instead of kinds.
   package var delta: DeltaBatch { DeltaBatch(rows, kinds: kinds.pointer(UInt8.self)) }

@@ -1,11 +1,17 @@
 internal import Columns
 
 /// Rows of one batch that go to one bucket.
-struct RoutedRows {
+final class RoutedRows {
   let place: BucketPlace
   /// Row numbers, ascending; nil for all rows of the batch.
   let rows: Buffer?
   let count: Int
+
+  init(place: BucketPlace, rows: Buffer?, count: Int) {
+    self.place = place
+    self.rows = rows
+    self.count = count
+  }
 }
 
 /// Decides, for whole batches, which partition and bucket each row belongs to.

@@ -4,14 +4,21 @@ internal import Columns
 ///
 /// Rows are not copied here: a chunk holds on to the batch it came with and to its row numbers, and
 /// values are gathered once, in key order, when the buffer is written.
-struct WriteBuffer: @unchecked Sendable {
-  struct Chunk {
+struct WriteBuffer: Sendable {
+  final class Chunk: Sendable {
     let batch: Batch
     /// Nil for all rows.
     let rows: Buffer?
     let count: Int
     /// One ``RowKind`` raw value a row of `batch`; nil when all are inserts.
     let kinds: Buffer?
+
+    init(batch: Batch, rows: Buffer?, count: Int, kinds: Buffer?) {
+      self.batch = batch
+      self.rows = rows
+      self.count = count
+      self.kinds = kinds
+    }
   }
 
   private(set) var chunks: [Chunk] = []
