@@ -24,7 +24,7 @@ public enum ValueText {
 }
 
 /// How the values of one type are printed; made once a column, used for every row.
-public struct ValueFormat: Sendable {
+public final class ValueFormat: Sendable {
   private enum Op: UInt8 {
     case boolean, int8, int16, int32, int64, float, double, decimal64, decimal128, text, bytes
     case date, time, timestamp, zoned, list, map, row

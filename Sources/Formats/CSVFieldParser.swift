@@ -5,6 +5,8 @@ final class CSVFieldParser {
   typealias Bytes = UnsafePointer<UInt8>
   typealias Node = UnsafeMutablePointer<InputNode>
   private let tree: InputTree
+  private let nodes: Node
+  private let scalars: InputScalars
   private let json: JSONRecordParser
   private let scratch = ByteWriter(capacity: 256)
   private let delimiter: UInt8
@@ -12,18 +14,31 @@ final class CSVFieldParser {
   private let escape: UInt8?
   private let null: [UInt8]
   /// Node of the k-th field of the file, 0 when no column takes it.
-  @exclusivity(unchecked) private var places: [Int32] = []
+  private var places: [Int32] = [] {
+    didSet {
+      placeCount = places.count
+      placeList.deallocate()
+      placeList = .allocate(capacity: max(placeCount, 1))
+      placeList.initialize(from: places, count: placeCount)
+    }
+  }
+  @exclusivity(unchecked) private var placeCount = 0
+  @exclusivity(unchecked) private var placeList = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
   /// Nodes that the file has no field for.
   @exclusivity(unchecked) private var absent: [Int32] = []
 
   init(_ tree: InputTree, _ format: CSVOptions) {
     self.tree = tree
+    nodes = tree.nodes
     json = JSONRecordParser(tree)
+    scalars = json.scalars
     delimiter = format.delimiter
     quote = format.quote
     escape = format.escape
     null = Array(format.null.utf8)
   }
+
+  deinit { placeList.deallocate() }
 
   /// Whether a record is one field, so that an empty line is a record too.
   var isSingle: Bool { places.count == 1 }
@@ -79,10 +94,10 @@ final class CSVFieldParser {
   /// Parses the record `start ..< end`, which a line end follows.
   func parse(_ start: Bytes, _ end: Bytes) throws(RecordProblem) {
     var at = start
-    let count = places.count
+    let count = placeCount
     for field in 0..<count {
-      let place = places[field]
-      let node = tree.nodes + Int(place)
+      let place = placeList[field]
+      let node = nodes + Int(place)
       if at < end, at.pointee == quote {
         let fieldAt = at
         let text = try unquoted(&at, end)
@@ -98,7 +113,7 @@ final class CSVFieldParser {
       at += 1
     }
     if at != end { throw problem(.fields, at, nil) }
-    for place in absent { tree.nodes[Int(place)].appendNull() }
+    if !absent.isEmpty { for place in absent { nodes[Int(place)].appendNull() } }
   }
 
   @inline(never)
@@ -146,10 +161,15 @@ final class CSVFieldParser {
     }
     if op.rawValue < InputNode.Op.list.rawValue, op != .text {
       if count == 0 { throw problem(.empty, start, node) }
-      do throws(TextProblem) { try json.scalars.append(node, start, at) } catch {
+      do throws(TextProblem) { try scalars.append(node, start, at) } catch {
         throw problem(error, start, node)
       }
       return
+    }
+    if op == .text, count <= Int(node.pointee.digits) {
+      let bytes = UnsafeRawBufferPointer(start: start, count: count)
+      if !UTF8Text.isValid(bytes) { throw problem(.notUTF8, start, node) }
+      return node.pointee.builder._withUnsafeGuaranteedRef { $0.append(bytes: bytes) }
     }
     try value(node, UnsafeBufferPointer(start: start, count: count), start)
   }
@@ -166,16 +186,16 @@ final class CSVFieldParser {
     let isNegative = at.pointee == UInt8(ascii: "-")
     if isNegative { at += 1 }
     var mantissa: UInt64 = 0
-    var count = json.scalars.digits(&at, &mantissa)
+    var count = scalars.digits(&at, &mantissa)
     if count == 0 { return false }
     var fraction = 0
     if at.pointee == UInt8(ascii: "."), delimiter != UInt8(ascii: ".") {
       at += 1
-      fraction = json.scalars.digits(&at, &mantissa)
+      fraction = scalars.digits(&at, &mantissa)
       count &+= fraction
     }
     if count > 18 || !(at == end || (at < end && at.pointee == delimiter)) { return false }
-    return json.scalars.store(
+    return scalars.store(
       node, mantissa, isNegative: isNegative, digits: count, fraction: fraction)
   }
 
@@ -192,8 +212,7 @@ final class CSVFieldParser {
     } else if text.count == 0 {
       throw problem(.empty, place, node)
     }
-    let builder = node.pointee.builder.takeUnretainedValue()
-    do throws(TextProblem) { try node.pointee.parser.append(bytes, to: builder) } catch {
+    do throws(TextProblem) { try scalars.long(node, bytes) } catch {
       throw problem(error, place, node)
     }
   }

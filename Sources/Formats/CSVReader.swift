@@ -11,14 +11,14 @@ package final class CSVReader {
   private let options: RecordOptions
   private let format: CSVOptions
   private let input: any ByteStream
-  private var window: RecordWindow
+  @exclusivity(unchecked) private var window: RecordWindow
   private let tree: InputTree
   private let fields: CSVFieldParser
   private var isOpen = false
   /// Of the next record's first line, from 1.
-  private var line = 1
-  private var rows = 0
-  private var dropped: [Int32] = []
+  @exclusivity(unchecked) private var line = 1
+  @exclusivity(unchecked) private var rows = 0
+  @exclusivity(unchecked) private var dropped: [Int32] = []
   package private(set) var rejectedCount = 0
 
   package init(

@@ -135,7 +135,10 @@ struct InputScalars {
       if end - start == 10, let second = date(node, start) {
         return node.pointee.append(Int32(truncatingIfNeeded: second / 86_400))
       }
-    case .text, .bytes, .boolean, .time: break
+    case .boolean:
+      let text = UnsafeRawBufferPointer(start: start, count: end - start)
+      return node.pointee.append(try ValueParser.boolean(text))
+    case .text, .bytes, .time: break
     default:
       if number(node, start, end) { return }
     }
@@ -146,9 +149,13 @@ struct InputScalars {
   func long(
     _ node: UnsafeMutablePointer<InputNode>, _ start: Bytes, _ end: Bytes
   ) throws(TextProblem) {
-    let text = UnsafeRawBufferPointer(start: start, count: end - start)
-    let builder = node.pointee.builder.takeUnretainedValue()
-    try node.pointee.parser.append(text, to: builder)
+    try long(node, UnsafeRawBufferPointer(start: start, count: end - start))
+  }
+
+  func long(
+    _ node: UnsafeMutablePointer<InputNode>, _ text: UnsafeRawBufferPointer
+  ) throws(TextProblem) {
+    try node.pointee.parser.append(text, to: node.pointee.builder.takeUnretainedValue())
   }
 
   /// A plain number that ends at `end`.

@@ -13,14 +13,14 @@ package final class JSONLinesReader {
   private let type: RowType
   private let options: RecordOptions
   private let input: any ByteStream
-  private var window: RecordWindow
+  @exclusivity(unchecked) private var window: RecordWindow
   private let tree: InputTree
   private let parser: JSONRecordParser
   /// Of the next record, from 1.
-  private var line = 1
-  private var rows = 0
-  private var dropped: [Int32] = []
-  private var searched = 0
+  @exclusivity(unchecked) private var line = 1
+  @exclusivity(unchecked) private var rows = 0
+  @exclusivity(unchecked) private var dropped: [Int32] = []
+  @exclusivity(unchecked) private var searched = 0
   package private(set) var rejectedCount = 0
 
   package init(_ input: any ByteStream, type: RowType, options: RecordOptions = RecordOptions()) {

@@ -25,9 +25,47 @@ package struct JSONRows {
 
   /// Appends every row and a line end after each.
   package func append(_ batch: Batch, to out: ByteWriter) {
+    let cells = RowCells(formats, batch)
+    defer { withExtendedLifetime((batch, formats)) {} }
     for row in 0..<batch.count {
-      append(batch, row, to: out)
+      out.append(UInt8(ascii: "{"))
+      for index in 0..<cells.count {
+        if index > 0 { out.append(UInt8(ascii: ",")) }
+        names[index].withUnsafeBytes { out.append($0) }
+        cells.appendJSON(index, row, to: out)
+      }
+      out.append(UInt8(ascii: "}"))
       out.append(0x0a)
+    }
+  }
+}
+
+/// The columns of a batch with their formats, for loops over rows: nothing is retained per value.
+/// The batch and the formats must be kept alive.
+private struct RowCells {
+  private let pairs: [(format: Unmanaged<ValueFormat>, column: Unmanaged<Column>)]
+
+  init(_ formats: [ValueFormat], _ batch: Batch) {
+    pairs = zip(formats, batch.columns).map {
+      (Unmanaged.passUnretained($0), Unmanaged.passUnretained($1))
+    }
+  }
+
+  var count: Int { pairs.count }
+
+  @inline(__always) func isNull(_ index: Int, _ row: Int) -> Bool {
+    pairs[index].column._withUnsafeGuaranteedRef { $0.isNull(row) }
+  }
+
+  @inline(__always) func appendJSON(_ index: Int, _ row: Int, to out: ByteWriter) {
+    pairs[index].format._withUnsafeGuaranteedRef { format in
+      pairs[index].column._withUnsafeGuaranteedRef { format.appendJSON($0, row, to: out) }
+    }
+  }
+
+  @inline(__always) func append(_ index: Int, _ row: Int, to out: ByteWriter) {
+    pairs[index].format._withUnsafeGuaranteedRef { format in
+      pairs[index].column._withUnsafeGuaranteedRef { format.append($0, row, to: out) }
     }
   }
 }
@@ -74,24 +112,23 @@ package struct CSVRows {
     out.append(0x0a)
   }
 
-  /// Appends one row and a line end.
-  package func append(_ batch: Batch, _ row: Int, to out: ByteWriter) {
-    for index in 0..<formats.count {
-      if index > 0 { out.append(options.delimiter) }
-      let column = batch.columns[index]
-      if column.isNull(row) {
-        null.withUnsafeBytes { out.append($0) }
-        continue
-      }
-      cell.removeAll()
-      formats[index].append(column, row, to: cell)
-      appendCell(to: out)
-    }
-    out.append(0x0a)
-  }
-
+  /// Appends every row and a line end after each.
   package func append(_ batch: Batch, to out: ByteWriter) {
-    for row in 0..<batch.count { append(batch, row, to: out) }
+    let cells = RowCells(formats, batch)
+    defer { withExtendedLifetime((batch, formats)) {} }
+    for row in 0..<batch.count {
+      for index in 0..<cells.count {
+        if index > 0 { out.append(options.delimiter) }
+        if cells.isNull(index, row) {
+          null.withUnsafeBytes { out.append($0) }
+          continue
+        }
+        cell.removeAll()
+        cells.append(index, row, to: cell)
+        appendCell(to: out)
+      }
+      out.append(0x0a)
+    }
   }
 
   private func appendCell(to out: ByteWriter) {
@@ -110,7 +147,7 @@ package struct CSVRows {
   }
 
   private func needsQuotes(_ bytes: UnsafeRawBufferPointer) -> Bool {
-    if bytes.elementsEqual(null) { return true }
+    if bytes.count == null.count, bytes.elementsEqual(null) { return true }
     for byte in bytes
     where byte == options.delimiter || byte == options.quote || byte == 0x0a || byte == 0x0d
       || byte == options.escape
