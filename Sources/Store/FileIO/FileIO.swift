@@ -20,7 +20,7 @@ package protocol FileIO: Sendable {
   func publish(_ temporary: String, as path: String) throws(TerraceError) -> Bool
   /// Puts a small file in the place of another in one step, so that readers see the one or the other.
   func replace(_ path: String, with bytes: [UInt8], durable: Bool) throws(TerraceError)
-  /// Renames a directory or file; `conflict` when the new name is taken.
+  /// Renames a directory or file, durably; `conflict` when the new name is taken.
   func rename(_ path: String, to new: String) throws(TerraceError)
   /// Names in a directory, sorted; empty when it is missing.
   func list(_ path: String) throws(TerraceError) -> [String]

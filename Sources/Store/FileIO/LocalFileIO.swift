@@ -76,12 +76,17 @@ package struct LocalFileIO: FileIO {
   }
 
   package func rename(_ path: String, to new: String) throws(TerraceError) {
-    if t_rename_noreplace(path, new) == 0 { return }
-    guard errno == EINVAL || errno == ENOSYS else { throw systemError("rename", path) }
-    if try status(new) != nil {
-      throw TerraceError(.conflict, "the new name is taken").with("path", new)
+    if t_rename_noreplace(path, new) != 0 {
+      guard errno == EINVAL || errno == ENOSYS else { throw systemError("rename", path) }
+      if try status(new) != nil {
+        throw TerraceError(.conflict, "the new name is taken").with("path", new)
+      }
+      _ = try retrying("rename", path) { Glibc.rename(path, new) }
     }
-    _ = try retrying("rename", path) { Glibc.rename(path, new) }
+    try syncDirectory(splitPath(new).folder)
+    if splitPath(new).folder != splitPath(path).folder {
+      try syncDirectory(splitPath(path).folder)
+    }
   }
 
   package func list(_ path: String) throws(TerraceError) -> [String] {

@@ -5,7 +5,7 @@ import Synchronization
 /// The schema files of a table or branch. Schemas are immutable and kept in memory once read.
 package final class SchemaDirectory: Sendable {
   package let path: TablePath
-  private let environment: Environment
+  let environment: Environment
   private let known = Mutex<[Int: (identity: UInt64, schema: TableSchema)]>([:])
 
   package init(_ path: TablePath, _ environment: Environment) {
