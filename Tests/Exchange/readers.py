@@ -133,14 +133,20 @@ def difference(expected, found):
     """None when two lists hold the same rows in any order; else a short text about the first that differ."""
     left, right = sorted(map(canonical.text, expected)), sorted(map(canonical.text, found))
     if left == right: return None
-    lacking, extra = list(left), []
+    extra = []
     counts = {}
     for row in left: counts[row] = counts.get(row, 0) + 1
     for row in right:
         if counts.get(row, 0) > 0: counts[row] -= 1
         else: extra.append(row)
     lacking = [row for row, count in counts.items() for _ in range(count)]
-    return f"{len(left)} rows expected, {len(right)} found; lacking {lacking[:2]}; extra {extra[:2]}"
+    shown = f"lacking {lacking[:2]}; extra {extra[:2]}"
+    if lacking and extra:  # the columns in which a lacking row differs from the extra row that is most like it
+        row, others = json.loads(lacking[0]), [json.loads(other) for other in extra[:200]]
+        other = max(others, key=lambda other: sum(row[name] == other.get(name) for name in row))
+        parts = [f"{name}: {canonical.text(row[name])} became {canonical.text(other.get(name))}" for name in row if row[name] != other.get(name)]
+        if len(parts) < len(row): shown = "; ".join(parts)
+    return f"{len(left)} rows expected, {len(right)} found; {shown}"
 
 
 def snapshot_ids(warehouse, table):

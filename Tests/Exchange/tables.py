@@ -178,9 +178,17 @@ NESTED = [
 NANOS = [("c_ts9", TIMESTAMP(9)), ("c_ltz9", TIMESTAMP_LTZ(9))]
 
 
-def micros(rows):
-    """pypaimon reads nanoseconds as microseconds."""
-    return [{k: (v[:-3] + "000" if k in dict(NANOS) and v is not None else v) for k, v in row.items()} for row in rows]
+def java_rows(columns):
+    """Java Paimon 0.9 reads a ROW whose members are all null as null itself."""
+    def adjust(value, type):
+        if value is None: return None
+        if type.name == "ARRAY": return [adjust(v, type.of[0]) for v in value]
+        if type.name == "MAP": return [[k, adjust(v, type.of[1])] for k, v in value]
+        if type.name == "ROW":
+            made = {m: adjust(value[m], t) for m, t in zip(type.members, type.of)}
+            return None if all(v is None for v in made.values()) else made
+        return value
+    return {"java-paimon": lambda rows: [{n: adjust(row[n], t) for n, t in columns} for row in rows]}
 
 
 # -- the tables ------------------------------------------------------------------------------------
@@ -193,7 +201,7 @@ def all_types_keyed(world):
     table.tag("compacted")
     table.put(unique(table, world.rows(columns, 10, keys=range(60 * world.scale))))
     table.put([{name: (10**6 if name == "id" else None) for name, _ in columns}])
-    table.verify()
+    table.verify(adjust=java_rows(columns))
 
 
 def all_types_append(world):
@@ -202,22 +210,28 @@ def all_types_append(world):
     for _ in range(3): table.put(world.rows(columns, 20 * world.scale))
     table.compact()
     table.put(world.rows(columns, 5, null=1.0))
-    table.verify()
+    table.verify(adjust=java_rows(columns))
 
 
 def nanoseconds(world):
     columns = [("id", INT)] + NANOS
     table = Table(world, "nanoseconds", columns, key=["id"], bucket=1)
     table.put(unique(table, world.rows(columns, 30, keys=range(100))))
-    table.verify(adjust={"pypaimon": micros})
+    table.verify()
 
 
 def multisets(world):
-    columns = [("id", INT), ("m", MULTISET(STRING))]
+    python = {name: "no MULTISET in pypaimon 2.1" for name in ("pypaimon", "pypaimon-native")}
+    columns = [("id", INT), ("m", MULTISET(STRING).required())]
     table = Table(world, "multisets", columns, key=["id"], bucket=1)
-    table.put(unique(table, world.rows(columns, 20, keys=range(100))))
+    rows = unique(table, world.rows(columns, 40, keys=range(100)))
+    table.put([row for row in rows if row["m"]])
     table.compact()
-    table.verify(skip={"pypaimon": "no MULTISET in pypaimon 2.1", "pypaimon-native": "no MULTISET in pypaimon 2.1"})
+    table.verify(skip=python)
+    columns = [("id", INT), ("m", MULTISET(STRING))]
+    table = Table(world, "multisets_null", columns, key=["id"], bucket=1)
+    table.put(unique(table, world.rows(columns, 20, keys=range(100), null=0.5)))
+    table.verify(skip={**python, "java-paimon": "Java 0.9 loses counts after a null or empty MULTISET, in its own files too"})
 
 
 def key_of_every_type(world):
@@ -397,33 +411,34 @@ def unique(table, rows):
 
 
 def foreign_writers(world):
-    """pypaimon and Java Paimon write to our table between our own writes; all see one table."""
+    """pypaimon, or Java Paimon, writes to our table between our own writes; all see one table."""
+    for keyed in (True, False):
+        for who in ("pypaimon", "java-paimon"): foreign_writer(world, who, keyed)
+
+
+def foreign_writer(world, who, keyed):
     import pyarrow
     columns = [("id", BIGINT), ("n", INT), ("v", STRING)]
-    shape = pyarrow.schema([pyarrow.field("id", pyarrow.int64(), nullable=False), ("n", pyarrow.int32()), ("v", pyarrow.string())])
-    for keyed in (True, False):
-        table = Table(world, "foreign_keyed" if keyed else "foreign_append", columns if keyed else [("id", BIGINT), *columns[1:]],
-                      **(dict(key=["id"], bucket=2) if keyed else {}))
-        if not keyed: shape = shape.set(0, pyarrow.field("id", pyarrow.int64()))
-        def batch(who): return [dict(id=i, n=world.random.randrange(100), v=f"{who}-{world.next()}") for i in world.random.sample(range(40), 8)]
-        for turn in range(4):
-            table.put(batch("terrace"))
-            rows = batch("pypaimon")
-            world.readers[1].append(world.warehouse, table.name, pyarrow.Table.from_pylist(rows, shape))
-            table.apply(rows)
-            table.note()
-            if world.java is not None:
-                rows = batch("java")
-                world.java.ask("upsert", world.warehouse, table.name, "+I", ";".join(f"{r['id']},{r['n']},{r['v']}" for r in rows))
-                table.apply(rows)
-                table.note()
-                if keyed and turn == 2:
-                    world.java.ask("compact", world.warehouse, table.name, 2)
-                    table.note()
-            if turn == 1: table.tag("middle")
-            if turn == 1 or turn == 3: table.compact()
+    shape = pyarrow.schema([pyarrow.field("id", pyarrow.int64(), nullable=not keyed), ("n", pyarrow.int32()), ("v", pyarrow.string())])
+    table = Table(world, f"{'keyed' if keyed else 'append'}_with_{who.replace('-', '_')}", columns, **(dict(key=["id"], bucket=2) if keyed else {}))
+    def batch(writer): return [dict(id=i, n=world.random.randrange(100), v=f"{writer}-{world.next()}") for i in world.random.sample(range(40), 8)]
+    for turn in range(4):
         table.put(batch("terrace"))
-        table.verify()
+        rows = batch(who)
+        if who == "pypaimon": world.readers[1].append(world.warehouse, table.name, pyarrow.Table.from_pylist(rows, shape))
+        else: world.java.ask("upsert", world.warehouse, table.name, "+I", ";".join(f"{r['id']},{r['n']},{r['v']}" for r in rows))
+        table.apply(rows)
+        table.note()
+        if turn == 1: table.tag("middle")
+        if who == "java-paimon" and keyed and turn == 2:
+            world.java.ask("compact", world.warehouse, table.name, 2)
+            table.note()
+        if turn == 1 or turn == 3: table.compact()
+    table.put(batch("terrace"))
+    table.verify(skip={"pypaimon": OLD_MANIFESTS} if who == "java-paimon" else {})
+
+
+OLD_MANIFESTS = "pypaimon 2.1 in Python cannot read manifests without _VALUE_STATS_COLS, as Java 0.9 writes them"
 
 
 def filters(world):
