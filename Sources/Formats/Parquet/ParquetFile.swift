@@ -10,9 +10,12 @@ package final class ParquetFile {
   let leaves: [ParquetLeaf]
 
   package init(_ source: any ByteSource) throws(TerraceError) {
-    self.source = source
     do throws(TerraceError) {
-      metadata = try ParquetFooter.read(source)
+      let (footer, tail) = try ParquetFooter.read(source)
+      metadata = footer
+      // A small file is now in memory as a whole.
+      self.source =
+        tail.byteCount == source.byteCount ? ParquetSpan(source, start: 0, held: tail) : source
       (columns, leaves) = try ParquetSchemaReader.read(metadata.schema)
       try Self.check(metadata, leaves, source.byteCount)
     } catch {

@@ -7,7 +7,10 @@ enum ParquetFooter {
   static let byteLimit = 64 << 20
   static let elementLimit = 100_000
 
-  static func read(_ source: any ByteSource) throws(TerraceError) -> ParquetMetadata {
+  /// The footer, and the bytes at the end of the file that were read for it.
+  static func read(
+    _ source: any ByteSource
+  ) throws(TerraceError) -> (ParquetMetadata, tail: Buffer) {
     func broken(_ what: String) -> TerraceError {
       TerraceError(.corrupted, what).with("file", source.name)
     }
@@ -34,7 +37,7 @@ enum ParquetFooter {
       var reader = ThriftReader(
         UnsafeRawBufferPointer(start: tail.base + from, count: length), origin: size - 8 - length)
       do throws(TerraceError) {
-        return try parse(&reader)
+        return (try parse(&reader), tail)
       } catch {
         throw error.with("file", source.name)
       }

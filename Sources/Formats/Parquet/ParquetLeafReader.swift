@@ -218,7 +218,9 @@ final class ParquetLeafReader {
           guard place < places.count, places[place].offset == next.offset else {
             throw cursor.broken("a page that the offset index does not know")
           }
-          row = max(row, places[place].firstRow)
+          // While rows are read, `row` stands at the first of them.
+          if target != nil { row = max(row, places[place].firstRow) }
+          try check(next, places)
         }
         if let target, let rows = knownRows(next), rows <= target - row {
           cursor.skip(next.compressedBytes)
@@ -232,6 +234,17 @@ final class ParquetLeafReader {
       }
     }
     return false
+  }
+
+  /// Wrong row numbers would put values of different rows side by side.
+  private func check(
+    _ next: ParquetPage, _ places: [ParquetPagePlace]
+  ) throws(TerraceError) {
+    let rows = leaf.maxRepetition == 0 ? next.valueCount : next.rowCount
+    guard let rows, place + 1 < places.count else { return }
+    if places[place + 1].firstRow - places[place].firstRow != rows {
+      throw cursor.broken("a page with other rows than the offset index says")
+    }
   }
 
   /// The rows of a page, when its header or the offset index tell.

@@ -36,16 +36,15 @@ enum ParquetPlain {
   static func delta(
     _ plain: UnsafeRawBufferPointer, width: Int, _ n: Int, into out: ByteWriter
   ) {
-    guard let base = plain.baseAddress else {
-      return ParquetDeltaEncoder.encode(
-        Buffer(byteCount: 8).pointer(Int64.self), 0, narrow: false, into: out)
-    }
+    guard let base = plain.baseAddress, n > 0 else { return }
     if width == 8 {
       let copy = Buffer(copying: plain)
+      defer { withExtendedLifetime(copy) {} }
       ParquetDeltaEncoder.encode(copy.pointer(Int64.self), n, narrow: false, into: out)
       return
     }
     let wide = Buffer(byteCount: n * 8)
+    defer { withExtendedLifetime(wide) {} }
     let to = wide.pointer(Int64.self)
     for i in 0..<n { to[i] = Int64(base.loadUnaligned(fromByteOffset: i * 4, as: Int32.self)) }
     ParquetDeltaEncoder.encode(to, n, narrow: true, into: out)
@@ -57,6 +56,7 @@ enum ParquetPlain {
   ) {
     let sizes = Buffer(byteCount: n * 8)
     let shared = Buffer(byteCount: n * 8)
+    defer { withExtendedLifetime((sizes, shared)) {} }
     let data = ByteWriter(capacity: plain.count)
     let size = sizes.pointer(Int64.self)
     let prefix = shared.pointer(Int64.self)

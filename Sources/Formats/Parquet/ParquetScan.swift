@@ -7,7 +7,7 @@ package final class ParquetScan {
 
   private let file: ParquetFile
   private let wanted: RowType
-  private let predicate: Predicate?
+  private let pruning: ParquetPruning?
   private let batchRows: Int
   private let plans: [ParquetPlan]
   private let wantedLeaves: [ParquetPlan.WantedLeaf]
@@ -27,7 +27,6 @@ package final class ParquetScan {
   ) throws(TerraceError) {
     self.file = file
     self.wanted = wanted
-    self.predicate = predicate
     self.batchRows = max(1, min(batchRows, 1 << 16))
     var leaves: [ParquetPlan.WantedLeaf] = []
     var plans: [ParquetPlan] = []
@@ -42,6 +41,11 @@ package final class ParquetScan {
     }
     self.plans = plans
     wantedLeaves = leaves
+    if let predicate, predicate != .always {
+      pruning = try ParquetPruning(file, predicate, wanted, plans, leaves)
+    } else {
+      pruning = nil
+    }
   }
 
   /// The next rows in file order; nil at the end.
@@ -75,22 +79,51 @@ package final class ParquetScan {
     return Batch(wanted, columns, count: rows)
   }
 
+  /// Begins the current row group: which of its rows are read, and from where.
   private func open() throws(TerraceError) {
     let rowGroup = file.metadata.rowGroups[group]
     readers = []
     if rowGroup.rowCount == 0 { return }
-    var bytes = 0
-    for wanted in wantedLeaves {
-      let chunk = rowGroup.columns[wanted.leaf.index]
-      bytes += chunk.uncompressedBytes
+    if let pruning, try !pruning.mayMatch(rowGroup) { return }
+    let chunks = wantedLeaves.map { rowGroup.columns[$0.leaf.index] }
+    var selected: [Range<Int>]?
+    var indexes: any ByteSource = file.source
+    if let pruning {
+      indexes = try ParquetSpan.over(file.source, Self.indexRanges(chunks))
+      selected = try pruning.rows(rowGroup, indexes)
+    }
+    if let selected, selected.isEmpty { return }
+    var source: any ByteSource = file.source
+    if selected == nil {
+      source = try ParquetSpan.over(
+        source, chunks.map { $0.start..<$0.start + $0.compressedBytes })
+    }
+    for (wanted, chunk) in zip(wantedLeaves, chunks) {
+      var places: [ParquetPagePlace]?
+      var ranges = [chunk.start..<chunk.start + chunk.compressedBytes]
+      if let selected {
+        places = try ParquetPageIndex.places(indexes, chunk, rows: rowGroup.rowCount)
+        if let places {
+          ranges = ParquetPageIndex.byteRanges(
+            places, chunk, rows: selected, rowCount: rowGroup.rowCount)
+        }
+      }
       readers.append(
         try ParquetLeafReader(
-          file.source, chunk, wanted.leaf, wanted: wanted.type,
-          ranges: [chunk.start..<chunk.start + chunk.compressedBytes], places: nil,
+          source, chunk, wanted.leaf, wanted: wanted.type, ranges: ranges, places: places,
           decompressor: decompressor))
     }
-    ranges = [0..<rowGroup.rowCount]
-    let rowBytes = max(1, bytes / rowGroup.rowCount)
-    groupBatchRows = max(16, min(batchRows, Self.batchBytes / rowBytes))
+    ranges = selected ?? [0..<rowGroup.rowCount]
+    let bytes = chunks.reduce(0) { $0 + $1.uncompressedBytes }
+    groupBatchRows = max(16, min(batchRows, Self.batchBytes / max(1, bytes / rowGroup.rowCount)))
+  }
+
+  private static func indexRanges(_ chunks: [ParquetChunk]) -> [Range<Int>] {
+    chunks.flatMap { [$0.columnIndex, $0.offsetIndex] }.compactMap { range in
+      range.flatMap {
+        $0.offset.addingReportingOverflow($0.count).overflow
+          ? nil : $0.offset..<$0.offset + $0.count
+      }
+    }
   }
 }

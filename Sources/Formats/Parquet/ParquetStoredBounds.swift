@@ -56,13 +56,31 @@ enum ParquetStoredBounds {
 
   /// A value above all that begin with `prefix`, still text when it must be.
   private static func increased(_ prefix: [UInt8], _ isText: Bool) -> [UInt8]? {
+    if isText {
+      // UTF-8 sorts as its code points do.
+      let text = String(decoding: prefix, as: UTF8.self)
+      if Array(text.utf8) == prefix { return increased(text) }
+    }
     var bytes = prefix
     while let last = bytes.last {
-      if last < (isText ? 0x7f : 0xff) {
+      if last < 0xff {
         bytes[bytes.count - 1] = last + 1
         return bytes
       }
       bytes.removeLast()
+    }
+    return nil
+  }
+
+  private static func increased(_ text: String) -> [UInt8]? {
+    var scalars = Array(text.unicodeScalars)
+    while let last = scalars.popLast() {
+      let above = last.value == 0xd7ff ? 0xe000 : last.value + 1
+      guard let next = Unicode.Scalar(above) else { continue }
+      scalars.append(next)
+      var out = String.UnicodeScalarView()
+      out.append(contentsOf: scalars)
+      return Array(String(out).utf8)
     }
     return nil
   }
