@@ -87,6 +87,45 @@ final class AvroFixtureTests: XCTestCase {
     XCTAssertGreaterThan(rows, 20)
   }
 
+  /// Java's mapping of every type, and that ours is the same text but for Java's outer union.
+  func test_read_understandsEveryTypeOfJava() throws {
+    let inner = DataType.row([Field(id: 0, name: "z", type: .bigint)])
+    let row = DataType.row([
+      Field(id: 1, name: "a", type: .int), Field(id: 2, name: "s", type: .string),
+      Field(id: 3, name: "q", type: inner),
+    ])
+    let type = RowType([
+      ("id", .int.notNull), ("b", .boolean), ("ti", .tinyint), ("sm", .smallint), ("bg", .bigint),
+      ("f", .float), ("db", .double), ("s", .string), ("by", .bytes), ("d9", .decimal(9, 2)),
+      ("d38", .decimal(38, 10)), ("da", .date), ("tm", DataType(.time(3))), ("t3", .timestamp(3)),
+      ("t6", .timestamp(6)), ("l3", DataType(.timestampLTZ(3))),
+      ("l6", DataType(.timestampLTZ(6))), ("ar", .array(.int)), ("mi", .map(.int, .string)),
+      ("ms", .map(.string, .bigint)), ("mu", DataType(.multiset(.string))), ("r", row),
+    ])
+    let source = try Fixtures.source(
+      Fixtures.root.appendingPathComponent("avro/java09_all_types.avro").path)
+    let batch = try AvroFile.read(source, as: type)
+    let out = ByteWriter()
+    JSONRows(type).append(batch, to: out)
+    let nulls = type.fields.dropFirst().map { "\"\($0.name)\":null" }.joined(separator: ",")
+    XCTAssertEqual(
+      out.text,
+      #"{"id":1,"b":true,"ti":-128,"sm":-5,"bg":-7,"f":1.5,"db":-2.25,"s":"héllo","by":"0x0102ff","#
+        + #""d9":"-1234567.89","d38":"123456789012345678901234567.0123456789","da":"2024-02-29","#
+        + #""tm":"12:34:56.789","t3":"2024-02-29 12:34:56.789","t6":"1969-12-31 23:59:59.999999","#
+        + #""l3":"1969-12-31 23:59:59.999Z","l6":"2024-02-29 12:34:56.789123Z","ar":[1,null,3],"#
+        + #""mi":[[1,"x"],[2,null]],"ms":[["k",7]],"mu":[["p",2]],"r":{"a":7,"s":"in","q":{"z":5}}}"#
+        + "\n{\"id\":2," + nulls + "}\n")
+    let sink = MemorySink()
+    var options = AvroWriteOptions()
+    options.nullableRow = true
+    let writer = try AvroWriter(sink, type: type, options: options)
+    try writer.write(batch)
+    try writer.finish()
+    XCTAssertEqual(
+      try AvroFile.schemaText(MemorySource(sink.content())), try AvroFile.schemaText(source))
+  }
+
   func test_read_survivesDamagedFixtures() throws {
     let seed = UInt64.random(in: 0...UInt64.max)
     print("seed \(seed)")
