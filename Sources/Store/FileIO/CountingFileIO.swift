@@ -6,6 +6,11 @@ package final class FileCounters: FileWatcher {
   package struct Count: Hashable, Sendable {
     package var calls = 0
     package var bytes = 0
+
+    package init(calls: Int = 0, bytes: Int = 0) {
+      self.calls = calls
+      self.bytes = bytes
+    }
   }
 
   package struct Key: Hashable, Sendable {
