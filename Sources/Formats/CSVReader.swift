@@ -20,6 +20,8 @@ package final class CSVReader {
   @exclusivity(unchecked) private var rows = 0
   @exclusivity(unchecked) private var dropped: [Int32] = []
   package private(set) var rejectedCount = 0
+  /// Names of the header that no column has; known after the first batch.
+  package private(set) var unknownColumns: [String] = []
 
   package init(
     _ input: any ByteStream, type: RowType, format: CSVOptions = CSVOptions(),
@@ -82,6 +84,7 @@ package final class CSVReader {
     do throws(TerraceError) {
       try fields.use(names, type)
     } catch { throw error.with("file", input.name) }
+    unknownColumns = names.filter { type.index(of: $0) == nil }
     window.consume(extent.whole)
     line += extent.lines
   }

@@ -3,7 +3,7 @@ import Glibc
 
 /// The command itself: the words it understands, and how it ends.
 enum Terrace {
-  static let version = "0.1.0"
+  static let versionNumber = "0.1.0"
 
   static let globalFlags: [Flag] = [
     Flag("--warehouse", "", "PATH", "the warehouse folder; works without a project"),
@@ -31,7 +31,7 @@ enum Terrace {
 
   static let tableCommands: Command = Command(
     name: "table", summary: "Tables: create, read, import, alter, …",
-    subcommands: tableDefinitionCommands + tableContentCommands)
+    subcommands: readCommands + [importCommand] + tableDefinitionCommands + tableContentCommands)
 
   /// `-c FILE` before the command is pypaimon's way to name its configuration; after it, -c belongs to
   /// the command.
@@ -73,7 +73,7 @@ private func answer(_ words: [String], _ console: Console) throws(TerraceError) 
   switch try parser.parse(Terrace.spelled(words)) {
   case .run(let command, let arguments):
     if let run = command.run { try run(arguments, console) }
-    return 0
+    return console.exitCode
   case .help(let command, let path):
     try console.output.write(Help.page(command, path: path, global: Terrace.globalFlags))
     return 0

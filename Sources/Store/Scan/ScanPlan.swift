@@ -117,7 +117,7 @@ struct ScanPlanner {
 
   // MARK: - Manifests
 
-  private func filter() throws(TerraceError) -> ManifestFilter {
+  func filter() throws(TerraceError) -> ManifestFilter {
     let schema = table.schema
     let keys = schema.partitionIndices
     let partition = predicate.weakened { keys.firstIndex(of: $0) }

@@ -9,11 +9,11 @@ extension Terrace {
     run: { (arguments, console) throws(TerraceError) in
       if arguments.text("--format") == "json" {
         let value = JSONValue.members([
-          ("version", .string(version)), ("tableFormat", .string("Apache Paimon")),
+          ("version", .string(versionNumber)), ("tableFormat", .string("Apache Paimon")),
         ])
         try console.output.line(value.text())
       } else {
-        try console.output.line("terrace \(version)")
+        try console.output.line("terrace \(versionNumber)")
       }
     })
 

@@ -4,8 +4,11 @@ import Warehouse
 
 /// What every command on a warehouse has to find first.
 extension Arguments {
-  func warehouse() throws(TerraceError) -> OpenWarehouse {
-    let environment = Environment()
+  /// - Parameter workers: threads for what is written.
+  func warehouse(
+    workers: Workers = Workers(count: 0)
+  ) throws(TerraceError) -> OpenWarehouse {
+    let environment = Environment(workers: workers)
     try atMostOne(of: "--warehouse", "--project", "--config")
     let location = try WarehouseLocation.find(
       path: text("--warehouse"), config: text("--config"), project: text("--project"),

@@ -4,6 +4,8 @@ import Warehouse
 /// The rows that a command is asked to print, from its flags to its output.
 final class ReadRequest {
   private(set) var query: RowQuery
+  /// What is printed: the selected columns, and the leading one.
+  let printedType: RowType
   private let printer: RowPrinter
   private let console: Console
   private let format: PrintFormat
@@ -12,15 +14,18 @@ final class ReadRequest {
   ///   - type: what can be selected.
   ///   - owner: what has these columns, for errors.
   ///   - limit: rows printed when no limit is given; 0 for all.
+  ///   - leading: a column that is printed before the others, and cannot be selected.
   init(
-    _ arguments: Arguments, type: RowType, owner: String, console: Console, limit: Int
+    _ arguments: Arguments, type: RowType, owner: String, console: Console, limit: Int,
+    leading: Field? = nil
   ) throws(TerraceError) {
     format = arguments.printFormat
     query = try RowQuery(
       type, owner: owner, select: arguments.text("--select"),
       condition: arguments.text("--where"), limit: try arguments.integer("--limit") ?? limit)
+    printedType = RowType((leading.map { [$0] } ?? []) + query.outputType.fields)
     printer = RowPrinter(
-      format, query.outputType, to: console.output, terminalWidth: console.width,
+      format, printedType, to: console.output, terminalWidth: console.width,
       isStyled: console.styledOutput)
     self.console = console
   }

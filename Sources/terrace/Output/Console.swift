@@ -6,6 +6,8 @@ import Glibc
 /// Colour only goes to a terminal, and not when `NO_COLOR` is set (no-color.org) or `TERM` is `dumb`.
 final class Console {
   let output = Output()
+  /// What the process returns when nothing is thrown.
+  var exitCode: Int32 = 0
   let outputIsTerminal = isatty(STDOUT_FILENO) == 1
   let errorIsTerminal = isatty(STDERR_FILENO) == 1
 

@@ -24,7 +24,7 @@ enum ErrorReport {
 
   /// A record of a data file is at fault, not the command line.
   private static func isAboutData(_ error: TerraceError) -> Bool {
-    error.fact("file") != nil && error.fact("line") != nil
+    error.fact("file") != nil && (error.fact("line") != nil || error.fact("record") != nil)
   }
 
   static func text(_ error: TerraceError, isStyled: Bool) -> String {
@@ -37,8 +37,10 @@ enum ErrorReport {
       text += saysItself(error) ? "" : "\(error.kind.rawValue): "
       text += DisplayText.oneLine(error.message)
     }
-    let placeFacts: Set = ["source", "text", "line", "column", "length", "file"]
-    let facts = error.facts.filter { place == nil || !placeFacts.contains($0.name) }
+    let placeFacts: Set = ["source", "text", "line", "column", "length", "file", "record"]
+    let facts = error.facts.filter {
+      !$0.value.isEmpty && (place == nil || !placeFacts.contains($0.name))
+    }
     if !facts.isEmpty {
       let shown = facts.map { "\($0.name)=\(DisplayText.oneLine($0.value))" }
       text += " (" + shown.joined(separator: " ") + ")"
@@ -59,8 +61,9 @@ enum ErrorReport {
 
   /// `file:line:column`, when the error says where it is.
   private static func place(_ error: TerraceError) -> String? {
-    guard let name = error.fact("source") ?? error.fact("file"), let line = error.fact("line")
-    else { return nil }
+    guard let name = error.fact("source") ?? error.fact("file") else { return nil }
+    if let record = error.fact("record") { return DisplayText.oneLine(name) + ": record \(record)" }
+    guard let line = error.fact("line") else { return nil }
     let column = error.fact("column").flatMap { Int($0) }
     return DisplayText.oneLine(name) + ":\(line)" + (column.map { ":\($0)" } ?? "")
   }

@@ -1,0 +1,31 @@
+import Glibc
+import Synchronization
+
+/// SIGINT and SIGTERM as something to ask about, for work that has to end in order.
+///
+/// The first signal asks for an end; the second one ends the process at once.
+enum Interruption {
+  private static let signalNumber = Atomic<Int32>(0)
+
+  /// From now on the first signal no longer ends the process.
+  static func watch() {
+    // Made before a signal can arrive: the handler must not allocate.
+    _ = signalNumber.load(ordering: .relaxed)
+    for number in [SIGINT, SIGTERM] {
+      var action = sigaction()
+      action.__sigaction_handler.sa_handler = { number in
+        Interruption.signalNumber.store(number, ordering: .relaxed)
+      }
+      action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND))
+      sigaction(number, &action, nil)
+    }
+  }
+
+  static var happened: Bool { signalNumber.load(ordering: .relaxed) != 0 }
+
+  /// 128 + the signal, as shells count; nil when there was none.
+  static var exitCode: Int32? {
+    let number = signalNumber.load(ordering: .relaxed)
+    return number == 0 ? nil : 128 + number
+  }
+}
