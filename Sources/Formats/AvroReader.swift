@@ -164,7 +164,8 @@ package final class AvroReader {
 
 /// The header of a container: magic, metadata, sync marker.
 struct AvroHeader {
-  let schema: AvroSchema
+  private let owner: AvroSchemaOwner
+  var schema: AvroSchema { owner.root }
   let schemaText: String
   let codec: AvroCodec
   let sync: [UInt8]
@@ -217,7 +218,7 @@ struct AvroHeader {
       throw TerraceError(.unsupported, "an Avro codec").with("codec", codecName)
     }
     return AvroHeader(
-      schema: try AvroSchemaParser.parse(schema),
+      owner: try AvroSchemaParser.parse(schema),
       schemaText: String(decoding: schema, as: UTF8.self), codec: codec, sync: sync,
       byteCount: cursor.offset)
   }

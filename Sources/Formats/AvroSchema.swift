@@ -56,6 +56,15 @@ final class AvroRecord {
   init(name: String) { self.name = name }
 }
 
+/// A schema with all its records, which may refer to themselves: the owner undoes such circles when
+/// it goes, or they would stay in memory for ever.
+final class AvroSchemaOwner {
+  fileprivate(set) var root = AvroSchema.null
+  fileprivate var records: [AvroRecord] = []
+
+  deinit { for record in records { record.fields = [] } }
+}
+
 /// Reads the JSON of a schema; hostile schemas are bounded by depth and by the count of types.
 struct AvroSchemaParser {
   static let depthLimit = 64
@@ -65,12 +74,14 @@ struct AvroSchemaParser {
 
   private var named: [String: AvroSchema] = [:]
   private var types = 0
+  private let owner = AvroSchemaOwner()
 
   /// - Throws: kind `corrupted`, naming the type that is wrong.
-  static func parse(_ text: UnsafeRawBufferPointer) throws(TerraceError) -> AvroSchema {
+  static func parse(_ text: UnsafeRawBufferPointer) throws(TerraceError) -> AvroSchemaOwner {
     let json = try JSONValue.parse(text, limit: 16 << 20)
     var parser = AvroSchemaParser()
-    return try parser.schema(json, space: "", depth: 0)
+    parser.owner.root = try parser.schema(json, space: "", depth: 0)
+    return parser.owner
   }
 
   private func wrong(_ what: String) -> TerraceError {
@@ -138,6 +149,7 @@ struct AvroSchemaParser {
   ) throws(TerraceError) -> AvroSchema {
     let name = try fullName(json, space: space)
     let record = AvroRecord(name: name.full)
+    owner.records.append(record)
     try define(name.full, .record(record))
     var fields: [(name: String, schema: AvroSchema)] = []
     for field in try json.array("fields") {
