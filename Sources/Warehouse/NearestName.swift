@@ -15,7 +15,7 @@ package enum NearestName {
       if wanted.count >= 3, letters.starts(with: wanted) || wanted.starts(with: letters) {
         distance = min(distance, 1)
       }
-      let slips = max(1, max(wanted.count, letters.count) / 3)
+      let slips = max(wanted.count, letters.count) / 3
       if distance <= slips, distance < best?.distance ?? Int.max { best = (name, distance) }
     }
     return best?.name

@@ -146,8 +146,19 @@ package struct OpenWarehouse: Sendable {
   }
 
   package func branches(of name: TableName) throws(TerraceError) -> [String] {
-    let path = try path(of: name)
-    return try files.list(path.branches).filter { $0.hasPrefix("branch-") }
-      .map { String($0.dropFirst(7)) }
+    try Branches(try path(of: name), environment).list()
+  }
+
+  /// Gives a branch another name; its content stays where it is.
+  package func rename(
+    branch: String, of name: TableName, to target: String
+  ) throws(TerraceError) {
+    try TableName.check(target, "branch")
+    if target == "main" || target.allSatisfy(\.isNumber) {
+      throw TerraceError(.invalid, "a branch must not be called main or be a number")
+    }
+    let root = try path(of: name).root
+    try files.rename(
+      TablePath(root, branch: branch).home, to: TablePath(root, branch: target).home)
   }
 }

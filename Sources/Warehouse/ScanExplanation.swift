@@ -77,7 +77,7 @@ package struct ScanExplanation {
       lines.append(
         ("  levels", levels.map { "L\($0.level): \($0.files)" }.joined(separator: ", ")))
     }
-    lines.append(("Splits", "\(report.splits.count), of which \(merged) merge runs"))
+    lines.append(("Splits", "\(report.splits.count), \(merged) with runs to merge"))
     if let most = report.splits.map(\.runs).max(), most > 1 {
       lines.append(("  most runs", "\(most)"))
     }

@@ -25,13 +25,15 @@ enum Terrace {
       "terrace table read ods.orders -w \"id < 10\" -f json",
     ],
     subcommands: [
-      databaseCommands, tableCommands, snapshotCommands, schemaCommands, avroCommands,
-      parquetCommands, manifestCommands, versionCommand, helpCommand,
+      databaseCommands, tableCommands, snapshotCommands, tagCommands, branchCommands,
+      consumerCommands, schemaCommands, compactCommand, expireCommand, parquetCommands,
+      avroCommands, manifestCommands, versionCommand, helpCommand,
     ])
 
   static let tableCommands: Command = Command(
     name: "table", summary: "Tables: create, read, import, alter, …",
-    subcommands: readCommands + [importCommand] + tableDefinitionCommands + tableContentCommands)
+    subcommands: readCommands + [importCommand] + tableDefinitionCommands + tableContentCommands
+      + maintenanceCommands)
 
   /// `-c FILE` before the command is pypaimon's way to name its configuration; after it, -c belongs to
   /// the command.
