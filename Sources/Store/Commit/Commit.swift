@@ -144,11 +144,17 @@ package final class Commit {
       outcome.snapshots.append(try publish(plan))
     } catch {
       if error.kind != .conflict { throw error }
-      discard(plan.prepared)
-      try removeFiles(plan.changes, plan.changelog)
-      live.forget()
+      try drop(plan)
       outcome.droppedCompaction = error
     }
+  }
+
+  /// Gives up a second half. Its lists go first and durably: it is then pending no more.
+  func drop(_ plan: CommitPlan) throws(TerraceError) {
+    discard(plan.prepared)
+    try manifests.syncNames()
+    try removeFiles(plan.changes, plan.changelog)
+    live.forget()
   }
 
   private func compactionPlan(

@@ -12,6 +12,10 @@ extension Commit {
     if let uuid = last.uuid { own.insert(uuid) }
     checked = max(checked, last.id)
     guard let plan = try pendingPlan(last) else { return last }
+    guard try hasFiles(plan) else {
+      try drop(plan)
+      return last
+    }
     var outcome = Outcome()
     try finish(plan, &outcome)
     return outcome.snapshots.last ?? last
@@ -55,6 +59,18 @@ extension Commit {
     }
     plan.prepared = lists
     return plan
+  }
+
+  /// Whether the files of a second half are still there: another engine may have taken them for
+  /// orphans.
+  private func hasFiles(_ plan: CommitPlan) throws(TerraceError) -> Bool {
+    let schema = try schemas.latest()
+    for entry in plan.changes + plan.changelog where entry.kind == .add {
+      let folder = path.bucket(
+        entry.bucket, partition: try PartitionPath.text(entry.partition, schema))
+      if try !environment.files.exists(folder + "/" + entry.file.name) { return false }
+    }
+    return true
   }
 
   private func byteCount(_ name: String) throws(TerraceError) -> Int64 {

@@ -78,9 +78,10 @@ package struct Expiration {
   func range(
     _ policy: Policy, _ options: TableOptions, _ snapshots: SnapshotDirectory
   ) throws(TerraceError) -> Range<Int64>? {
-    guard let latest = try snapshots.latestID(), let earliest = try snapshots.earliestID() else {
-      return nil
-    }
+    // Listed, not hinted: a run that died may have left snapshots before the hint.
+    guard let latest = try snapshots.latestID(), let earliest = try snapshots.ids().first,
+      earliest <= latest
+    else { return nil }
     let (optionMin, optionMax) = try (options.snapshotRetainedMin, options.snapshotRetainedMax)
     let retainMin = Int64(max(1, policy.retainMin ?? optionMin))
     let retainMax = Int64(max(1, policy.retainMax ?? optionMax))
@@ -131,11 +132,11 @@ package struct Expiration {
     for snapshot in gone.dropFirst() + [first] { try doomed.collectRemovals(by: snapshot, reach) }
     if doomed.keepsChangelogs { try keepChangelogs(gone) }
 
-    snapshots.hintEarliest(range.upperBound)
     for snapshot in gone where try environment.files.delete(path.snapshot(snapshot.id)) {
       outcome.snapshots += 1
     }
     try environment.files.syncNames(path.snapshots)
+    snapshots.hintEarliest(range.upperBound)
 
     // Listed after the snapshots went: a tag that was made in time is here.
     try doomed.spare(

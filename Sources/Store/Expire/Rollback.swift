@@ -111,13 +111,14 @@ package struct Rollback {
     }
     var metadata = doomed.metadata.subtracting(others.metadata)
     metadata.subtract(try reach.metadata(of: kept))
-    for list in kept.pendingLists { metadata.subtract(try reach.metadata(list: list)) }
     // Statistics and index files of older snapshots and tags may be the same ones.
     for tag in try TagDirectory(path, environment).list() {
       metadata.subtract(try reach.metadata(of: tag.snapshot, changelog: false))
       data.subtract(try reach.data(of: tag.snapshot))
     }
-    try reach.delete(data)
+    // The lists first: when the second half of a commit is rolled back, nobody may find it pending.
     try reach.delete(metadata: metadata)
+    try files.syncNames(path.manifests)
+    try reach.delete(data)
   }
 }
