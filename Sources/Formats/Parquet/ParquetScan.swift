@@ -114,7 +114,8 @@ package final class ParquetScan {
           decompressor: decompressor))
     }
     ranges = selected ?? [0..<rowGroup.rowCount]
-    let bytes = chunks.reduce(0) { $0 + $1.uncompressedBytes }
+    // What the footer claims: each part is bounded, so that the sum is.
+    let bytes = chunks.reduce(0) { $0 + min($1.uncompressedBytes, 1 << 40) }
     groupBatchRows = max(16, min(batchRows, Self.batchBytes / max(1, bytes / rowGroup.rowCount)))
   }
 
