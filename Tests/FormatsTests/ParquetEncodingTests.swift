@@ -121,45 +121,4 @@ final class ParquetEncodingTests: XCTestCase {
     XCTAssertEqual(last, -5)
     XCTAssertEqual(reader.consumed, out.count)
   }
-
-  private func element(
-    _ name: String, _ repetition: ParquetRepetition, children: Int = 0,
-    _ meaning: ParquetMeaning? = nil
-  ) -> ParquetElement {
-    var out = ParquetElement()
-    out.name = name
-    out.repetition = repetition
-    out.childCount = children
-    out.meaning = meaning
-    if children == 0 { out.physical = .int32 }
-    return out
-  }
-
-  /// The forms of LogicalTypes.md, "Backward-compatibility rules".
-  func test_schema_understandsOlderLists() throws {
-    let root = element("schema", .required, children: 1)
-    let list = element("l", .optional, children: 1, .list)
-    let int = DataType.int
-    let one = DataType.row([Field(id: 0, name: "x", type: int.notNull)]).notNull
-    let two = DataType.row([
-      Field(id: 0, name: "x", type: int.notNull), Field(id: 1, name: "y", type: int),
-    ]).notNull
-    let x = element("x", .required)
-    let cases: [([ParquetElement], DataType)] = [
-      ([list, element("element", .repeated)], .array(int.notNull)),
-      (
-        [list, element("list", .repeated, children: 1), element("element", .optional)], .array(int)
-      ),
-      ([list, element("array", .repeated, children: 1), x], .array(one)),
-      ([list, element("l_tuple", .repeated, children: 1), x], .array(one)),
-      ([list, element("bag", .repeated, children: 2), x, element("y", .optional)], .array(two)),
-      ([element("l", .repeated)], DataType.array(int.notNull).notNull),
-      ([element("l", .repeated, children: 1), x], DataType.array(one).notNull),
-    ]
-    for (elements, expected) in cases {
-      let (columns, leaves) = try ParquetSchemaReader.read([root] + elements)
-      XCTAssertEqual(columns[0].type, expected, "\(elements.map(\.name))")
-      XCTAssertEqual(leaves[0].maxRepetition, 1)
-    }
-  }
 }

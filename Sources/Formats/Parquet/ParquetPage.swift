@@ -55,12 +55,7 @@ package struct ParquetPage: Sendable {
     if page.uncompressedBytes > byteLimit || page.compressedBytes > byteLimit {
       throw reader.broken("a page of \(page.uncompressedBytes) bytes is over the limit")
     }
-    if page.repetitionBytes > byteLimit || page.definitionBytes > byteLimit {
-      throw reader.broken("levels are longer than their page")
-    }
-    if page.valueCount > Int(Int32.max) || page.rowCount ?? 0 > Int(Int32.max) {
-      throw reader.broken("too many values in a page")
-    }
+    if page.valueCount > Int(Int32.max) { throw reader.broken("too many values in a page") }
     page.headerBytes = reader.consumed
     return page
   }

@@ -114,8 +114,7 @@ package final class ParquetScan {
           decompressor: decompressor))
     }
     ranges = selected ?? [0..<rowGroup.rowCount]
-    // What the footer claims: each part is bounded, so that the sum is.
-    let bytes = chunks.reduce(0) { $0 + min($1.uncompressedBytes, 1 << 40) }
+    let bytes = chunks.reduce(0) { $0 + $1.uncompressedBytes }
     groupBatchRows = max(16, min(batchRows, Self.batchBytes / max(1, bytes / rowGroup.rowCount)))
   }
 
