@@ -114,10 +114,13 @@ package final class Commit {
     _ first: CommitPlan, _ messages: [CommitMessage], ignoreEmpty: Bool
   ) throws(TerraceError) -> Outcome {
     var outcome = Outcome()
-    let second = compactionPlan(after: first, messages)
+    var first = first
+    var second = compactionPlan(after: first, messages)
+    first.folders = try dataFolders(messages)
+    // The first half makes the names of all files durable.
     let hasFirst = !first.changes.isEmpty || !first.changelog.isEmpty || first.scope != nil
-    try syncDataFolders(messages)
     if !hasFirst, second != nil || ignoreEmpty {
+      second?.folders = first.folders
       if let second { try finish(second, &outcome) }
       return outcome
     }
@@ -126,7 +129,6 @@ package final class Commit {
       return outcome
     }
     second.prepared = try prepare(second)
-    var first = first
     first.pending = second.prepared
     do {
       outcome.snapshots.append(try publish(first))
@@ -152,7 +154,7 @@ package final class Commit {
   /// Gives up a second half. Its lists go first and durably: it is then pending no more.
   func drop(_ plan: CommitPlan) throws(TerraceError) {
     discard(plan.prepared)
-    try manifests.syncNames()
+    try manifests.sync()
     try removeFiles(plan.changes, plan.changelog)
     live.forget()
   }
@@ -194,19 +196,15 @@ package final class Commit {
     }
   }
 
-  /// The content of the files is durable already; here their names become so.
-  private func syncDataFolders(_ messages: [CommitMessage]) throws(TerraceError) {
+  /// Folders that got new files, whose content is durable already.
+  private func dataFolders(_ messages: [CommitMessage]) throws(TerraceError) -> [String] {
     let schema = try schemas.latest()
     var folders: Set<String> = []
     for message in messages where message.writesFiles {
       let partition = try PartitionPath.text(message.partition, schema)
       folders.insert(path.bucket(message.bucket, partition: partition))
     }
-    let sorted = folders.sorted()
-    let files = environment.files
-    try environment.workers.forEach(sorted.count) { index throws(TerraceError) in
-      try files.syncDirectory(sorted[index])
-    }
+    return folders.sorted()
   }
 }
 

@@ -104,11 +104,10 @@ extension Commit {
     }
     let base = try manifests.writeList(merged.manifests)
     baseName = base.name
-    try manifests.syncNames()
     var snapshot = try makeSnapshot(plan, lists, changes, after: latest, schema)
     snapshot.baseManifestList = base.name
     snapshot.baseManifestListBytes = base.byteCount
-    switch try put(snapshot) {
+    switch try put(snapshot, plan.folders) {
     case .taken: return nil
     case .failed(let error): throw error
     case .unknown(let error):
@@ -128,18 +127,41 @@ extension Commit {
     }
   }
 
-  private func put(_ snapshot: Snapshot) throws(TerraceError) -> PublishOutcome {
+  /// Makes everything that the snapshot names durable, and then gives it its name.
+  ///
+  /// All files are written before the first is synced, and folders come after files: the file system
+  /// then does most of the work once.
+  private func put(
+    _ snapshot: Snapshot, _ folders: [String]
+  ) throws(TerraceError) -> PublishOutcome {
     let bytes = Array(snapshot.json.text(pretty: true).utf8)
     let file = path.snapshot(snapshot.id)
-    let temporary: String
+    let temporary = try startSnapshot(file, bytes)
     do {
-      temporary = try environment.files.writeTemporary(for: file, bytes, names: environment.names)
+      try manifests.sync()
+      try temporary.sink.sync()
+      try temporary.sink.close()
+      let files = environment.files
+      try environment.workers.forEach(folders.count) { index throws(TerraceError) in
+        try files.syncDirectory(folders[index])
+      }
+    } catch {
+      environment.files.discard(temporary.path)
+      throw error
+    }
+    return environment.files.publishTemporary(temporary.path, as: file, bytes)
+  }
+
+  private func startSnapshot(
+    _ file: String, _ bytes: [UInt8]
+  ) throws(TerraceError) -> (path: String, sink: any FileSink) {
+    do {
+      return try environment.files.startTemporary(for: file, bytes, names: environment.names)
     } catch {
       if error.kind != .notFound { throw error }
       try environment.files.makeDirectories(path.snapshots)
-      temporary = try environment.files.writeTemporary(for: file, bytes, names: environment.names)
+      return try environment.files.startTemporary(for: file, bytes, names: environment.names)
     }
-    return environment.files.publishTemporary(temporary, as: file, bytes)
   }
 
   private func committed(

@@ -28,6 +28,8 @@ struct CommitPlan {
   /// For overwrites: the removals are found anew at each attempt.
   var scope: OverwriteScope?
   var statistics: String?
+  /// Folders of data files, whose names are to be made durable.
+  var folders: [String] = []
   /// Manifest lists that are written already.
   var prepared: PreparedLists?
   /// Those of the second half of this commit.

@@ -35,11 +35,28 @@ extension FileIO {
   package func writeTemporary(
     for path: String, _ bytes: [UInt8], names: any NameSource
   ) throws(TerraceError) -> String {
+    let (temporary, sink) = try startTemporary(for: path, bytes, names: names)
+    do {
+      try sink.sync()
+      try sink.close()
+      return temporary
+    } catch {
+      discard(temporary)
+      throw error
+    }
+  }
+
+  /// As ``writeTemporary``, but leaves syncing and closing to the caller.
+  package func startTemporary(
+    for path: String, _ bytes: [UInt8], names: any NameSource
+  ) throws(TerraceError) -> (path: String, sink: any FileSink) {
     let (folder, name) = splitPath(path)
     let temporary = folder + "/." + name + "." + names.uuid() + ".tmp"
+    let sink = try create(temporary)
     do {
-      try write(bytes, to: temporary)
-      return temporary
+      try bytes.write(to: sink)
+      try sink.startSync()
+      return (temporary, sink)
     } catch {
       discard(temporary)
       throw error

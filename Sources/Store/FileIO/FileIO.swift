@@ -42,6 +42,9 @@ package protocol FileIO: Sendable {
 /// A file being written. Without `close()` the file is left as it is and counts as unfinished.
 package protocol FileSink: ByteSink {
   var byteCount: Int { get }
+  /// Writes what is buffered and lets the disk begin, without waiting: where several files are to be
+  /// synced, starting all of them first lets the file system do the work of one.
+  func startSync() throws(TerraceError)
   /// Writes what is buffered and makes the content durable (not the name).
   func sync() throws(TerraceError)
   /// Writes what is buffered and closes. Further writes are a mistake.

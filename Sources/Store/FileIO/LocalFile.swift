@@ -1,3 +1,4 @@
+import CSystem
 import Columns
 import Formats
 import Glibc
@@ -65,6 +66,11 @@ final class LocalSink: FileSink {
       held += bytes.count
     }
     byteCount += bytes.count
+  }
+
+  func startSync() throws(TerraceError) {
+    try flush()
+    t_start_writeback(descriptor)
   }
 
   func sync() throws(TerraceError) {

@@ -140,6 +140,7 @@ private final class MemoryDiskSink: FileSink {
     byteCount = disk.append(bytes, to: file)
   }
 
+  func startSync() throws(TerraceError) {}
   func sync() throws(TerraceError) { disk.sync(file: file) }
   func close() throws(TerraceError) {}
 }

@@ -134,6 +134,8 @@ private final class WatchedSink: FileSink {
     try watcher.after(.write, name, bytes: bytes.count)
   }
 
+  func startSync() throws(TerraceError) { try base.startSync() }
+
   func sync() throws(TerraceError) {
     _ = try watcher.before(.sync, name, bytes: 0)
     try base.sync()

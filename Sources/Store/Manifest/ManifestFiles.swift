@@ -11,6 +11,8 @@ package final class ManifestFiles {
   private let targetBytes: Int
   private let partitionTypes: [DataType]
   private let uuid: String
+  /// Files that are written but not durable yet, by path.
+  private var unsynced: [String: any FileSink] = [:]
   private var manifestCount = 0
   private var listCount = 0
 
@@ -72,8 +74,8 @@ package final class ManifestFiles {
 
   // MARK: Writing
 
-  /// Writes entries into one or more manifests of about the target size. Their content is durable,
-  /// their names are not yet: see ``syncNames()``.
+  /// Writes entries into one or more manifests of about the target size. They are not durable before
+  /// ``sync()``.
   package func writeEntries(
     _ entries: [ManifestEntry], schemaID: Int
   ) throws(TerraceError) -> [Manifest] {
@@ -115,8 +117,8 @@ package final class ManifestFiles {
     do {
       let sink = try create(file)
       try AvroFile.write(batch, codec: codec, to: sink)
-      try sink.sync()
-      try sink.close()
+      try sink.startSync()
+      unsynced[file] = sink
       return Int64(sink.byteCount)
     } catch {
       environment.files.discard(file)
@@ -134,15 +136,26 @@ package final class ManifestFiles {
     }
   }
 
-  /// Makes the names of everything written so far durable.
-  package func syncNames() throws(TerraceError) {
+  /// Makes everything written so far durable.
+  ///
+  /// After a failure the files are not to be used: syncing them once more could wrongly succeed.
+  package func sync() throws(TerraceError) {
+    for (_, sink) in unsynced.sorted(by: { $0.key < $1.key }) {
+      try sink.sync()
+      try sink.close()
+    }
+    unsynced.removeAll()
     try environment.files.syncDirectory(path.manifests)
   }
 
   /// Removes manifests that no snapshot came to name.
   package func discard(_ manifests: [Manifest]) {
-    for manifest in manifests { environment.files.discard(path.manifest(manifest.name)) }
+    for manifest in manifests { discard(list: manifest.name) }
   }
 
-  package func discard(list name: String) { environment.files.discard(path.manifest(name)) }
+  package func discard(list name: String) {
+    let file = path.manifest(name)
+    unsynced[file] = nil
+    environment.files.discard(file)
+  }
 }
