@@ -54,7 +54,8 @@ enum ParquetConversion {
   private static func integers(_ leaf: ParquetLeaf, _ width: Int) -> ParquetConversion? {
     var signed = true
     switch leaf.meaning {
-    case nil: break
+    // A column of unknown type holds nulls only.
+    case nil, .null: break
     case .integer(_, let isSigned): signed = isSigned
     default: return nil
     }

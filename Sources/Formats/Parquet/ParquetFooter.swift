@@ -37,7 +37,9 @@ enum ParquetFooter {
       var reader = ThriftReader(
         UnsafeRawBufferPointer(start: tail.base + from, count: length), origin: size - 8 - length)
       do throws(TerraceError) {
-        return (try parse(&reader), tail)
+        var metadata = try parse(&reader)
+        coverDictionaryHeaders(&metadata, footerStart: size - 8 - length)
+        return (metadata, tail)
       } catch {
         throw error.with("file", source.name)
       }
@@ -85,10 +87,27 @@ enum ParquetFooter {
       if overflow { throw reader.broken("row counts overflow") }
       rows = sum
     }
-    if rows != meta.rowCount {
-      throw reader.broken("the row groups hold \(rows) rows, the file claims \(meta.rowCount)")
-    }
+    // Some writers leave the file's count at 0; the groups' counts are checked against their pages.
+    meta.rowCount = rows
     return meta
+  }
+
+  /// parquet-mr before 1.2.9 left the dictionary page's header out of the chunk's size (PARQUET-816):
+  /// such chunks are given the bytes that a header can take.
+  private static func coverDictionaryHeaders(_ meta: inout ParquetMetadata, footerStart: Int) {
+    let writer = meta.createdBy
+    guard writer.hasPrefix("parquet-mr") else { return }
+    let version = writer.split(separator: " ").dropFirst(2).first?.split(separator: ".") ?? []
+    let numbers = version.map { Int($0.prefix { $0.isNumber }) ?? 0 } + [0, 0, 0]
+    guard (numbers[0], numbers[1], numbers[2]) < (1, 2, 9) else { return }
+    for group in meta.rowGroups.indices {
+      for column in meta.rowGroups[group].columns.indices {
+        let chunk = meta.rowGroups[group].columns[column]
+        let (end, overflow) = chunk.start.addingReportingOverflow(chunk.compressedBytes)
+        if overflow || end > footerStart { continue }
+        meta.rowGroups[group].columns[column].compressedBytes += min(100, footerStart - end)
+      }
+    }
   }
 
   private static func element(_ reader: inout ThriftReader) throws(TerraceError) -> ParquetElement {
@@ -196,8 +215,9 @@ enum ParquetFooter {
       case 9: out.dataPageOffset = try r.size(kind)
       case 11: out.dictionaryPageOffset = try r.size(kind)
       case 12: out.statistics = try statistics(&r, kind)
-      case 14: out.bloomFilterOffset = try r.size(kind)
-      case 15: out.bloomFilterLength = try r.size(kind)
+      // Development builds used these ids for other things; Thrift skips fields of another type.
+      case 14 where kind == .i64: out.bloomFilterOffset = try r.size(kind)
+      case 15 where kind == .i32: out.bloomFilterLength = try r.size(kind)
       default: try r.skip(kind)
       }
     }
