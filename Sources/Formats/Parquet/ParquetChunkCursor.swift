@@ -17,7 +17,8 @@ final class ParquetChunkCursor {
   private(set) var position = 0
   private let windowBytes: Int
 
-  static let windowBytes = 512 << 10
+  /// Small, because a merge reads many columns of many files at once.
+  static let windowBytes = 256 << 10
 
   init(
     _ source: any ByteSource, ranges: [Range<Int>], column: String,
