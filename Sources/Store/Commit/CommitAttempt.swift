@@ -129,8 +129,7 @@ extension Commit {
 
   /// Makes everything that the snapshot names durable, and then gives it its name.
   ///
-  /// All files are written before the first is synced, and folders come after files: the file system
-  /// then does most of the work once.
+  /// All files are written before the first is synced: the file system then does most of the work once.
   private func put(
     _ snapshot: Snapshot, _ folders: [String]
   ) throws(TerraceError) -> PublishOutcome {
@@ -138,13 +137,7 @@ extension Commit {
     let file = path.snapshot(snapshot.id)
     let temporary = try startSnapshot(file, bytes)
     do {
-      try manifests.sync()
-      try temporary.sink.sync()
-      try temporary.sink.close()
-      let files = environment.files
-      try environment.workers.forEach(folders.count) { index throws(TerraceError) in
-        try files.syncDirectory(folders[index])
-      }
+      try manifests.sync(with: [temporary.sink], folders: folders)
     } catch {
       environment.files.discard(temporary.path)
       throw error

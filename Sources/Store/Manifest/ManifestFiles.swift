@@ -136,16 +136,25 @@ package final class ManifestFiles {
     }
   }
 
-  /// Makes everything written so far durable.
+  /// Makes everything written so far durable, and more files and folders with it.
   ///
-  /// After a failure the files are not to be used: syncing them once more could wrongly succeed.
-  package func sync() throws(TerraceError) {
-    for (_, sink) in unsynced.sorted(by: { $0.key < $1.key }) {
-      try sink.sync()
-      try sink.close()
-    }
+  /// All syncs run at once, as far as there are workers: the file system then commits its journal once
+  /// for many. After a failure the files are not to be used: syncing them again could wrongly succeed.
+  package func sync(
+    with more: [any FileSink] = [], folders: [String] = []
+  ) throws(TerraceError) {
+    let written = unsynced.sorted { $0.key < $1.key }.map(\.value)
     unsynced.removeAll()
-    try environment.files.syncDirectory(path.manifests)
+    let sinks = SyncedSinks(written + more)
+    let files = environment.files
+    let names = [path.manifests] + folders
+    try environment.workers.forEach(sinks.count + names.count) { index throws(TerraceError) in
+      if index < sinks.count {
+        try sinks.finish(index)
+      } else {
+        try files.syncDirectory(names[index - sinks.count])
+      }
+    }
   }
 
   /// Removes manifests that no snapshot came to name.
@@ -157,5 +166,19 @@ package final class ManifestFiles {
     let file = path.manifest(name)
     unsynced[file] = nil
     environment.files.discard(file)
+  }
+}
+
+/// Files that are synced and closed, each by one thread.
+private struct SyncedSinks: @unchecked Sendable {
+  private let sinks: [any FileSink]
+
+  init(_ sinks: [any FileSink]) { self.sinks = sinks }
+
+  var count: Int { sinks.count }
+
+  func finish(_ index: Int) throws(TerraceError) {
+    try sinks[index].sync()
+    try sinks[index].close()
   }
 }
