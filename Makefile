@@ -27,6 +27,7 @@ build: setup
 ## Unit, reference and house tests; before them the quick half of the exchange with other engines
 test: setup
 	$(SWIFT) build --build-tests
+	Tests/Exchange/run quick "$$($(SWIFT) build --show-bin-path)/terrace"
 	$(SWIFT) test --disable-swift-testing
 
 ## Format and the house's own rules (length, arrows, banned words); changes nothing

@@ -8,6 +8,7 @@ import argparse
 import json
 import pathlib
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -59,7 +60,10 @@ class Torture:
         with self.lock: self.durations.append(time.monotonic() - started)
         if process.returncode != 0:
             log.seek(0)
-            with self.lock: self.problems.append(f"{' '.join(words[:3])} exited {process.returncode}: {log.read().strip()[:400]}")
+            said = log.read().strip()[:400]
+            # Whoever compacts second is told so, and loses nothing.
+            if not (words[0] == "compact" and said.startswith("terrace: conflict:")):
+                with self.lock: self.problems.append(f"{' '.join(words[:3])} exited {process.returncode}: {said}")
         return process.returncode
 
     def write(self, writer):
@@ -80,7 +84,7 @@ class Torture:
             what = chance.choice(["compact", "compact", "full", "expire", "tag"])
             if what == "compact": self.attempt(chance, ["compact", "x.t"], kill=0.3)
             if what == "full": self.attempt(chance, ["compact", "x.t", "--full"], kill=0.3)
-            if what == "expire": self.attempt(chance, ["expire", "x.t", "--retain-max", "4", "--retain-min", "2", "--older-than", "0"], kill=0.2)
+            if what == "expire": self.attempt(chance, ["expire", "x.t", "--retain-max", "4", "--retain-min", "2"], kill=0.2)
             if what == "tag" and list((self.warehouse / "x.db/t/snapshot").glob("snapshot-*")):
                 tags += 1
                 self.attempt(chance, ["tag", "create", "x.t", f"t{tags}"], kill=0.1)
@@ -128,14 +132,15 @@ def main():
     print(f"torture: {arguments.rounds} imports on each of two tables, seed {arguments.seed}", flush=True)
     failed = False
     for keyed in (True, False):
-        with tempfile.TemporaryDirectory(prefix="terrace-torture-") as folder:
-            started = time.monotonic()
-            torture = Torture(arguments.terrace, folder, keyed, arguments.seed, arguments.rounds)
-            problems = torture.run()
-            print(f"  {'keyed' if keyed else 'append'} table: {len(torture.acknowledged)} imports acknowledged, {torture.killed} processes killed, "
-                  f"{len(problems)} problems, {time.monotonic() - started:.1f} s", flush=True)
-            for problem in problems[:20]: print("  FAILED", problem, flush=True)
-            failed = failed or bool(problems)
+        folder, started = tempfile.mkdtemp(prefix="terrace-torture-"), time.monotonic()
+        torture = Torture(arguments.terrace, folder, keyed, arguments.seed, arguments.rounds)
+        problems = torture.run()
+        print(f"  {'keyed' if keyed else 'append'} table: {len(torture.acknowledged)} imports acknowledged, {torture.killed} processes killed, "
+              f"{len(problems)} problems, {time.monotonic() - started:.1f} s", flush=True)
+        for problem in problems[:20]: print("  FAILED", problem, flush=True)
+        failed = failed or bool(problems)
+        if problems: print(f"  the table is kept in {folder}", flush=True)
+        else: shutil.rmtree(folder)
     print(f"torture: {'failed' if failed else 'passed'}, seed {arguments.seed}", flush=True)
     return 1 if failed else 0
 
