@@ -18,7 +18,6 @@ final class Compactor: Sendable {
   private let place: BucketPlace
   private let namer: FileNamer
   private let producer: ChangelogProducerName
-  private let batchRows = 16384
 
   init(_ table: TableFiles, at place: BucketPlace, namer: FileNamer) throws(TerraceError) {
     self.table = table
@@ -124,7 +123,8 @@ final class Compactor: Sendable {
   }
 
   private func inputs(_ section: Section) -> [any KeyValueSource] {
-    section.runs.map {
+    let batchRows = RunReader.batchRows(runs: section.runs.count)
+    return section.runs.map {
       RunReader(
         table, at: place, table.layout, $0.map(\.file), predicate: nil, batchRows: batchRows)
     }

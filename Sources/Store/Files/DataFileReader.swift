@@ -170,6 +170,9 @@ final class RunReader: KeyValueSource {
   private var files: ArraySlice<DataFile>
   private var reader: DataFileReader?
 
+  /// Rows a batch, so that all runs of a merge together hold about as much, however many they are.
+  static func batchRows(runs: Int) -> Int { min(16384, max(1024, 98_304 / max(runs, 1))) }
+
   /// - Parameters:
   ///   - files: in key order.
   ///   - predicate: over the layout's columns, and about key columns only unless the run is read

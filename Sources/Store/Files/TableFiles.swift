@@ -76,6 +76,9 @@ final class TableFiles: Sendable {
     parquet.level = try options.zstdLevel
     if let bytes = try options.fileBlockBytes { parquet.rowGroupBytes = bytes }
     parquet.dictionary = try options.flag("parquet.enable.dictionary", true)
+    // Smaller than the usual 20,000 rows: key ranges and lookups touch few pages.
+    parquet.pageRows = max(1, try options.int("parquet.page.row.count.limit") ?? 8192)
+    if let bytes = try options.bytes("parquet.page.size") { parquet.pageBytes = max(1, bytes) }
     return parquet
   }
 

@@ -44,7 +44,9 @@ final class KeyMerge {
   private var runOfBatch: [Int] = []
   // One entry a run.
   private var current: [KeyValues?]
-  private var batchIndex: [Int]
+  private let batchIndex: UnsafeMutablePointer<Int>
+  /// Key prefixes of each run's current batch.
+  private let columns: UnsafeMutablePointer<UnsafePointer<UInt64>?>
   private let positions: UnsafeMutablePointer<Int>
   private let counts: UnsafeMutablePointer<Int>
   private let prefixes: UnsafeMutablePointer<UInt64>
@@ -63,7 +65,8 @@ final class KeyMerge {
     self.targetRows = targetRows
     k = inputs.count
     current = inputs.map { _ in nil }
-    batchIndex = inputs.map { _ in 0 }
+    batchIndex = .allocate(capacity: max(k, 1))
+    columns = .allocate(capacity: max(k, 1))
     positions = .allocate(capacity: max(k, 1))
     counts = .allocate(capacity: max(k, 1))
     prefixes = .allocate(capacity: max(k, 1))
@@ -74,6 +77,8 @@ final class KeyMerge {
     prefixes.update(repeating: .max, count: k)
     done.update(repeating: true, count: k)
     losers.update(repeating: -1, count: k)
+    batchIndex.update(repeating: 0, count: k)
+    columns.initialize(repeating: nil, count: k)
   }
 
   deinit {
@@ -82,6 +87,8 @@ final class KeyMerge {
     prefixes.deallocate()
     done.deallocate()
     losers.deallocate()
+    batchIndex.deallocate()
+    columns.deallocate()
   }
 
   /// The next groups; nil when all runs are exhausted.
@@ -97,7 +104,7 @@ final class KeyMerge {
     var out = Output(
       sources: sources.pointer(UInt16.self), rows: rows.pointer(Int32.self),
       starts: starts.pointer(Int32.self))
-    try fill(&out)
+    if whole { try fillWhole(&out) } else { try fill(&out) }
     out.starts[out.groups] = Int32(out.members)
     return KeyGroups(
       batches: batches, runs: runOfBatch, sources: sources, rows: rows, memberCount: out.members,
@@ -147,6 +154,70 @@ final class KeyMerge {
       try advance(run)
       replay(run)
     }
+  }
+
+  /// As `fill`, where equal prefixes are equal keys: nothing but flat arrays is touched per row.
+  private func fillWhole(_ out: inout Output) throws(TerraceError) {
+    let (positions, counts, prefixes) = (positions, counts, prefixes)
+    let (done, losers, columns, batchIndex) = (done, losers, columns, batchIndex)
+    let (sources, rows, starts) = (out.sources, out.rows, out.starts)
+    let k = k
+    let target = targetRows
+    var members = 0
+    var groups = 0
+    var lastKey: UInt64 = 0
+    var run = winner
+    var streak = 0
+    while !done[run] {
+      let key = prefixes[run]
+      let row = positions[run]
+      if groups == 0 || key != lastKey {
+        if members >= target { break }
+        starts[groups] = Int32(truncatingIfNeeded: members)
+        groups &+= 1
+        lastKey = key
+      }
+      sources[members] = UInt16(truncatingIfNeeded: batchIndex[run])
+      rows[members] = Int32(truncatingIfNeeded: row)
+      members &+= 1
+      if streak >= 16 {
+        (out.members, out.groups) = (members, groups)
+        gallop(run, &out)
+        (members, groups) = (out.members, out.groups)
+        lastKey = prefixes[run]
+        streak = 0
+      }
+      let next = positions[run] &+ 1
+      if next < counts[run] {
+        positions[run] = next
+        prefixes[run] = columns[run].unsafelyUnwrapped[next]
+      } else {
+        try load(run)
+        // A run may turn out to have longer keys than those before.
+        if !whole {
+          (out.members, out.groups) = (members, groups)
+          replay(run)
+          return
+        }
+      }
+      var player = run
+      var playerKey = prefixes[run]
+      var node = (run &+ k) >> 1
+      while node > 0 {
+        let other = losers[node]
+        let otherKey = prefixes[other]
+        if otherKey < playerKey || (otherKey == playerKey && lessOnTie(other, player)) {
+          losers[node] = player
+          player = other
+          playerKey = otherKey
+        }
+        node >>= 1
+      }
+      streak = player == run ? streak &+ 1 : 0
+      run = player
+    }
+    winner = run
+    (out.members, out.groups) = (members, groups)
   }
 
   /// Emits rows after the head of `run` as long as no other run has a key as small; the head ends up
@@ -246,6 +317,7 @@ final class KeyMerge {
     precondition(batch.count > 0, "a run handed out an empty batch")
     current[run] = batch
     counts[run] = batch.count
+    columns[run] = batch.keys.prefixes
     prefixes[run] = batch.keys.prefixes[0]
     done[run] = false
     whole = whole && batch.keys.isWhole

@@ -80,7 +80,7 @@ struct MergeEngine: Sendable {
       if best >= 0 {
         let bestSource = Int(sources[best])
         let bestRow = Int(rows[best])
-        if let order = groups.batches[source].order,
+        if heads.isOrdered, let order = groups.batches[source].order,
           let bestOrder = groups.batches[bestSource].order
         {
           let comparison = order.compare(row, bestOrder, bestRow)
@@ -102,10 +102,13 @@ struct MergeEngine: Sendable {
 final class BatchHeads {
   let kinds: UnsafeMutablePointer<UnsafePointer<UInt8>>
   let sequences: UnsafeMutablePointer<UnsafePointer<Int64>>
+  /// The table has sequence fields.
+  let isOrdered: Bool
   private let batches: [KeyValues]
 
   init(_ batches: [KeyValues]) {
     self.batches = batches
+    isOrdered = batches.first?.order != nil
     kinds = .allocate(capacity: max(batches.count, 1))
     sequences = .allocate(capacity: max(batches.count, 1))
     for (i, batch) in batches.enumerated() {

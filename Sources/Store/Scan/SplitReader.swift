@@ -74,7 +74,7 @@ final class SplitReader {
   }
 
   private func open(_ section: Section) {
-    let batchRows = min(16384, max(1024, 262_144 / section.runs.count))
+    let batchRows = RunReader.batchRows(runs: section.runs.count)
     let inputs = section.runs.map {
       RunReader(
         request.files, at: split.place, request.layout, $0.map(\.file),
