@@ -59,9 +59,9 @@ final class TreeCostTests: XCTestCase {
 
   func test_scan_readsFewBytesForASmallKeyRange() throws {
     let counting = CountingFileIO(MemoryFileIO())
-    let test = try table(counting, ["parquet.page.row.count.limit": "300"])
+    let test = try table(counting, ["parquet.page.row.count.limit": "500"])
     var random = SplitMix(seed: 9)
-    let count: Int64 = 60_000
+    let count: Int64 = 100_000
     let writer = try test.open().writer()
     try writer.write(rows((0..<count).shuffled(using: &random), &random))
     try writer.commit()
