@@ -246,7 +246,11 @@ final class BucketWriter: @unchecked Sendable {
         // More files may have come meanwhile.
         if !full { try self.startCompaction(full: false) }
       } catch {
-        self.monitor.withLock { if self.failure == nil { self.failure = error } }
+        // A file that is gone was compacted by another process and has expired: this compaction is
+        // dropped, and the next commit brings the files that took its place.
+        if error.kind != .notFound {
+          self.monitor.withLock { if self.failure == nil { self.failure = error } }
+        }
         self.endCompaction()
       }
     }
