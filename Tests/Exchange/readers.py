@@ -47,9 +47,9 @@ class PypaimonPython:
     """pypaimon with its Python reader."""
     name = "pypaimon"
 
-    def open(self, warehouse, table, snapshot=None, tag=None):
+    def open(self, warehouse, table, snapshot=None, tag=None, native="false"):
         from pypaimon import CatalogFactory
-        options = {key: "false" for key in ("scan.native-plan.enabled", "read.native.enabled", "commit.native.enabled", "write.native.enabled")}
+        options = {key: native for key in ("scan.native-plan.enabled", "read.native.enabled", "commit.native.enabled", "write.native.enabled")}
         if snapshot is not None: options["scan.snapshot-id"] = str(snapshot)
         if tag is not None: options["scan.tag-name"] = tag
         return CatalogFactory.create({"warehouse": str(warehouse)}).get_table(table).copy(options)
@@ -58,9 +58,9 @@ class PypaimonPython:
         builder = self.open(warehouse, table, snapshot, tag).new_read_builder()
         return arrow_rows(builder.new_read().to_arrow(builder.new_scan().plan().splits()), columns)
 
-    def append(self, warehouse, table, rows):
+    def append(self, warehouse, table, rows, native="false"):
         """Appends or upserts an Arrow table in one batch commit."""
-        builder = self.open(warehouse, table).new_batch_write_builder()
+        builder = self.open(warehouse, table, native=native).new_batch_write_builder()
         write, commit = builder.new_write(), builder.new_commit()
         write.write_arrow(rows)
         commit.commit(write.prepare_commit())
