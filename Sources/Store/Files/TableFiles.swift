@@ -36,7 +36,7 @@ final class TableFiles: Sendable {
     var modes: [StatsMode] = []
     for field in schema.fields { modes.append(try options.statsMode(of: field.name)) }
     statsModes = modes
-    parquetOptions = try TableFiles.parquetOptions(options)
+    parquetOptions = try options.parquetWriteOptions(columns: schema.fields.map(\.name))
     partitionTypes = schema.partitionType.fields.map(\.type)
   }
 
@@ -59,27 +59,6 @@ final class TableFiles: Sendable {
       keyColumns: keys.compactMap { indices.firstIndex(of: $0) },
       orderColumns: order.compactMap { indices.firstIndex(of: $0) },
       descending: try schema.options.sequenceSortOrder == .descending)
-  }
-
-  private static func parquetOptions(
-    _ options: TableOptions
-  ) throws(TerraceError) -> ParquetWriteOptions {
-    var parquet = ParquetWriteOptions()
-    switch options.fileCompression {
-    case "none", "uncompressed", "null": parquet.codec = .none
-    case let name:
-      guard let codec = Codec(rawValue: name) else {
-        throw TerraceError(.unsupported, "file.compression \(name)")
-      }
-      parquet.codec = codec
-    }
-    parquet.level = try options.zstdLevel
-    if let bytes = try options.fileBlockBytes { parquet.rowGroupBytes = bytes }
-    parquet.dictionary = try options.flag("parquet.enable.dictionary", true)
-    // Smaller than the usual 20,000 rows: key ranges and lookups touch few pages.
-    parquet.pageRows = max(1, try options.int("parquet.page.row.count.limit") ?? 8192)
-    if let bytes = try options.bytes("parquet.page.size") { parquet.pageBytes = max(1, bytes) }
-    return parquet
   }
 
   func schema(_ id: Int) throws(TerraceError) -> TableSchema {

@@ -173,6 +173,7 @@ extension TableOptions {
     _ = try (manifestMergeMinCount, manifestFullCompactionBytes, snapshotTimeRetainedMillis)
     _ = try (snapshotExpireLimit, changelogLivesLonger, consumerExpirationMillis)
     _ = try (tagDefaultTimeRetainedMillis, tagTimeExpireEnabled, lookupWait, statsMode)
+    _ = try parquetWriteOptions(columns: [])
     try require(compactionTrigger >= 1, "num-sorted-run.compaction-trigger must be at least 1")
     try require(levelCount >= 2, "num-levels must be at least 2")
     try require(
