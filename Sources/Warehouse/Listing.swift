@@ -4,7 +4,7 @@ package import Formats
 package enum PrintFormat: String, CaseIterable, Sendable {
   /// Aligned columns.
   case table
-  /// RFC 4180, with a header.
+  /// RFC 4180 with a header, and a line feed at the end of a line as elsewhere on this system.
   case csv
   /// One object a row and line.
   case json
@@ -35,7 +35,7 @@ package struct Listing: Sendable {
       }.joined()
     case .csv:
       let lines = [columns] + rows.map { row in row.map { Listing.plain($0) ?? "" } }
-      return lines.map { $0.map(Listing.quoted).joined(separator: ",") + "\r\n" }.joined()
+      return lines.map { $0.map(Listing.quoted).joined(separator: ",") + "\n" }.joined()
     case .table:
       let headings = columns.indices.map { index in
         TextTable.Heading(

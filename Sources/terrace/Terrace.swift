@@ -32,7 +32,8 @@ enum Terrace {
 
   static let tableCommands: Command = Command(
     name: "table", summary: "Tables: create, read, import, alter, …",
-    subcommands: readCommands + [importCommand] + tableDefinitionCommands + tableContentCommands
+    subcommands: readCommands + [importCommand, alterCommand] + tableDefinitionCommands
+      + tableContentCommands
       + maintenanceCommands)
 
   /// `-c FILE` before the command is pypaimon's way to name its configuration; after it, -c belongs to

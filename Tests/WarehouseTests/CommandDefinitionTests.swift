@@ -13,7 +13,7 @@ final class CommandDefinitionTests: XCTestCase {
       try folder.terrace("db", "list", "-f", "json").output,
       "{\"database\":\"ods\"}\n{\"database\":\"空 間\"}\n")
     XCTAssertEqual(
-      try folder.terrace("db", "list", "-f", "csv").output, "database\r\nods\r\n空 間\r\n")
+      try folder.terrace("db", "list", "-f", "csv").output, "database\nods\n空 間\n")
     XCTAssertEqual(
       try folder.terrace("db", "get", "ods", "-f", "json").output,
       "{\"name\":\"ods\",\"options\":{}}\n")
@@ -76,7 +76,7 @@ final class CommandDefinitionTests: XCTestCase {
     try folder.refused(2, "table", "rename", "ods.other", "ods.orders")
     try folder.terrace("table", "drop", "ods.other")
     XCTAssertEqual(
-      try folder.terrace("db", "list-tables", "ods", "-f", "csv").output, "table\r\norders\r\n")
+      try folder.terrace("db", "list-tables", "ods", "-f", "csv").output, "table\norders\n")
   }
 
   func test_table_refusesDefinitionsThatMakeNoSense() throws {
@@ -100,7 +100,7 @@ final class CommandDefinitionTests: XCTestCase {
       "--columns:1:4: no such type: BIGIN\n  id BIGIN\n     ^^^^^\n  hint: did you mean BIGINT?\n")
     let nosuch = try folder.refused(1, "table", "create", "nope.t", "--columns", "id INT")
     XCTAssertTrue(nosuch.errors.contains("not found: database nope"), nosuch.errors)
-    XCTAssertEqual(try folder.terrace("table", "list", "-f", "csv").output, "database,table\r\n")
+    XCTAssertEqual(try folder.terrace("table", "list", "-f", "csv").output, "database,table\n")
   }
 
   func test_table_refusesSchemaFilesThatAreBroken() throws {
@@ -125,7 +125,7 @@ final class CommandDefinitionTests: XCTestCase {
     let folder = try ScratchFolder()
     try folder.terrace("db", "create", "ods", warehouse: folder.path + "/warehouse")
     let list = ["db", "list", "-f", "csv"]
-    let expected = "database\r\nods\r\n"
+    let expected = "database\nods\n"
     XCTAssertEqual(try CommandRun.run(list, in: folder.url).output, expected)
     XCTAssertEqual(try CommandRun.run(["-C", folder.path] + list).output, expected)
     XCTAssertEqual(try CommandRun.run(list + ["-C", folder.path]).output, expected)

@@ -111,7 +111,7 @@ extension Terrace {
   ) throws(TerraceError) {
     let directory = try schemas(arguments)
     var listing = Listing(
-      "schema", "created", "columns", "primary_key", "partitioned_by", "options")
+      "schema", "created", "columns", "primary_key", "partitioned_by", "options", "comment")
     for id in try directory.ids() {
       let schema = try directory.schema(id)
       let options = schema.options.entries.sorted { $0.key < $1.key }
@@ -120,7 +120,8 @@ extension Terrace {
         .string(schema.fields.map { "\($0.name) \($0.type.text)" }.joined(separator: ", ")),
         .string(schema.primaryKeys.joined(separator: ",")),
         .string(schema.partitionKeys.joined(separator: ",")),
-        .string(options.map { "\($0.key)=\($0.value)" }.joined(separator: ", ")))
+        .string(options.map { "\($0.key)=\($0.value)" }.joined(separator: ", ")),
+        JSONValue(schema.comment))
     }
     try console.show(listing, arguments.printFormat, nothing: "No schemas.")
   }
