@@ -23,11 +23,16 @@ struct ArgumentParser {
   /// Operands of the innermost command so far.
   private var filled = 0
   private var wantsHelp = false
+  /// An operand that an outer command lacks.
+  private var missing: Operand?
+  /// The path with the operands of outer commands, for usage lines.
+  private var usagePath: [String]
 
   init(_ root: Command) {
     self.root = root
     chain = [root]
     path = [root.name]
+    usagePath = path
     arguments = Arguments(path: path)
   }
 
@@ -50,8 +55,9 @@ struct ArgumentParser {
       }
     }
     let command = current
-    if wantsHelp { return .help(command, path: path) }
-    guard command.run != nil else { return .incomplete(command, path: path) }
+    if wantsHelp { return .help(command, path: usagePath) }
+    guard command.run != nil else { return .incomplete(command, path: usagePath) }
+    if let missing { throw usage("\(missing.name) is missing", command) }
     try requireOperands(of: command)
     arguments = Arguments(path: path)
     for (flag, value) in given {
@@ -69,7 +75,8 @@ struct ArgumentParser {
   /// Takes the word as an operand of the innermost command, or as the name of one further in.
   private mutating func descendOrFill(_ word: String) throws(TerraceError) -> Operand? {
     let command = current
-    if filled < command.operands.count {
+    let inner = command.subcommand(word)
+    if filled < command.operands.count, inner == nil {
       let operand = command.operands[filled]
       if operand.count == .one || operand.count == .optional { filled += 1 }
       return operand
@@ -77,7 +84,11 @@ struct ArgumentParser {
     guard !command.subcommands.isEmpty else {
       throw usage("“\(word)” is one word too many", command)
     }
-    guard let next = command.subcommand(word) else { throw unknownCommand(word, in: command) }
+    guard let next = inner else { throw unknownCommand(word, in: command) }
+    // Asking for help needs no operands, so what is missing is only told when the command is to run.
+    if filled < command.operands.count, missing == nil { missing = command.operands[filled] }
+    usagePath += command.operands.map(\.usage)
+    usagePath.append(next.name)
     chain.append(next)
     path.append(next.name)
     filled = 0
@@ -203,6 +214,6 @@ struct ArgumentParser {
 
   private func usage(_ message: String, _ command: Command) -> TerraceError {
     TerraceError(
-      .invalid, message, hint: "usage: " + Help.usage(command, path: path))
+      .invalid, message, hint: "usage: " + Help.usage(command, path: usagePath))
   }
 }

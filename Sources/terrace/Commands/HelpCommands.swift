@@ -30,6 +30,7 @@ extension Terrace {
             .invalid, "\(path.joined(separator: " ")) has no command “\(word)”",
             hint: NearestName.hint(word, among: command.subcommands.map(\.name), else: "it has "))
         }
+        path += command.operands.map(\.usage)
         command = next
         path.append(next.name)
       }
