@@ -57,6 +57,20 @@ final class MergeTests: XCTestCase {
         .map(\.value), [1])
   }
 
+  func test_next_refusesARunThatRepeatsAKeyWithoutEnd() {
+    let runs = [
+      (0..<200).map { Row(key: 1, order: nil, sequence: Int64($0), kind: 0, value: 1) },
+      [Row(key: 2, order: nil, sequence: 0, kind: 0, value: 2)],
+    ]
+    for shape in KeyShape.allCases {
+      XCTAssertThrowsError(
+        try merge(runs, shape, ordered: false, descending: false, targetRows: 10)
+      ) { error in
+        XCTAssertEqual((error as? TerraceError)?.kind, .corrupted)
+      }
+    }
+  }
+
   // MARK: -
 
   private func check(

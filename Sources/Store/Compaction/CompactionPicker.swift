@@ -57,7 +57,7 @@ package struct CompactionPicker: Sendable {
 
   /// Everything into the last level; nil when it lies there already.
   package func pickFull(_ runs: [Run]) -> Pick? {
-    if runs.isEmpty || (runs.count == 1 && runs[0].level == maxLevel) { return nil }
+    if runs.isEmpty || (runs.count == 1 && runs[0].level >= maxLevel) { return nil }
     return Pick(runCount: runs.count, outputLevel: maxLevel)
   }
 

@@ -97,7 +97,6 @@ final class KeyMerge {
     if started { trim() } else { try start() }
     if done[winner] { return nil }
 
-    let capacity = targetRows + k + 1
     let sources = Buffer(byteCount: capacity * 2)
     let rows = Buffer(byteCount: capacity * 4)
     let starts = Buffer(byteCount: (capacity + 1) * 4)
@@ -109,6 +108,14 @@ final class KeyMerge {
     return KeyGroups(
       batches: batches, runs: runOfBatch, sources: sources, rows: rows, memberCount: out.members,
       starts: starts, count: out.groups)
+  }
+
+  /// Members of one result: a group that is open when the target is reached has one of each run.
+  private var capacity: Int { targetRows + k + 1 }
+
+  /// Only a damaged or foreign file gives a group more members than there are runs.
+  private func repeatedKey() -> TerraceError {
+    TerraceError(.corrupted, "a sorted run holds a key more than once").with("runs", k)
   }
 
   private struct Output {
@@ -132,7 +139,7 @@ final class KeyMerge {
       if let (keys, lastRow) = last, prefix == lastPrefix,
         whole || current[run].unsafelyUnwrapped.keys.compare(row, keys, lastRow) == 0
       {
-        // The same key from a newer run.
+        if out.members >= capacity { throw repeatedKey() }
       } else {
         if out.members >= targetRows { return }
         out.starts[out.groups] = Int32(truncatingIfNeeded: out.members)
@@ -163,6 +170,7 @@ final class KeyMerge {
     let (sources, rows, starts) = (out.sources, out.rows, out.starts)
     let k = k
     let target = targetRows
+    let capacity = capacity
     var members = 0
     var groups = 0
     var lastKey: UInt64 = 0
@@ -176,6 +184,8 @@ final class KeyMerge {
         starts[groups] = Int32(truncatingIfNeeded: members)
         groups &+= 1
         lastKey = key
+      } else if members >= capacity {
+        throw repeatedKey()
       }
       sources[members] = UInt16(truncatingIfNeeded: batchIndex[run])
       rows[members] = Int32(truncatingIfNeeded: row)

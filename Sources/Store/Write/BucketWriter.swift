@@ -97,6 +97,8 @@ final class BucketWriter: @unchecked Sendable {
   private var compacting = false
   /// A compaction that read a file which another writer removed; its result is dropped.
   private var spoiled = false
+  /// Our files are not those of the newest snapshot: nothing is compacted before we look again.
+  private var isStale = false
   private var failure: TerraceError?
 
   init(
@@ -216,12 +218,16 @@ final class BucketWriter: @unchecked Sendable {
   // MARK: - Compaction
 
   /// Starts what the picker picks, unless a compaction is running.
-  func startCompaction(full: Bool) throws(TerraceError) {
-    guard shared.compacts || full else { return }
+  ///
+  /// - Returns: false when none is running and there is nothing to do.
+  @discardableResult
+  func startCompaction(full: Bool) throws(TerraceError) -> Bool {
+    guard shared.compacts || full else { return false }
     monitor.lock()
-    if compacting || failure != nil {
+    if compacting || failure != nil || isStale {
+      let running = compacting
       monitor.unlock()
-      return
+      return running
     }
     let live = files
     compacting = true
@@ -236,7 +242,7 @@ final class BucketWriter: @unchecked Sendable {
     }
     guard let work else {
       endCompaction()
-      return
+      return false
     }
     shared.compactors.submit {
       do throws(TerraceError) {
@@ -248,12 +254,17 @@ final class BucketWriter: @unchecked Sendable {
       } catch {
         // A file that is gone was compacted by another process and has expired: this compaction is
         // dropped, and the next commit brings the files that took its place.
-        if error.kind != .notFound {
-          self.monitor.withLock { if self.failure == nil { self.failure = error } }
+        self.monitor.withLock {
+          if error.kind == .notFound {
+            self.isStale = true
+          } else if self.failure == nil {
+            self.failure = error
+          }
         }
         self.endCompaction()
       }
     }
+    return true
   }
 
   private func endCompaction() {
@@ -342,7 +353,18 @@ final class BucketWriter: @unchecked Sendable {
     }
   }
 
-  /// Waits for the compaction that is running, and with `all` for those that follow.
+  /// Compacts until there is nothing left to do.
+  func settle(full: Bool = false) throws(TerraceError) {
+    // One that ends may leave a moment before the next begins: ask until the answer is no. No tree
+    // needs as many rounds as this.
+    for _ in 0..<100 {
+      if try !startCompaction(full: full) { break }
+      try waitForCompaction()
+    }
+    try waitForCompaction()
+  }
+
+  /// Waits for the compaction that is running.
   func waitForCompaction() throws(TerraceError) {
     monitor.lock()
     while compacting { monitor.wait() }
@@ -378,7 +400,10 @@ final class BucketWriter: @unchecked Sendable {
   /// or that our own compaction was dropped.
   func reconcile(_ live: [DataFile]) throws(TerraceError) {
     let now = Set(live.map { FileKey($0) })
-    let known = monitor.withLock { committed }
+    let known = monitor.withLock {
+      isStale = false
+      return committed
+    }
     if now == known { return }
     let added = live.filter { !known.contains(FileKey($0)) }
     let fresh = try RunFile.decode(added, keyTypes: shared.table.layout.keyTypes)

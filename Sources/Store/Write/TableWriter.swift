@@ -222,9 +222,8 @@ package final class TableWriter {
       chosen.append(bucket)
     }
     for bucket in chosen { try bucket.waitForFlush() }
-    for bucket in chosen { try bucket.waitForCompaction() }
     for bucket in chosen { try bucket.startCompaction(full: full) }
-    for bucket in chosen { try bucket.waitForCompaction() }
+    for bucket in chosen { try bucket.settle(full: full) }
   }
 
   /// Writes out all rows and hands over what is to be committed since the last call.
@@ -241,10 +240,7 @@ package final class TableWriter {
     let lookupWaits = try options.lookupWait
     let forced = try options.forceCompact
     if waitCompaction || forced || (shared.producer == .lookup && lookupWaits) {
-      for bucket in buckets.values {
-        try bucket.startCompaction(full: false)
-        try bucket.waitForCompaction()
-      }
+      for bucket in buckets.values { try bucket.settle() }
     }
     var messages: [CommitMessage] = []
     for bucket in buckets.values {
