@@ -44,6 +44,8 @@ package struct ImportOutcome: Sendable {
   package var isInterrupted = false
   /// Rows of `rows` that are committed.
   package var committedRows = 0
+  /// Why old snapshots could not be cleared away after the last commit.
+  package var maintenanceFailure: TerraceError?
 }
 
 /// Writes the rows of files into a table.
@@ -82,6 +84,7 @@ package final class Importer {
         ? error : error.with("committed_rows", outcome.committedRows)
     }
     if outcome.isInterrupted { discard() } else { writer.close() }
+    if outcome.commits > 0 { outcome.maintenanceFailure = table.maintain() }
     outcome.rejected = rejects.count
     outcome.samples = rejects.samples
     return outcome

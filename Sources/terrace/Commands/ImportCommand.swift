@@ -105,6 +105,10 @@ extension Terrace {
         Console.writeError(ErrorReport.text(sample, isStyled: console.styledError))
       }
     }
+    if let failure = outcome.maintenanceFailure {
+      console.note("terrace: the rows are committed, but old snapshots could not be removed:")
+      Console.writeError(ErrorReport.text(failure, isStyled: console.styledError))
+    }
     if outcome.isInterrupted {
       console.exitCode = Interruption.exitCode ?? 1
       console.note(

@@ -75,6 +75,11 @@ extension Terrace {
           + "(\(seconds(Progress.now() - start))).")
     } else {
       try console.say("Table '\(name)' has nothing to compact.")
+      return
+    }
+    if let failure = table.maintain() {
+      console.note("terrace: the table is compacted, but old snapshots could not be removed:")
+      Console.writeError(ErrorReport.text(failure, isStyled: console.styledError))
     }
   }
 
@@ -92,15 +97,14 @@ extension Terrace {
     if let text = arguments.text("--older-than") {
       policy.olderThanMillis = try InstantText.millis(text, for: "--older-than")
     }
-    // What these kept may go with the snapshots.
-    let tags = try TagDirectory(path, warehouse.environment).expire()
-    let consumers = try Consumers(path, warehouse.environment).expire()
-    let outcome = try Expiration(path, warehouse.environment).run(policy)
-    var parts = [DisplayText.count(outcome.snapshots, "snapshot")]
-    if outcome.changelogs > 0 { parts.append(DisplayText.count(outcome.changelogs, "changelog")) }
-    parts.append(DisplayText.count(outcome.dataFiles, "data file"))
-    if !tags.isEmpty { parts.append(DisplayText.count(tags.count, "tag")) }
-    if !consumers.isEmpty { parts.append(DisplayText.count(consumers.count, "consumer")) }
+    let outcome = try Maintenance(path, warehouse.environment).run(policy)
+    var parts = [DisplayText.count(outcome.files.snapshots, "snapshot")]
+    if outcome.files.changelogs > 0 {
+      parts.append(DisplayText.count(outcome.files.changelogs, "changelog"))
+    }
+    parts.append(DisplayText.count(outcome.files.dataFiles, "data file"))
+    if outcome.tags > 0 { parts.append(DisplayText.count(outcome.tags, "tag")) }
+    if outcome.consumers > 0 { parts.append(DisplayText.count(outcome.consumers, "consumer")) }
     try console.say("Removed \(parts.joined(separator: ", ")) of table '\(name)'.")
   }
 
