@@ -26,7 +26,8 @@ enum Terrace {
     ],
     subcommands: [
       databaseCommands, tableCommands, snapshotCommands, tagCommands, branchCommands,
-      consumerCommands, schemaCommands, compactCommand, expireCommand, parquetCommands,
+      consumerCommands, schemaCommands, catalogCommands, compactCommand, expireCommand,
+      parquetCommands,
       avroCommands, manifestCommands, versionCommand, helpCommand,
     ])
 

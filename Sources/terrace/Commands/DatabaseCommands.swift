@@ -17,12 +17,7 @@ extension Terrace {
         examples: ["terrace --warehouse shop db create ods"],
         run: createDatabase),
       Command(
-        name: "list", summary: "List the databases", flags: [format],
-        run: { (arguments, console) throws(TerraceError) in
-          var listing = Listing("database")
-          for name in try arguments.warehouse().databases() { listing.add(.string(name)) }
-          try console.show(listing, arguments.printFormat, nothing: "No databases.")
-        }),
+        name: "list", summary: "List the databases", flags: [format], run: listDatabases),
       Command(
         name: "list-tables", summary: "List the tables of a database", operands: [.database],
         flags: [format], run: listTables),
@@ -52,6 +47,22 @@ extension Terrace {
             hint: "a filesystem warehouse has no place for them")
         }),
     ])
+
+  static let catalogCommands: Command = Command(
+    name: "catalog", summary: "The warehouse as a whole: list-dbs",
+    subcommands: [
+      Command(
+        name: "list-dbs", summary: "List the databases, as “db list” does", flags: [format],
+        run: listDatabases)
+    ])
+
+  private static func listDatabases(
+    _ arguments: Arguments, _ console: Console
+  ) throws(TerraceError) {
+    var listing = Listing("database")
+    for name in try arguments.warehouse().databases() { listing.add(.string(name)) }
+    try console.show(listing, arguments.printFormat, nothing: "No databases.")
+  }
 
   private static func createDatabase(
     _ arguments: Arguments, _ console: Console
