@@ -6,7 +6,7 @@ import Store
 /// The operations that `store.py` times, on the store's own doors. See `Benchmarks/README.md`.
 struct StoreBench {
   private let environment = Environment(workers: Workers(count: 2))
-  private let threads = getenv("SBT") != nil ? 1 : 2
+  private let threads = 2
 
   func run(_ arguments: [String]) throws(TerraceError) {
     let words = Array(arguments.dropFirst())
