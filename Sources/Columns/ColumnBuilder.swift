@@ -217,15 +217,24 @@ public final class ColumnBuilder {
     advance(rows)
   }
 
+  /// Growth by doubling leaves up to half of a buffer unused: rows that wait in memory must not hold
+  /// on to it.
+  private func trimmed(_ buffer: Buffer, to used: Int) -> Buffer {
+    if buffer.byteCount - used <= max(4096, used / 4) { return buffer }
+    return Buffer(copying: UnsafeRawBufferPointer(start: buffer.base, count: used))
+  }
+
   /// The rows so far; the builder starts empty again.
   public func finish() -> Column {
     var validity: Bitmap?
     if nullCount > 0, let words = validWords {
       validity = Bitmap(copying: words.pointer(UInt64.self), from: 0, count: count)
     }
+    let used = width > 0 ? count * width : byteEnd
     let column = Column(
-      type: type, count: count, values: physical == .row ? nil : data, offsets: offsetData,
-      validity: validity, children: children.map { $0.finish() })
+      type: type, count: count, values: physical == .row ? nil : trimmed(data, to: used),
+      offsets: offsetData.map { trimmed($0, to: (count + 1) * 4) }, validity: validity,
+      children: children.map { $0.finish() })
     rows = 0
     nullCount = 0
     rowCapacity = 0

@@ -42,7 +42,8 @@ extension TableOptions {
       if size < 1 { throw TerraceError(.invalid, "\(name) must be positive").with(name, size) }
       return size
     }
-    if let group = try size("parquet.block.size") { parquet.rowGroupBytes = group }
+    // A row group waits in memory until it is whole, once a bucket that is written or compacted.
+    parquet.rowGroupBytes = try size("parquet.block.size") ?? 16 << 20
     if let group = try fileBlockBytes { parquet.rowGroupBytes = group }
     if let page = try size("parquet.page.size") { parquet.pageBytes = page }
     if let dictionary = try size("parquet.dictionary.page.size") {

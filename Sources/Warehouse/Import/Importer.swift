@@ -54,13 +54,17 @@ package final class Importer {
   private let options: ImportOptions
   private let rejects: Rejects
   private let writer: TableWriter
+  /// Rows that wait in memory. More would make fewer files of level 0 and gain no speed; with files
+  /// being read, written and merged beside them an import stays under 256 MiB.
+  private static let bufferBytes = 40 << 20
 
   /// - Parameter table: opened in an environment with threads to write with.
   package init(_ table: Table, _ options: ImportOptions) throws(TerraceError) {
     self.table = table
     self.options = options
     rejects = try Rejects(options.rejectsPath)
-    writer = try table.writer()
+    writer = try table.writer(
+      settings: TableWriter.Settings(budget: MemoryBudget(limitBytes: Importer.bufferBytes)))
   }
 
   /// Imports all files, in order.
