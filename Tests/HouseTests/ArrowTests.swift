@@ -17,6 +17,8 @@ struct Arrows {
     "Store": cLibraries.union([
       "Formats", "Columns", "Glibc", "Foundation", "Dispatch", "Synchronization",
     ]),
+    "Dataflow": ["Store", "Columns", "Glibc", "Foundation", "CSystem"],
+    "SQL": ["Dataflow", "Columns"],
     "Warehouse": [
       "Store", "Formats", "Columns", "Glibc", "Foundation", "Dispatch", "Synchronization",
     ],
