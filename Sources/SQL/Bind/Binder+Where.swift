@@ -1,0 +1,372 @@
+import Columns
+import Dataflow
+
+/// The rows of a SELECT after FROM and WHERE.
+struct SelectRows {
+  var plan: Plan
+  var scope: Scope
+  /// Conditions that name columns of the query around, by markers.
+  var correlation: [Expression]
+}
+
+/// A sub-query that stands for one value.
+struct ScalarQuery {
+  /// What is joined to the rows around.
+  var plan: Plan
+  /// Equalities: an expression of the rows around (with outer markers), and a column of `plan`.
+  var keys: [(outer: Expression, inner: Int)]
+  /// Over the columns of `plan`.
+  var value: Expression
+
+  var type: DataType { value.type.nullable }
+}
+
+extension Binder {
+  func rows(_ select: SelectSyntax, outer: Scope?) throws(TerraceError) -> SelectRows {
+    for hint in select.hints { try check(hint) }
+    var rows: SelectRows
+    if let table = select.from {
+      let relation = try from(table, outer)
+      rows = SelectRows(plan: relation.plan, scope: relation.scope, correlation: [])
+    } else {
+      let one = Plan.values(Plan.Values(type: RowType([Field]()), rows: [[]]))
+      rows = SelectRows(plan: one, scope: Scope(), correlation: [])
+    }
+    if let filter = select.filter { try apply(filter, to: &rows, outer) }
+    return rows
+  }
+
+  private func check(_ hint: HintSyntax) throws(TerraceError) {
+    switch hint.name.text.uppercased() {
+    // They choose among ways to the same rows.
+    case "BROADCAST", "SHUFFLE_HASH", "SHUFFLE_MERGE", "NEST_LOOP", "MULTI_JOIN": return
+    default: throw unsupported("the hint \(hint.name.text.uppercased())", hint.name.span)
+    }
+  }
+
+  private func apply(_ filter: ExpressionSyntax, to rows: inout SelectRows, _ outer: Scope?)
+    throws(TerraceError)
+  {
+    let context = ExpressionContext(rows.scope, outer: outer, clause: "WHERE")
+    let collector = QueryCollector()
+    context.queries = collector
+    var plain: [Expression] = []
+    var later: [Expression] = []
+    var memberships: [ExpressionSyntax] = []
+    for part in Binder.conjuncts(filter) {
+      if Binder.isMembership(part) {
+        memberships.append(part)
+        continue
+      }
+      let bound = try condition(part, context)
+      let kinds = Set(bound.columns.map(Marker.kind))
+      if kinds.contains(Marker.outer) {
+        if kinds.contains(Marker.query) {
+          throw unsupported("a sub-query beside columns of the query around", part.span)
+        }
+        rows.correlation += PlanBuilding.conjuncts(bound)
+      } else if kinds.contains(Marker.query) {
+        later.append(bound)
+      } else {
+        plain.append(bound)
+      }
+    }
+    rows.plan = PlanBuilding.filter(rows.plan, plain)
+    let width = rows.plan.type.count
+    if !later.isEmpty {
+      let (plan, values) = attach(collector.queries, to: rows.plan) { $0 }
+      let conditions = later.map { condition in
+        condition.replacingMarkers {
+          Marker.kind($0) == Marker.query ? values[Marker.index($0)] : nil
+        }
+      }
+      rows.plan = PlanBuilding.project(
+        PlanBuilding.filter(plan, conditions), Array(0..<width))
+    }
+    for part in memberships {
+      rows.plan = try membership(part, on: rows.plan, context) { (e) throws(TerraceError) in e }
+    }
+  }
+
+  static func conjuncts(_ e: ExpressionSyntax) -> [ExpressionSyntax] {
+    if case .and(let parts) = e.kind { return parts.flatMap(conjuncts) }
+    return [e]
+  }
+
+  /// IN (query) or EXISTS, negated or not.
+  static func isMembership(_ e: ExpressionSyntax) -> Bool {
+    switch e.kind {
+    case .inQuery, .exists: true
+    case .not(let inner): isMembership(inner)
+    default: false
+    }
+  }
+
+  // MARK: IN and EXISTS
+
+  /// The rows of a plan for which IN or EXISTS holds: a semi or anti join.
+  ///
+  /// - Parameter place: turns an expression over the context's scope into one over `plan`.
+  func membership(
+    _ e: ExpressionSyntax, on plan: Plan, _ c: ExpressionContext, negated: Bool = false,
+    place: (Expression) throws(TerraceError) -> Expression
+  ) throws(TerraceError) -> Plan {
+    switch e.kind {
+    case .not(let inner):
+      return try membership(inner, on: plan, c, negated: !negated, place: place)
+    case .exists(let query):
+      let inner = try innerRows(query, c, isExists: true)
+      let conditions = try placed(inner.correlation, plan.type.count, place)
+      return PlanBuilding.join(negated ? .anti : .semi, plan, inner.plan, conditions)
+    case .inQuery(let operand, let query, let isNegated):
+      let inner = try innerRows(query, c, isExists: false)
+      let operands: [ExpressionSyntax]
+      if case .row(let parts) = operand.kind { operands = parts } else { operands = [operand] }
+      guard operands.count == inner.values.count else {
+        throw error(
+          "IN compares \(operands.count) value\(operands.count == 1 ? "" : "s") with \(inner.values.count) columns",
+          query.span)
+      }
+      return try membership(
+        operands, inner, plan, c, e.span, isAnti: isNegated != negated, place: place)
+    default: throw error("IN or EXISTS is expected", e.span)
+    }
+  }
+
+  private func membership(
+    _ operands: [ExpressionSyntax], _ inner: InnerRows, _ plan: Plan, _ c: ExpressionContext,
+    _ span: SourceSpan, isAnti: Bool,
+    place: (Expression) throws(TerraceError) -> Expression
+  ) throws(TerraceError) -> Plan {
+    let width = plan.type.count
+    var equalities: [Expression] = []
+    for (operand, value) in zip(operands, inner.values) {
+      let bound = try place(try expression(operand, c))
+      if bound.columns.contains(where: Marker.isMarker) {
+        throw unsupported("a sub-query or outer column before IN", operand.span)
+      }
+      do {
+        equalities.append(
+          try .comparing(.equal, bound, value.renumbered { $0 < Marker.width ? $0 + width : $0 }))
+      } catch { throw placed(error, operand.span) }
+    }
+    let correlation = try placed(inner.correlation, width, place)
+    let isNullable = equalities.contains { $0.type.isNullable }
+    if !isAnti || !isNullable {
+      return PlanBuilding.join(
+        isAnti ? .anti : .semi, plan, inner.plan, correlation + equalities)
+    }
+    guard equalities.count == 1, case .compare(_, let a, let b) = equalities[0],
+      correlation.allSatisfy({
+        if case .compare(.equal, _, _) = $0 { return true }
+        return false
+      })
+    else {
+      throw unsupported(
+        "NOT IN over nullable values of several columns, or correlated by other than =", span,
+        hint: "use NOT EXISTS")
+    }
+    let right = b.renumbered { $0 - width }
+    return PlanBuilding.join(
+      .anti, plan, inner.plan, correlation, notIn: (a, right))
+  }
+
+  /// Conditions over inner columns and outer markers, as conditions of a join.
+  private func placed(
+    _ conditions: [Expression], _ width: Int,
+    _ place: (Expression) throws(TerraceError) -> Expression
+  ) throws(TerraceError) -> [Expression] {
+    var out: [Expression] = []
+    for condition in conditions {
+      var outer: [Int: Expression] = [:]
+      for column in condition.columns where Marker.kind(column) == Marker.outer {
+        let type = condition.typeOfColumn(column) ?? .boolean
+        outer[column] = try place(.column(Marker.index(column), type))
+      }
+      out.append(
+        condition.replacingColumnsTyped { column, type in
+          outer[column] ?? .column(column + width, type)
+        })
+    }
+    return out
+  }
+
+  struct InnerRows {
+    var plan: Plan
+    /// What IN compares with, over the plan's columns.
+    var values: [Expression]
+    var correlation: [Expression]
+  }
+
+  /// The rows of a sub-query, with the conditions that tie them to the query around.
+  private func innerRows(_ query: QuerySyntax, _ c: ExpressionContext, isExists: Bool)
+    throws(TerraceError) -> InnerRows
+  {
+    guard query.isBare, case .select(let select) = query.body else {
+      let bound = try self.query(query)
+      return InnerRows(
+        plan: bound.plan, values: PlanBuilding.columns(of: bound.plan), correlation: [])
+    }
+    let rows = try self.rows(select, outer: c.scope)
+    if rows.correlation.isEmpty {
+      let plan = try finish(select, rows, []).plan
+      return InnerRows(plan: plan, values: PlanBuilding.columns(of: plan), correlation: [])
+    }
+    try refuseCorrelated(select, query.span)
+    let context = ExpressionContext(rows.scope, clause: "a correlated sub-query")
+    var values: [Expression] = []
+    if !isExists {
+      for item in select.items {
+        if case .star(let qualifier) = item.value.kind {
+          for i in rows.scope.star(qualifier.map(\.text)) {
+            values.append(.column(i, rows.scope.columns[i].type))
+          }
+        } else {
+          values.append(try expression(item.value, context))
+        }
+      }
+    } else if select.items.contains(where: { Binder.mentionsAggregate($0.value) }) {
+      throw unsupported("an aggregate in a correlated EXISTS", select.items[0].value.span)
+    }
+    return InnerRows(plan: rows.plan, values: values, correlation: rows.correlation)
+  }
+
+  private func refuseCorrelated(_ select: SelectSyntax, _ span: SourceSpan) throws(TerraceError) {
+    if let group = select.groupSpan {
+      throw unsupported("GROUP BY in a correlated sub-query", group)
+    }
+    if let having = select.having {
+      throw unsupported("HAVING in a correlated sub-query", having.span)
+    }
+    if let qualify = select.qualify {
+      throw unsupported("QUALIFY in a correlated sub-query", qualify.span)
+    }
+  }
+
+  private static func mentionsAggregate(_ e: ExpressionSyntax) -> Bool {
+    if case .call(let call) = e.kind, call.over == nil {
+      return AggregateCall.function(named: call.upperName) != nil
+    }
+    return false
+  }
+
+  // MARK: Scalar sub-queries
+
+  func scalarQuery(_ query: QuerySyntax, _ span: SourceSpan, _ c: ExpressionContext)
+    throws(TerraceError) -> Expression
+  {
+    guard let collector = c.queries else {
+      throw unsupported("a sub-query in \(c.clause)", span)
+    }
+    if c.isInsideAggregate { throw unsupported("a sub-query inside an aggregate", span) }
+    if query.isBare, case .select(let select) = query.body {
+      let rows = try self.rows(select, outer: c.scope)
+      if !rows.correlation.isEmpty {
+        return collector.marker(try correlated(select, rows, span))
+      }
+      return collector.marker(try single(try finish(select, rows, []).plan, span))
+    }
+    return collector.marker(try single(try self.query(query).plan, span))
+  }
+
+  private func single(_ plan: Plan, _ span: SourceSpan) throws(TerraceError) -> ScalarQuery {
+    let fields = plan.type.fields
+    guard fields.count == 1 else {
+      throw error("a scalar sub-query gives one column, not \(fields.count)", span)
+    }
+    let type = fields[0].type.nullable
+    var plan = plan
+    if !PlanBuilding.isSingleRow(plan) {
+      plan = .aggregate(
+        Plan.Aggregate(
+          input: plan, keys: [], calls: [AggregateCall(.single, argument: 0, type: type)]))
+    }
+    return ScalarQuery(plan: plan, keys: [], value: .column(0, type))
+  }
+
+  /// Groups the sub-query by what ties it to the rows around, and looks its value up by that.
+  private func correlated(_ select: SelectSyntax, _ rows: SelectRows, _ span: SourceSpan)
+    throws(TerraceError) -> ScalarQuery
+  {
+    try refuseCorrelated(select, span)
+    guard select.items.count == 1, !select.isDistinct else {
+      throw error("a scalar sub-query gives one column, not \(select.items.count)", span)
+    }
+    var outer: [Expression] = []
+    var inner: [Expression] = []
+    for condition in rows.correlation {
+      guard case .compare(.equal, let a, let b) = condition else {
+        throw unsupported("a scalar sub-query correlated by other than =", span)
+      }
+      func isOuter(_ e: Expression) -> Bool {
+        !e.columns.isEmpty && e.columns.allSatisfy { Marker.kind($0) == Marker.outer }
+      }
+      func isInner(_ e: Expression) -> Bool { e.columns.allSatisfy { !Marker.isMarker($0) } }
+      if isOuter(a), isInner(b) {
+        outer.append(a)
+        inner.append(b)
+      } else if isOuter(b), isInner(a) {
+        outer.append(b)
+        inner.append(a)
+      } else {
+        throw unsupported("a scalar sub-query correlated by other than =", span)
+      }
+    }
+    let context = ExpressionContext(rows.scope, clause: "a correlated sub-query")
+    let collector = AggregateCollector(isGrouped: true)
+    context.aggregates = collector
+    var value = try expression(select.items[0].value, context)
+    var calls = collector.calls
+    if calls.isEmpty {
+      calls = [
+        .init(
+          function: .single, argument: value, isDistinct: false, filter: nil, separator: [],
+          type: value.type.nullable)
+      ]
+      value = .column(Marker.aggregate, value.type.nullable)
+    }
+    let (plan, keys) = PlanBuilding.aggregate(rows.plan, keys: inner, calls: calls)
+    let bare = value.columns.filter { !Marker.isMarker($0) }
+    if !bare.isEmpty {
+      throw error("a correlated sub-query mixes columns with aggregates", span)
+    }
+    let fields = plan.type.fields
+    value = value.replacingMarkers { marker in
+      let index = keys.count + Marker.index(marker)
+      let column = Expression.column(index, fields[index].type.nullable)
+      guard calls[Marker.index(marker)].function == .count else { return column }
+      // No row matched: the count is zero, not null.
+      return .branches(
+        [.init(.isNotNull(column), column)], otherwise: .bigint(0), DataType.bigint.nullable)
+    }
+    let pairs = zip(outer, inner).map { pair in
+      (outer: pair.0, inner: keys.firstIndex(of: pair.1) ?? 0)
+    }
+    return ScalarQuery(plan: plan, keys: pairs, value: value)
+  }
+
+  /// Joins sub-queries to a plan, whose own columns stay where they are.
+  ///
+  /// - Returns: the plan, and the value of each sub-query over its columns.
+  func attach(
+    _ queries: [ScalarQuery], to plan: Plan, place: (Expression) -> Expression
+  ) -> (Plan, [Expression]) {
+    var plan = plan
+    var values: [Expression] = []
+    for query in queries {
+      let width = plan.type.count
+      let fields = query.plan.type.fields
+      let conditions = query.keys.map { key in
+        let outer = key.outer.replacingColumnsTyped { column, type in
+          place(.column(Marker.index(column), type))
+        }
+        return Expression.compare(
+          .equal, outer, .column(width + key.inner, fields[key.inner].type))
+      }
+      plan = PlanBuilding.join(.left, plan, query.plan, conditions)
+      values.append(
+        query.value.replacingColumnsTyped { .column($0 + width, $1.nullable) })
+    }
+    return (plan, values)
+  }
+}
