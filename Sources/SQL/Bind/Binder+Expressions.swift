@@ -59,10 +59,9 @@ extension Binder {
     case .inList(let value, let list, let isNegated):
       let found = try membership(value, list, c)
       return isNegated ? .not(found) : found
-    case .inQuery, .exists:
-      throw unsupported(
-        "IN or EXISTS with a query here", e.span,
-        hint: "they stand in WHERE and HAVING, alone or joined by AND")
+    case .inQuery(let operand, let query, let isNegated):
+      return try inValue(operand, query, isNegated, e.span, c)
+    case .exists(let query): return try existsValue(query, e.span, c)
     case .query(let query): return try scalarQuery(query, e.span, c)
     case .choose(let operand, let branches, let otherwise):
       return try choose(operand, branches, otherwise, c)

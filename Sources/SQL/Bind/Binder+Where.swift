@@ -199,7 +199,7 @@ extension Binder {
   }
 
   /// The rows of a sub-query, with the conditions that tie them to the query around.
-  private func innerRows(_ query: QuerySyntax, _ c: ExpressionContext, isExists: Bool)
+  func innerRows(_ query: QuerySyntax, _ c: ExpressionContext, isExists: Bool)
     throws(TerraceError) -> InnerRows
   {
     guard query.isBare, case .select(let select) = query.body else {
@@ -292,26 +292,7 @@ extension Binder {
     guard select.items.count == 1, !select.isDistinct else {
       throw error("a scalar sub-query gives one column, not \(select.items.count)", span)
     }
-    var outer: [Expression] = []
-    var inner: [Expression] = []
-    for condition in rows.correlation {
-      guard case .compare(.equal, let a, let b) = condition else {
-        throw unsupported("a scalar sub-query correlated by other than =", span)
-      }
-      func isOuter(_ e: Expression) -> Bool {
-        !e.columns.isEmpty && e.columns.allSatisfy { Marker.kind($0) == Marker.outer }
-      }
-      func isInner(_ e: Expression) -> Bool { e.columns.allSatisfy { !Marker.isMarker($0) } }
-      if isOuter(a), isInner(b) {
-        outer.append(a)
-        inner.append(b)
-      } else if isOuter(b), isInner(a) {
-        outer.append(b)
-        inner.append(a)
-      } else {
-        throw unsupported("a scalar sub-query correlated by other than =", span)
-      }
-    }
+    let equalities = try equalities(rows.correlation, span)
     let context = ExpressionContext(rows.scope, clause: "a correlated sub-query")
     let collector = AggregateCollector(isGrouped: true)
     context.aggregates = collector
@@ -325,7 +306,8 @@ extension Binder {
       ]
       value = .column(Marker.aggregate, value.type.nullable)
     }
-    let (plan, keys) = PlanBuilding.aggregate(rows.plan, keys: inner, calls: calls)
+    let (plan, keys) = PlanBuilding.aggregate(
+      rows.plan, keys: equalities.map(\.inner), calls: calls)
     let bare = value.columns.filter { !Marker.isMarker($0) }
     if !bare.isEmpty {
       throw error("a correlated sub-query mixes columns with aggregates", span)
@@ -339,8 +321,8 @@ extension Binder {
       return .branches(
         [.init(.isNotNull(column), column)], otherwise: .bigint(0), DataType.bigint.nullable)
     }
-    let pairs = zip(outer, inner).map { pair in
-      (outer: pair.0, inner: keys.firstIndex(of: pair.1) ?? 0)
+    let pairs = equalities.map { pair in
+      (outer: pair.outer, inner: keys.firstIndex(of: pair.inner) ?? 0)
     }
     return ScalarQuery(plan: plan, keys: pairs, value: value)
   }
@@ -357,9 +339,11 @@ extension Binder {
       let width = plan.type.count
       let fields = query.plan.type.fields
       let conditions = query.keys.map { key in
-        let outer = key.outer.replacingColumnsTyped { column, type in
-          place(.column(Marker.index(column), type))
-        }
+        let outer = place(
+          key.outer.replacingColumnsTyped { column, type in
+            let isOuter = Marker.kind(column) == Marker.outer
+            return .column(isOuter ? Marker.index(column) : column, type)
+          })
         return Expression.compare(
           .equal, outer, .column(width + key.inner, fields[key.inner].type))
       }

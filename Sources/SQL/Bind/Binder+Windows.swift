@@ -36,12 +36,21 @@ extension Binder {
     if !call.partitionBy.isEmpty, name != "SESSION" {
       throw error("\(name) takes no PARTITION BY", span)
     }
+    var keys: [Int] = []
+    let context = ExpressionContext(input.scope, clause: "PARTITION BY")
+    for e in call.partitionBy {
+      guard case .column(let index, _) = try expression(e, context) else {
+        throw unsupported("an expression in PARTITION BY of SESSION", e.span)
+      }
+      keys.append(index)
+    }
     let table = Plan.WindowTable(input: input.plan, timeColumn: timeColumn, window: window)
     let plan = Plan.windowTable(table)
     var scope = input.scope
     for (i, field) in plan.type.fields.suffix(3).enumerated() {
       var column = Scope.Column(name: field.name, qualifier: [], type: field.type)
       column.isEventTime = i == 2 && input.scope.columns[timeColumn].isEventTime
+      if i == 0, name == "SESSION" { column.sessionKeys = keys }
       scope.columns.append(column)
     }
     return Relation(plan: plan, scope: scope)

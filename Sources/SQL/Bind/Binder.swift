@@ -36,6 +36,7 @@ package final class Binder {
   package func bind(_ query: QuerySyntax) throws(TerraceError) -> BoundQuery {
     var bound = try self.query(query)
     if isStreaming { try refuseUnboundedSort(bound.plan, query) }
+    try refuseBareSession(bound.plan, query.span)
     bound.plan = PlanRewriter.rewrite(bound.plan)
     bound.tables = tables
     return bound
@@ -89,7 +90,17 @@ package final class Binder {
     return bound
   }
 
-  private func refuseUnboundedSort(_ plan: Plan, _ query: QuerySyntax) throws(TerraceError) {
+  /// SESSION has no rows of its own: which session a row is in shows when the session ends.
+  func refuseBareSession(_ plan: Plan, _ span: SourceSpan) throws(TerraceError) {
+    if case .windowTable(let table) = plan, case .session = table.window {
+      throw unsupported(
+        "SESSION without GROUP BY window_start, window_end and the columns of its PARTITION BY",
+        span)
+    }
+    for input in plan.inputs { try refuseBareSession(input, span) }
+  }
+
+  func refuseUnboundedSort(_ plan: Plan, _ query: QuerySyntax) throws(TerraceError) {
     guard case .sort(let sort) = plan, sort.limit == nil, !sort.order.isEmpty,
       let first = query.orderBy.first
     else { return }

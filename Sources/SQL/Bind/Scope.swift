@@ -14,6 +14,8 @@ struct Scope {
     var isHidden = false
     /// Reached by no name at all: computed for a join or an UNNEST.
     var isInternal = false
+    /// Of window_start of a SESSION: what its sessions are partitioned by, as columns of its input.
+    var sessionKeys: [Int]?
   }
 
   var columns: [Column] = []

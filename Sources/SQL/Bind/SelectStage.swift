@@ -50,7 +50,9 @@ struct SelectStage {
       return
     }
     if let window = WindowGrouping.table(of: plan), grouping.keys.isEmpty == false,
-      let built = WindowGrouping.build(window, grouping.keys, calls)
+      let built = WindowGrouping.build(
+        window, grouping.keys, calls,
+        sessionKeys: scope.columns.lazy.compactMap(\.sessionKeys).first)
     {
       plan = built.plan
       groups = Groups(

@@ -53,8 +53,11 @@ enum WindowGrouping {
   }
 
   /// Grouping by window_start and window_end, and perhaps by more; nil when it is not that.
+  ///
+  /// - Parameter sessionKeys: what a SESSION is partitioned by; the other keys must be just these.
   static func build(
-    _ window: WindowInput, _ keys: [Expression], _ calls: [AggregateCollector.Call]
+    _ window: WindowInput, _ keys: [Expression], _ calls: [AggregateCollector.Call],
+    sessionKeys: [Int]?
   ) -> Built? {
     let width = window.plan.type.count
     let below = window.expressions
@@ -67,6 +70,13 @@ enum WindowGrouping {
     let bounds = Set(lowered.compactMap(bound))
     guard bounds.contains(0), bounds.contains(1) else { return nil }
     let others = lowered.filter { bound($0) == nil }
+    if case .session = window.window {
+      let columns = others.map { e -> Int in
+        if case .column(let index, _) = e { return index }
+        return -1
+      }
+      guard let sessionKeys, Set(columns) == Set(sessionKeys) else { return nil }
+    }
     let lowCalls = calls.map { call in
       var call = call
       call.argument = call.argument?.replacingColumns { below[$0] }

@@ -21,7 +21,7 @@ extension Parser {
         }
         if isAt(.partition) { call.partitionBy = try partitionBy() }
       } while accept(.comma)
-      if accept(.order, .by) { call.orderBy = try orderItems() }
+      if try acceptPair(.order, .by) { call.orderBy = try orderItems() }
       _ = try acceptNullTreatment(&call)
     }
     try expect(.rightParenthesis, "')' or ','")
@@ -264,7 +264,7 @@ extension Parser {
     var window = WindowSyntax(base: nil, partitionBy: [], orderBy: [], frame: nil, span: start)
     if isAtName, !isAt(.partition), !isAt(.range), !isAt(.rows) { window.base = takeName() }
     if isAt(.partition) { window.partitionBy = try partitionBy() }
-    if accept(.order, .by) { window.orderBy = try orderItems() }
+    if try acceptPair(.order, .by) { window.orderBy = try orderItems() }
     if isAt(.rows) || isAt(.range) {
       let isRows = isAt(.rows)
       advance()

@@ -62,7 +62,7 @@ extension Parser {
     var orderBy: [OrderSyntax] = []
     var offset: ExpressionSyntax?
     var limit: ExpressionSyntax?
-    if accept(.order, .by) { orderBy = try orderItems() }
+    if try acceptPair(.order, .by) { orderBy = try orderItems() }
     while true {
       if limit == nil, accept(.limit) {
         if !accept(.all) { limit = try expression() }
@@ -174,10 +174,10 @@ extension Parser {
     repeat { select.items.append(try selectItem()) } while accept(.comma)
     if accept(.from) { select.from = try tableList() }
     if accept(.where) { select.filter = try expression() }
-    if isAt(.group, .by) {
+    if isAt(.group) {
       let span = current.span
       advance()
-      advance()
+      try expect(.by)
       select.groupSpan = span.to(previousSpan)
       _ = accept(.distinct)
       if isAt(.all) {

@@ -89,6 +89,13 @@ package struct Parser {
     return true
   }
 
+  /// Takes the first keyword, which must then be followed by the second: `ORDER BY`.
+  mutating func acceptPair(_ first: Keyword, _ second: Keyword) throws(TerraceError) -> Bool {
+    if !accept(first) { return false }
+    try expect(second)
+    return true
+  }
+
   mutating func accept(_ kind: Token.Kind) -> Bool {
     if tokens[at].kind != kind { return false }
     advance()

@@ -1,0 +1,195 @@
+package import Columns
+package import Dataflow
+
+/// The table that an INSERT writes, as the binder sees it.
+package struct SinkTable: Sendable {
+  /// For messages.
+  package var name: String
+  /// Columns that are written: physical and writable metadata columns, in order.
+  package var type: RowType
+  package var primaryKey: [String]
+  package var partitionKeys: [String]
+  /// It keeps every change: a print or log sink, which takes updates without a key.
+  package var takesChanges: Bool
+
+  package init(
+    name: String, type: RowType, primaryKey: [String] = [], partitionKeys: [String] = [],
+    takesChanges: Bool = false
+  ) {
+    self.name = name
+    self.type = type
+    self.primaryKey = primaryKey
+    self.partitionKeys = partitionKeys
+    self.takesChanges = takesChanges
+  }
+}
+
+/// A bound INSERT.
+package struct BoundInsert: Sendable {
+  /// Its columns are those of the sink, in order and type.
+  package var plan: Plan
+  /// Columns of the sink that the statement gives; the others are null.
+  package var given: Set<Int>
+  package var isOverwrite: Bool
+  /// Rows of one sink key come from several keys of the query: only ON CONFLICT lets that pass.
+  package var onConflict: InsertSyntax.Conflict?
+  package var eventTimes: Set<Int>
+  package var tables: [TableReference]
+}
+
+extension Binder {
+  /// Binds INSERT INTO a table, and checks that the table can take what the query gives.
+  package func bind(_ insert: InsertSyntax, into sink: SinkTable) throws(TerraceError)
+    -> BoundInsert
+  {
+    let bound = try query(insert.query)
+    try refuseBareSession(bound.plan, insert.query.span)
+    let targets = try targets(insert, sink)
+    let dynamic = targets.filter { targetValue(insert, sink, $0) == nil }
+    let fields = bound.type.fields
+    guard fields.count == dynamic.count else {
+      throw error(
+        "the query has \(fields.count) column\(fields.count == 1 ? "" : "s"), '\(sink.name)' takes \(dynamic.count)",
+        insert.query.span, hint: countHint(fields, dynamic.map { sink.type.fields[$0] }))
+    }
+    var expressions: [Expression] = sink.type.fields.map { .literal(.null, $0.type.nullable) }
+    for (i, target) in dynamic.enumerated() {
+      expressions[target] = try fitted(
+        .column(i, fields[i].type), fields[i], sink.type.fields[target], i, insert.query, sink)
+    }
+    for target in targets where !dynamic.contains(target) {
+      guard let value = targetValue(insert, sink, target) else { continue }
+      let c = ExpressionContext(Scope(), clause: "PARTITION")
+      let given = try expression(value, c)
+      let field = sink.type.fields[target]
+      // A partition value in quotes is read as the column's type.
+      guard TypeRules.canCast(given.type, field.type) else {
+        throw error(
+          "\(given.type.nullable.text) does not fit column '\(field.name)' of type \(field.type.nullable.text)",
+          value.span)
+      }
+      expressions[target] = given.casted(to: field.type).folded()
+    }
+    for (i, field) in sink.type.fields.enumerated()
+    where !targets.contains(i) && !field.type.isNullable {
+      throw error(
+        "column '\(field.name)' of '\(sink.name)' is NOT NULL and gets no value", insert.target.span
+      )
+    }
+    let plan = PlanRewriter.rewrite(
+      .map(
+        Plan.Map(
+          input: bound.plan, expressions: expressions.map { $0.simplified() },
+          names: sink.type.fields.map(\.name))))
+    if isStreaming { try refuseUnboundedSort(bound.plan, insert.query) }
+    try checkChanges(plan, insert.onConflict, insert.target.span, sink)
+    return BoundInsert(
+      plan: plan, given: Set(targets), isOverwrite: insert.isOverwrite,
+      onConflict: insert.onConflict, eventTimes: bound.eventTimes, tables: tables)
+  }
+
+  /// Columns of the sink that are given, static partition columns among them.
+  private func targets(_ insert: InsertSyntax, _ sink: SinkTable) throws(TerraceError) -> [Int] {
+    func index(_ name: Name) throws(TerraceError) -> Int {
+      guard let index = sink.type.index(of: name.text) else {
+        throw error(
+          "column '\(name.text)' not found in '\(sink.name)'", name.span,
+          hint: Suggestion.hint(for: name.text, among: sink.type.fields.map(\.name)))
+      }
+      return index
+    }
+    for part in insert.partition {
+      guard sink.partitionKeys.contains(part.column.text) else {
+        throw error(
+          "'\(part.column.text)' is no partition column of '\(sink.name)'", part.column.span,
+          hint: Suggestion.hint(for: part.column.text, among: sink.partitionKeys))
+      }
+    }
+    if insert.columns.isEmpty { return Array(sink.type.fields.indices) }
+    var targets: [Int] = []
+    for name in insert.columns {
+      let target = try index(name)
+      if targets.contains(target) {
+        throw error("column '\(name.text)' is given twice", name.span)
+      }
+      targets.append(target)
+    }
+    for part in insert.partition where part.value != nil {
+      let target = try index(part.column)
+      if targets.contains(target) {
+        throw error("column '\(part.column.text)' is given twice", part.column.span)
+      }
+      targets.append(target)
+    }
+    return targets
+  }
+
+  private func targetValue(_ insert: InsertSyntax, _ sink: SinkTable, _ target: Int)
+    -> ExpressionSyntax?
+  {
+    insert.partition.first { $0.column.text == sink.type.fields[target].name }?.value
+  }
+
+  private func countHint(_ given: [Field], _ wanted: [Field]) -> String {
+    let missing = wanted.map(\.name).filter { name in !given.contains { $0.name == name } }
+    if given.count < wanted.count, !missing.isEmpty, missing.count <= 5 {
+      return "missing: \(missing.joined(separator: ", "))"
+    }
+    return ""
+  }
+
+  private func fitted(
+    _ value: Expression, _ given: Field, _ wanted: Field, _ position: Int, _ query: QuerySyntax,
+    _ sink: SinkTable
+  ) throws(TerraceError) -> Expression {
+    guard TypeRules.canAssign(given.type, wanted.type) else {
+      throw error(
+        "column \(position + 1) of the query, '\(given.name)', is \(given.type.nullable.text) and does not fit column '\(wanted.name)' of '\(sink.name)', which is \(wanted.type.nullable.text)",
+        itemSpan(query, position), hint: "CAST it to \(wanted.type.nullable.text)")
+    }
+    return value.casted(to: wanted.type)
+  }
+
+  /// Where a column of a query is written.
+  private func itemSpan(_ query: QuerySyntax, _ position: Int) -> SourceSpan {
+    guard case .select(let select) = query.body, position < select.items.count,
+      !select.items.prefix(position + 1).contains(where: {
+        if case .star = $0.value.kind { return true }
+        return false
+      })
+    else { return query.span }
+    return select.items[position].value.span
+  }
+
+  // MARK: Changes
+
+  func checkChanges(
+    _ plan: Plan, _ onConflict: InsertSyntax.Conflict?, _ span: SourceSpan, _ sink: SinkTable
+  ) throws(TerraceError) {
+    if plan.isAppendOnly || !isStreaming { return }
+    if sink.takesChanges { return }
+    let culprit = ChangeAnalysis.culprit(of: plan)
+    if sink.primaryKey.isEmpty {
+      throw error(
+        "the query updates rows (operator \(culprit)), but '\(sink.name)' has no primary key to update by",
+        span, hint: "declare PRIMARY KEY (…) NOT ENFORCED")
+    }
+    let key = Set(sink.primaryKey.compactMap { sink.type.index(of: $0) })
+    let unique = ChangeAnalysis.uniqueKeys(of: plan)
+    if !unique.contains(where: { Set($0).isSubset(of: key) }), onConflict == nil {
+      let names = sink.primaryKey.joined(separator: ", ")
+      let by = unique.min { $0.count < $1.count }.map { key in
+        "its rows are unique by (\(key.map { sink.type.fields[$0].name }.joined(separator: ", ")))"
+      }
+      throw error(
+        "the query updates rows (operator \(culprit)) and \(by ?? "no column of it identifies a row"), but '\(sink.name)' has the primary key (\(names))",
+        span,
+        hint: "make the keys agree, or write ON CONFLICT DO DEDUPLICATE")
+    }
+    if let function = ChangeAnalysis.unstableFunction(below: plan) {
+      throw error(
+        "\(function) gives another value when a row is taken back, and the query updates rows (operator \(culprit))",
+        span, hint: "compute it where rows are only added")
+    }
+  }
+}
