@@ -16,7 +16,8 @@ extension Binder {
       if isLateral { throw unsupported("LATERAL with a query", table.span) }
       let bound = try self.query(query)
       let scope = Scope(bound.type, qualifier: [], eventTimes: bound.eventTimes)
-      return try renamed(Relation(plan: bound.plan, scope: scope), table.alias)
+      return try renamed(
+        Relation(plan: PlanBuilding.unsorted(bound.plan), scope: scope), table.alias)
     case .function(let call, _):
       return try renamed(try tableFunction(call, table.span, outer), table.alias)
     case .unnest(let value, let withOrdinality):

@@ -81,7 +81,7 @@ extension Binder {
         Plan.Map(
           input: bound.plan, expressions: expressions.map { $0.simplified() },
           names: sink.type.fields.map(\.name))))
-    if isStreaming { try refuseUnboundedSort(bound.plan, insert.query) }
+    if isStreaming { try refuseUnboundedSort(insert.query) }
     try checkChanges(plan, insert.onConflict, insert.target.span, sink)
     return BoundInsert(
       plan: plan, given: Set(targets), isOverwrite: insert.isOverwrite,

@@ -153,7 +153,7 @@ extension Binder {
       }
       types.append(TypeRules.family(type) == .null ? .string : type)
     }
-    let plans = bound.map { Binder.casted($0.plan, types) }
+    let plans = bound.map { Binder.casted(PlanBuilding.unsorted($0.plan), types) }
     let plan: Plan
     var eventTimes: Set<Int> = []
     switch kind {

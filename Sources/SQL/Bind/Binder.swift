@@ -35,7 +35,7 @@ package final class Binder {
   /// - Throws: kind `invalid`, `unsupported` or `notFound`, with the place as facts.
   package func bind(_ query: QuerySyntax) throws(TerraceError) -> BoundQuery {
     var bound = try self.query(query)
-    if isStreaming { try refuseUnboundedSort(bound.plan, query) }
+    if isStreaming { try refuseUnboundedSort(query) }
     try refuseBareSession(bound.plan, query.span)
     bound.plan = PlanRewriter.rewrite(bound.plan)
     bound.tables = tables
@@ -100,10 +100,9 @@ package final class Binder {
     for input in plan.inputs { try refuseBareSession(input, span) }
   }
 
-  func refuseUnboundedSort(_ plan: Plan, _ query: QuerySyntax) throws(TerraceError) {
-    guard case .sort(let sort) = plan, sort.limit == nil, !sort.order.isEmpty,
-      let first = query.orderBy.first
-    else { return }
+  func refuseUnboundedSort(_ query: QuerySyntax) throws(TerraceError) {
+    if case .nested(let inner) = query.body, query.isBare { return try refuseUnboundedSort(inner) }
+    guard query.limit == nil, query.offset == nil, let first = query.orderBy.first else { return }
     throw unsupported(
       "ORDER BY without LIMIT in a streaming query", first.value.span,
       hint: "add LIMIT, or sort when you query the table")

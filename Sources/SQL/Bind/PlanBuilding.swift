@@ -140,6 +140,17 @@ enum PlanBuilding {
     return nil
   }
 
+  /// Without a sort that cuts nothing: below other operators an order means nothing.
+  static func unsorted(_ plan: Plan) -> Plan {
+    switch plan {
+    case .sort(let sort) where sort.limit == nil && sort.offset == 0: return sort.input
+    case .map(var map):
+      map.input = unsorted(map.input)
+      return .map(map)
+    default: return plan
+    }
+  }
+
   /// At most one row, whatever comes in.
   static func isSingleRow(_ plan: Plan) -> Bool {
     switch plan {

@@ -40,8 +40,7 @@ extension Binder {
       whole.columns.append(column)
     }
     if let missing = given.fields.first(where: { field in !order.contains { $0.text == field.name }
-      })
-    {
+    }) {
       throw error(
         "column '\(missing.name)' of the query is missing in the column list", order[0].span)
     }
