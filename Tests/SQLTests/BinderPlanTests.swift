@@ -256,6 +256,41 @@ final class ShapeTests: XCTestCase {
     XCTAssertEqual(tables.map(\.travel), [nil, .version("x"), .time(1000), .version("7")])
   }
 
+  func test_rows_areThoseOfDeleteAndUpdate() throws {
+    let source = SourceText(
+      "DELETE FROM u WHERE a = 1; UPDATE u SET a = z + 1 WHERE b = 'x'; UPDATE u SET y = 1; UPDATE u SET a = b; CALL p(1, 'x', k => 2.5)"
+    )
+    let statements = try Parser.script(source)
+    func binder() -> Binder { Binder(source, resolver: TestCatalog(), isStreaming: false) }
+    var found: [String] = []
+    for statement in statements {
+      do {
+        switch statement.kind {
+        case .delete(let path, let filter):
+          found.append(PlanText.text(try binder().rows(of: path, where: filter).plan))
+        case .update(let path, let values, let filter):
+          found.append(
+            PlanText.text(try binder().rows(of: path, where: filter, setting: values).plan))
+        case .call(_, let arguments):
+          found.append(
+            try binder().arguments(arguments).map { "\($0.name ?? "") \($0.type.text)" }.joined(
+              separator: ","))
+        default: break
+        }
+      } catch {
+        found.append(error.message)
+      }
+    }
+    XCTAssertEqual(
+      found,
+      [
+        "Source u[a, b, z] where a = 1",
+        "Map[(z + 1) AS a, b, z]\n  Source u[b, z] where b = 'x'",
+        "column 'y' not found in 'u'", "STRING does not fit column 'a', which is INT",
+        " INT NOT NULL, CHAR(1) NOT NULL,k DECIMAL(2, 1) NOT NULL",
+      ])
+  }
+
   func test_membership_isAValueUnderOr() throws {
     let bound = try TestCatalog.bind(
       "SELECT e FROM t WHERE a IN (SELECT a FROM u) OR EXISTS (SELECT 1 FROM u WHERE u.z = t.a) OR d > 1"

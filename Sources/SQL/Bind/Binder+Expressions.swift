@@ -73,7 +73,7 @@ extension Binder {
     case .array(let parts): return try .calling("ARRAY", try expressions(parts, c))
     case .map(let parts): return try .calling("MAP", try expressions(parts, c))
     case .element(let base, let index):
-      return try .calling("$ELEMENT", [try expression(base, c), try expression(index, c)])
+      return try element(try expression(base, c), try expression(index, c), e.span)
     case .member(let base, let name): return try member(try expression(base, c), name)
     case .trim(let side, let characters, let value): return try trim(side, characters, value, c)
     case .unit(let unit): return .text(unit.rawValue.uppercased())
@@ -172,6 +172,18 @@ extension Binder {
     }
     do { return try .calling("$FIELD", [base, .int(index)]) } catch {
       throw placed(error, name.span)
+    }
+  }
+
+  /// array[i], counted from 1, and map[key].
+  private func element(_ base: Expression, _ index: Expression, _ span: SourceSpan)
+    throws(TerraceError) -> Expression
+  {
+    switch TypeRules.family(base.type) {
+    case .array: return try .calling("$AT", [base, index])
+    case .map: return try .calling("$ELEMENT", [base, index])
+    default:
+      throw error("[ ] takes an ARRAY or a MAP, not \(base.type.nullable.text)", span)
     }
   }
 
