@@ -31,7 +31,11 @@ extension Expression {
   package static func calling(
     _ name: String, _ arguments: [Expression]
   ) throws(TerraceError) -> Expression {
-    guard let function = FunctionRegistry.function(name) else {
+    // a[i] of an array is by position, m[k] of a map by key.
+    let isArray = arguments.first.map { TypeRules.family($0.type) == .array } ?? false
+    guard
+      let function = FunctionRegistry.function(name == "$ELEMENT" && isArray ? "$AT" : name)
+    else {
       throw TerraceError(.invalid, "no function \(name.uppercased())")
     }
     return try function.bind(arguments)

@@ -171,7 +171,12 @@ package enum FunctionRegistry {
     return table
   }()
 
-  private static let aliases: [String: String] = [:]
+  private static let aliases: [String: String] = [
+    "CHARACTER_LENGTH": "CHAR_LENGTH", "CEILING": "CEIL", "POW": "POWER",
+  ]
 
-  private static var all: [Function] { arithmeticFunctions }
+  private static var all: [Function] {
+    arithmeticFunctions + numericFunctions + textFunctions + timeFunctions + codingFunctions
+      + regexFunctions + collectionFunctions
+  }
 }

@@ -138,3 +138,22 @@ package struct EvaluationContext: Sendable {
     self.watermark = watermark
   }
 }
+
+extension Column {
+  /// The same values with other nulls.
+  func replacingValidity(_ validity: Bitmap?) -> Column {
+    func copy(_ base: UnsafeRawPointer, _ bytes: Int) -> Buffer {
+      Buffer(copying: UnsafeRawBufferPointer(start: base, count: bytes))
+    }
+    var held: Buffer?
+    if physical == .bytes {
+      held = copy(values, Int(offsets[count]))
+    } else if physical.width > 0 {
+      held = copy(values, count * physical.width)
+    }
+    return Column(
+      type: type, count: count, values: held,
+      offsets: physical.hasOffsets ? copy(offsets, (count + 1) * 4) : nil, validity: validity,
+      children: children)
+  }
+}

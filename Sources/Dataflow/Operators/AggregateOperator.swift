@@ -1,0 +1,127 @@
+internal import Columns
+
+/// GROUP BY and DISTINCT: at the end of an epoch the old row of every group that changed goes and
+/// the new one comes. A group whose row is as before says nothing.
+final class AggregateOperator: Operator {
+  private let node: Plan.Aggregate
+  private let grouping: Grouping
+  /// Groups touched in this epoch, and whether each group is.
+  private var touched = IDList()
+  private let isTouched = Lane<UInt8>()
+  /// The rows, as last sent, of touched groups.
+  private var before: [Batch] = []
+  private var beforeIDs = IDList()
+  private var hasStarted = false
+  /// Groups that lost their last row since the last clearing; some may have come back.
+  private var died = 0
+
+  init(_ node: Plan.Aggregate, _ runtime: Runtime, type: RowType) throws(TerraceError) {
+    self.node = node
+    let input = node.input.type
+    grouping = try Grouping(
+      input: input, keyTypes: node.keys.map { input.fields[$0].type.nullable },
+      calls: node.calls, isAppendOnly: node.input.isAppendOnly)
+    super.init(Plan.aggregate(node).operatorName, runtime, type: type)
+  }
+
+  override var stateBytes: Int { grouping.byteCount }
+
+  override func push(_ delta: DeltaBatch, from input: Int) throws(TerraceError) {
+    let columns = delta.rows.columns
+    let keys = node.keys.map { columns[$0] }
+    if let validity = Bitmap.all(keys.compactMap(\.validity)) {
+      statistics.nullKeys += delta.count - validity.setCount
+    }
+    let ids = try grouping.number(keys, count: delta.count)
+    let p = ids.pointer(Int32.self)
+    try remember(p, delta.count)
+    try grouping.add(columns, delta.weights.pointer(Int64.self), p, count: delta.count)
+  }
+
+  private func exists(_ group: Int32) -> Bool {
+    (grouping.isGlobal && hasStarted) || grouping.rows[Int(group)] > 0
+  }
+
+  /// Keeps what was last sent of groups that are touched for the first time in this epoch.
+  private func remember(_ ids: UnsafePointer<Int32>, _ n: Int) throws(TerraceError) {
+    isTouched.reserve(grouping.count)
+    let seen = isTouched.pointer
+    var fresh = IDList()
+    for i in 0..<n where seen[Int(ids[i])] == 0 {
+      seen[Int(ids[i])] = 1
+      touched.append(ids[i])
+      if exists(ids[i]) { fresh.append(ids[i]) }
+    }
+    if fresh.count == 0 { return }
+    before.append(try rows(of: fresh.pointer, fresh.count))
+    for i in 0..<fresh.count { beforeIDs.append(fresh[i]) }
+  }
+
+  private func rows(of ids: UnsafePointer<Int32>, _ n: Int) throws(TerraceError) -> Batch {
+    let columns = try grouping.results(ids, n)
+    return Batch(type, zip(columns, type.fields).map { $0.retyped($1.type) }, count: n)
+  }
+
+  override func endEpoch() throws(TerraceError) {
+    if grouping.isGlobal && !hasStarted {
+      grouping.reserve(1)
+      isTouched.reserve(1)
+      if isTouched[0] == 0 {
+        isTouched[0] = 1
+        touched.append(0)
+      }
+    }
+    defer { hasStarted = true }
+    if touched.count == 0 { return }
+    hasStarted = true
+    var live = IDList()
+    for i in 0..<touched.count {
+      isTouched[Int(touched[i])] = 0
+      if exists(touched[i]) { live.append(touched[i]) }
+    }
+    died += touched.count - live.count
+    let after = try rows(of: live.pointer, live.count)
+    try send(before.isEmpty ? nil : Batch.concat(before), after, live)
+    before = []
+    beforeIDs.removeAll()
+    touched.removeAll()
+    try compact()
+  }
+
+  /// Sends what differs between the rows before and after.
+  private func send(_ old: Batch?, _ new: Batch, _ live: IDList) throws(TerraceError) {
+    guard let old else { return try emit(DeltaBatch(inserting: new)) }
+    let places = Lane<Int32>(filler: 0xff)
+    places.reserve(grouping.count)
+    for i in 0..<live.count { places[Int(live[i])] = Int32(i) }
+    let stays = Buffer(byteCount: max(new.count, 1))
+    let s = stays.pointer(UInt8.self)
+    s.update(repeating: 0, count: new.count)
+    var gone = IDList()
+    let width = node.keys.count
+    for i in 0..<old.count {
+      let at = Int(places[Int(beforeIDs[i])])
+      let same =
+        at >= 0
+        && (width..<type.count).allSatisfy { old.columns[$0].equals(i, new.columns[$0], at) }
+      if same { s[at] = 1 } else { gone.append(Int32(i)) }
+      if at >= 0 && !same { statistics.updates += 1 }
+    }
+    let come = Rows(count: new.count) { s[$0] == 0 }
+    try emit(DeltaBatch(inserting: old.gather(gone.pointer, count: gone.count)).negated())
+    try emit(
+      DeltaBatch(
+        inserting: new.gather(come.buffer.pointer(Int32.self), count: come.count)))
+  }
+
+  /// Forgets groups without rows when they are the larger part.
+  private func compact() throws(TerraceError) {
+    guard !grouping.isGlobal, died > 4096, died * 2 > grouping.count else { return }
+    died = 0
+    var live = IDList()
+    for id in 0..<grouping.count where grouping.rows[id] != 0 { live.append(Int32(id)) }
+    if live.count * 2 > grouping.count { return }
+    try grouping.keep(live.pointer, live.count)
+    for id in 0..<isTouched.capacity { isTouched[id] = 0 }
+  }
+}

@@ -1,0 +1,144 @@
+internal import Columns
+
+/// `a NOT IN (SELECT b …)`: true where the sub-query is empty; otherwise unknown, which drops the
+/// row, when `a` is null or a `b` is; otherwise true where no `b` equals `a`.
+///
+/// Keys before the last one correlate: each combination of them has its own sub-query.
+final class NotInOperator: Operator {
+  private let node: Plan.Join
+  /// All keys; and those before the last.
+  private let fullIndex: KeyIndex
+  private let outerIndex: KeyIndex
+  private let state: KeyedState
+  /// The sub-query's rows by full key, by outer key, and those of them whose value is null.
+  private let matches = Lane<Int64>()
+  private let totals = Lane<Int64>()
+  private let nulls = Lane<Int64>()
+  /// Left rows: their outer key, or -1 when it has a null; whether their value is null.
+  private let outerOf = Lane<Int32>(filler: 0xff)
+  private let isNull = Lane<UInt8>()
+  /// Whether a left row is in the output.
+  private let sent = Lane<UInt8>()
+
+  init(_ node: Plan.Join, _ runtime: Runtime, type: RowType) {
+    self.node = node
+    let left = node.left.type
+    let types = node.leftKeys.map { left.fields[$0].type.nullable }
+    fullIndex = KeyIndex(types)
+    outerIndex = KeyIndex(Array(types.dropLast()))
+    state = KeyedState(left, isAppendOnly: false, recordsChanges: runtime.recordsChanges)
+    super.init("NotInJoin", runtime, type: type)
+  }
+
+  override var states: [KeyedState] { [state] }
+
+  private func number(
+    _ columns: [Column], _ n: Int, _ nullKeys: Bitmap?
+  ) throws(TerraceError) -> (full: Buffer, outer: Buffer) {
+    let keys = KeyIndex.normalized(columns)
+    let full = Buffer(byteCount: n * 4)
+    let outer = Buffer(byteCount: n * 4)
+    try fullIndex.insert(
+      keys, hashes: fullIndex.hash(keys, count: n), count: n, into: full.pointer(Int32.self))
+    let before = Array(keys.dropLast())
+    let o = outer.pointer(Int32.self)
+    if before.isEmpty {
+      o.update(repeating: 0, count: n)
+    } else {
+      try outerIndex.insert(before, hashes: outerIndex.hash(before, count: n), count: n, into: o)
+    }
+    if let nullKeys { for i in 0..<n where !nullKeys[i] { o[i] = -1 } }
+    state.reserve(keys: fullIndex.count)
+    matches.reserve(fullIndex.count)
+    let groups = before.isEmpty ? 1 : outerIndex.count
+    totals.reserve(groups)
+    nulls.reserve(groups)
+    return (full, outer)
+  }
+
+  override func push(_ delta: DeltaBatch, from input: Int) throws(TerraceError) {
+    let n = delta.count
+    let columns = (input == 0 ? node.leftKeys : node.rightKeys).map { delta.rows.columns[$0] }
+    let strict = zip(columns.dropLast(), node.nullSafe).filter { !$1 }.compactMap { $0.0.validity }
+    let (full, outer) = try number(columns, n, Bitmap.all(strict))
+    let f = full.pointer(Int32.self)
+    let o = outer.pointer(Int32.self)
+    let w = delta.weights.pointer(Int64.self)
+    let last = columns[columns.count - 1]
+    statistics.nullKeys += last.nullCount
+    if input == 0 {
+      try pushLeft(delta, f, o, last)
+    } else {
+      for i in 0..<n where o[i] >= 0 {
+        totals[Int(o[i])] += w[i]
+        if last.isNull(i) { nulls[Int(o[i])] += w[i] }
+        matches[Int(f[i])] += w[i]
+      }
+    }
+  }
+
+  private func pushLeft(
+    _ delta: DeltaBatch, _ f: UnsafePointer<Int32>, _ o: UnsafePointer<Int32>, _ last: Column
+  ) throws(TerraceError) {
+    let n = delta.count
+    let slots = Buffer(byteCount: n * 4)
+    let s = slots.pointer(Int32.self)
+    let w = delta.weights.pointer(Int64.self)
+    try state.apply(delta.rows.columns, weights: w, keys: f, count: n, slots: s)
+    outerOf.reserve(state.count)
+    isNull.reserve(state.count)
+    sent.reserve(state.count)
+    var gone = IDList()
+    let weights = Lane<Int64>()
+    // A row that is in the output moves with its weight; others wait for the epoch's end.
+    for i in 0..<n {
+      let slot = Int(s[i])
+      outerOf[slot] = o[i]
+      isNull[slot] = last.isNull(i) ? 1 : 0
+      if sent[slot] != 0 {
+        weights.reserve(gone.count + 1)
+        weights[gone.count] = w[i]
+        gone.append(Int32(i))
+      }
+    }
+    let kept = delta.gather(gone.pointer, count: gone.count)
+    try emit(kept.rows.columns, kept.weights, count: kept.count)
+  }
+
+  private func isIn(_ slot: Int) -> Bool {
+    let outer = Int(outerOf[slot])
+    if outer < 0 || totals[outer] <= 0 { return false }
+    if isNull[slot] != 0 || nulls[outer] > 0 { return true }
+    return matches[Int(state.owners[slot])] > 0
+  }
+
+  /// One pass over the left rows: a null in the sub-query, or its first row, concerns all of them.
+  override func endEpoch() throws(TerraceError) {
+    var rows = IDList()
+    let weights = Lane<Int64>()
+    for slot in 0..<state.count {
+      let wanted: UInt8 = isIn(slot) ? 0 : 1
+      let weight = state.weights[slot]
+      if weight == 0 {
+        sent[slot] = 0
+      } else if wanted != sent[slot] {
+        sent[slot] = wanted
+        weights.reserve(rows.count + 1)
+        weights[rows.count] = wanted == 1 ? weight : -weight
+        rows.append(Int32(slot))
+        statistics.updates += 1
+      }
+    }
+    if rows.count > 0 {
+      let buffer = Buffer(
+        copying: UnsafeRawBufferPointer(start: weights.pointer, count: rows.count * 8))
+      try emit(state.rows.gather(rows.pointer, rows.count), buffer, count: rows.count)
+    }
+    let lanes = (outerOf, isNull, sent)
+    try state.compact { ids, n in
+      lanes.0.keep(ids, n)
+      lanes.1.keep(ids, n)
+      lanes.2.keep(ids, n)
+    }
+  }
+}

@@ -1,0 +1,143 @@
+internal import Columns
+
+/// What the operators of one pipeline share: the clock, and what was dropped.
+final class Runtime {
+  var evaluator = Evaluator()
+  /// Sources have ended: every watermark is at its end.
+  var isEndOfInput = false
+  /// States record their changes for commits.
+  let recordsChanges: Bool
+  /// Candidate pairs of a join that are looked at together.
+  let pairsMax: Int
+
+  init(recordsChanges: Bool, pairsMax: Int = 1 << 15) {
+    self.recordsChanges = recordsChanges
+    self.pairsMax = pairsMax
+  }
+}
+
+/// What one operator has met since the pipeline began.
+package struct OperatorStatistics: Hashable, Sendable {
+  /// Rows that came with positive and with negative weight.
+  package var inserts = 0
+  package var deletes = 0
+  /// Rows that came with a null in a key.
+  package var nullKeys = 0
+  /// Groups or partitions whose result was replaced by another.
+  package var updates = 0
+  package var rowsOut = 0
+  /// Rows that came after their window had passed, and were dropped.
+  package var lateRows = 0
+}
+
+/// One step of a pipeline: takes changes of its inputs, gives changes of its output.
+///
+/// An epoch is: any number of pushes in any order, then `endEpoch` of every operator, inputs first.
+/// Operators that need no whole epoch pass changes on at once.
+class Operator {
+  let name: String
+  let runtime: Runtime
+  /// Types of the output.
+  let type: RowType
+  private(set) var outputs: [(target: Operator, input: Int)] = []
+  /// Operators below, by input.
+  private(set) var inputs: [Operator] = []
+  var statistics = OperatorStatistics()
+  /// Milliseconds up to which event time is complete, here and behind. Least where it is unknown.
+  private(set) var watermark = Int64.min
+  /// What stands above the whole plan.
+  var sink: ((DeltaBatch) -> Void)?
+
+  init(_ name: String, _ runtime: Runtime, type: RowType) {
+    self.name = name
+    self.runtime = runtime
+    self.type = type
+  }
+
+  func connect(_ inputs: [Operator]) {
+    self.inputs = inputs
+    for (i, input) in inputs.enumerated() { input.outputs.append((self, i)) }
+  }
+
+  /// Counts the rows, then handles them.
+  final func receive(_ delta: DeltaBatch, from input: Int) throws(TerraceError) {
+    if delta.count == 0 { return }
+    let w = delta.weights.pointer(Int64.self)
+    var negative = 0
+    for i in 0..<delta.count { negative &+= bit(w[i] < 0) }
+    statistics.deletes += negative
+    statistics.inserts += delta.count - negative
+    try push(delta, from: input)
+  }
+
+  func push(_ delta: DeltaBatch, from input: Int) throws(TerraceError) {}
+
+  /// The watermark below has been taken over.
+  func endEpoch() throws(TerraceError) {}
+
+  final func finishEpoch() throws(TerraceError) {
+    let below = inputs.map(\.watermark).min() ?? (runtime.isEndOfInput ? .max : .min)
+    watermark = max(watermark, ownWatermark(below))
+    try endEpoch()
+  }
+
+  /// The watermark behind this operator.
+  func ownWatermark(_ below: Int64) -> Int64 { below }
+
+  final func emit(_ delta: DeltaBatch) throws(TerraceError) {
+    if delta.count == 0 { return }
+    statistics.rowsOut += delta.count
+    sink?(delta)
+    for (target, input) in outputs { try target.receive(delta, from: input) }
+  }
+
+  /// Emits columns of `count` rows; the weights buffer has room for them.
+  final func emit(_ columns: [Column], _ weights: Buffer, count: Int) throws(TerraceError) {
+    if count == 0 { return }
+    let typed = zip(columns, type.fields).map { $0.type == $1.type ? $0 : $0.retyped($1.type) }
+    try emit(DeltaBatch(Batch(type, typed, count: count), weights: weights))
+  }
+
+  /// States to commit, in a fixed order.
+  var states: [KeyedState] { [] }
+  var stateBytes: Int { states.reduce(0) { $0 + $1.byteCount } }
+}
+
+/// Where changes of a table come in.
+final class SourceOperator: Operator {
+  private let predicate: Predicate
+
+  init(_ source: Plan.Source, _ runtime: Runtime, type: RowType) {
+    predicate = source.predicate
+    super.init("Source", runtime, type: type)
+  }
+
+  override func push(_ delta: DeltaBatch, from input: Int) throws(TerraceError) {
+    if predicate == .always {
+      return try emit(delta.rows.columns, delta.weights, count: delta.count)
+    }
+    let (rows, count) = predicate.select(delta.rows.columns, count: delta.count)
+    let kept = delta.gather(rows.pointer(Int32.self), count: count)
+    try emit(kept.rows.columns, kept.weights, count: count)
+  }
+}
+
+extension DeltaBatch {
+  /// Rows `indices[0..<count]` with their weights.
+  func gather(_ indices: UnsafePointer<Int32>, count: Int) -> DeltaBatch {
+    let out = Buffer(byteCount: count * 8)
+    let to = out.pointer(Int64.self)
+    let from = weights.pointer(Int64.self)
+    for i in 0..<count { to[i] = from[Int(indices[i])] }
+    return DeltaBatch(rows.gather(indices, count: count), weights: out)
+  }
+
+  /// The opposite change.
+  func negated() -> DeltaBatch {
+    let out = Buffer(byteCount: count * 8)
+    let to = out.pointer(Int64.self)
+    let from = weights.pointer(Int64.self)
+    for i in 0..<count { to[i] = 0 &- from[i] }
+    return DeltaBatch(rows, weights: out)
+  }
+}

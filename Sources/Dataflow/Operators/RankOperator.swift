@@ -1,0 +1,173 @@
+internal import Columns
+
+/// Top-N, deduplication, and LIMIT: rows whose rank in their partition lies in a range.
+final class RankOperator: PartitionOperator {
+  private let node: Plan.Rank
+  private let mayPrune: Bool
+
+  init(_ node: Plan.Rank, _ runtime: Runtime, type: RowType, name: String = "Rank") {
+    self.node = node
+    // Of rows that stay, those behind the last rank wanted never come back.
+    mayPrune = node.input.isAppendOnly
+    super.init(
+      name, runtime, type: type, input: node.input.type, partition: node.partition,
+      isAppendOnly: false)
+  }
+
+  override func compute(
+    _ ids: UnsafePointer<Int32>, _ n: Int
+  ) throws(TerraceError) -> DeltaBatch? {
+    let rows = sorted(ids, n, by: node.order)
+    var kept = IDList()
+    var ranks: [Int64] = []
+    var weights: [Int64] = []
+    walk(rows) { row, rank, weight in
+      kept.append(rows.slots[row])
+      ranks.append(rank)
+      weights.append(weight)
+    } behind: { _ in
+    }
+    if kept.count == 0 { return nil }
+    return batch(kept, ranks, weights)
+  }
+
+  /// Calls `take` for each row in range with its rank and how often, `behind` for rows that no
+  /// further row can bring into range.
+  private func walk(
+    _ rows: SortedPartitions, _ take: (Int, Int64, Int64) -> Void, behind: (Int) -> Void
+  ) {
+    let low = Int64(node.ranks.lowerBound)
+    let high = Int64(node.ranks.upperBound)
+    var position: Int64 = 0
+    var rank: Int64 = 0
+    for i in 0..<rows.count {
+      if i == 0 || rows.partitions[i] != rows.partitions[i - 1] {
+        position = 0
+        rank = 0
+      }
+      let weight = rows.weights[i]
+      switch node.function {
+      case .rowNumber:
+        if node.emitsRank {
+          var number = max(position + 1, low)
+          while number <= min(position + weight, high) {
+            take(i, number, 1)
+            number += 1
+          }
+        } else {
+          let copies = min(position + weight, high) - max(position + 1, low) + 1
+          if copies > 0 { take(i, 0, copies) }
+        }
+        if position >= high { behind(i) }
+      case .rank:
+        if !rows.ties[i] || position == 0 { rank = position + 1 }
+        if rank >= low && rank <= high { take(i, rank, weight) }
+        if rank > high { behind(i) }
+      case .denseRank:
+        if !rows.ties[i] || position == 0 { rank += 1 }
+        if rank >= low && rank <= high { take(i, rank, weight) }
+        if rank > high { behind(i) }
+      }
+      position += weight
+    }
+  }
+
+  private func batch(_ kept: IDList, _ ranks: [Int64], _ weights: [Int64]) -> DeltaBatch {
+    let n = kept.count
+    var columns = state.rows.gather(kept.pointer, n)
+    if node.emitsRank {
+      let buffer = ranks.withUnsafeBytes { Buffer(copying: $0) }
+      columns.append(Column(type: DataType.bigint.notNull, count: n, values: buffer))
+    }
+    let typed = zip(columns, type.fields).map { $0.retyped($1.type) }
+    return DeltaBatch(
+      Batch(type, typed, count: n), weights: weights.withUnsafeBytes { Buffer(copying: $0) })
+  }
+
+  override func prune(_ ids: UnsafePointer<Int32>, _ n: Int) throws(TerraceError) {
+    guard mayPrune else { return }
+    let rows = sorted(ids, n, by: node.order)
+    var lost = IDList()
+    walk(rows) { _, _, _ in
+    } behind: {
+      lost.append(rows.slots[$0])
+    }
+    state.remove(lost)
+  }
+}
+
+/// INTERSECT and EXCEPT: how often a row is in each input decides.
+final class SetOperator: Operator {
+  private let node: Plan.SetOperation
+  private let index: KeyIndex
+  private let counts = [Lane<Int64>(), Lane<Int64>()]
+  private let sent = Lane<Int64>()
+  private var touched = IDList()
+  private let isTouched = Lane<UInt8>()
+
+  init(_ node: Plan.SetOperation, _ runtime: Runtime, type: RowType) {
+    self.node = node
+    index = KeyIndex(type.fields.map(\.type.nullable))
+    super.init(Plan.setOperation(node).operatorName, runtime, type: type)
+  }
+
+  override var stateBytes: Int {
+    index.byteCount + counts[0].byteCount + counts[1].byteCount + sent.byteCount
+  }
+
+  override func push(_ delta: DeltaBatch, from input: Int) throws(TerraceError) {
+    let n = delta.count
+    let columns = KeyIndex.normalized(
+      zip(delta.rows.columns, type.fields).map { $0.retyped($1.type.nullable) })
+    if let validity = Bitmap.all(columns.compactMap(\.validity)) {
+      statistics.nullKeys += n - validity.setCount
+    }
+    let ids = Buffer(byteCount: n * 4)
+    let p = ids.pointer(Int32.self)
+    try index.insert(columns, hashes: index.hash(columns, count: n), count: n, into: p)
+    for lane in counts { lane.reserve(index.count) }
+    sent.reserve(index.count)
+    isTouched.reserve(index.count)
+    let w = delta.weights.pointer(Int64.self)
+    for i in 0..<n {
+      let id = Int(p[i])
+      counts[input][id] += w[i]
+      if isTouched[id] == 0 {
+        isTouched[id] = 1
+        touched.append(p[i])
+      }
+    }
+  }
+
+  private func wanted(_ id: Int) -> Int64 {
+    let left = max(0, counts[0][id])
+    let right = max(0, counts[1][id])
+    switch (node.kind, node.all) {
+    case (.intersect, false): return left > 0 && right > 0 ? 1 : 0
+    case (.intersect, true): return min(left, right)
+    case (.except, false): return left > 0 && right == 0 ? 1 : 0
+    case (.except, true): return max(0, left - right)
+    }
+  }
+
+  override func endEpoch() throws(TerraceError) {
+    var rows = IDList()
+    let weights = Lane<Int64>()
+    for i in 0..<touched.count {
+      let id = Int(touched[i])
+      isTouched[id] = 0
+      let now = wanted(id)
+      if now == sent[id] { continue }
+      if sent[id] != 0 { statistics.updates += 1 }
+      weights.reserve(rows.count + 1)
+      weights[rows.count] = now - sent[id]
+      rows.append(touched[i])
+      sent[id] = now
+    }
+    touched.removeAll()
+    if rows.count == 0 { return }
+    let buffer = Buffer(
+      copying: UnsafeRawBufferPointer(start: weights.pointer, count: rows.count * 8))
+    try emit(index.keys.gather(rows.pointer, rows.count), buffer, count: rows.count)
+  }
+}

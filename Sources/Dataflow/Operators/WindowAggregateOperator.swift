@@ -1,0 +1,209 @@
+internal import Columns
+
+/// GROUP BY over tumbling, hopping and cumulating windows: each window is sent once, when the
+/// watermark reaches its last millisecond. Rows that come later for it are dropped and counted.
+final class WindowAggregateOperator: Operator {
+  private let node: Plan.WindowAggregate
+  private let input: RowType
+  private let grouping: Grouping
+  private var held = 0
+
+  init(_ node: Plan.WindowAggregate, _ runtime: Runtime, type: RowType) throws(TerraceError) {
+    self.node = node
+    input = node.input.type
+    let fields = input.fields
+    grouping = try Grouping(
+      input: input, keyTypes: node.keys.map { fields[$0].type.nullable } + [.bigint, .bigint],
+      calls: node.calls, isAppendOnly: node.input.isAppendOnly)
+    super.init("WindowAggregate", runtime, type: type)
+  }
+
+  override var stateBytes: Int { grouping.byteCount }
+
+  override func push(_ delta: DeltaBatch, from input: Int) throws(TerraceError) {
+    let times = delta.rows.columns[node.timeColumn]
+    let assigner = WindowAssigner(
+      node.window, timeType: times.type, zone: runtime.evaluator.context.zone)
+    let (all, allStarts, allEnds) = try assigner.expand(times)
+    // Windows that have passed take no more rows.
+    var rows = IDList()
+    let starts = Buffer(byteCount: all.count * 8)
+    let ends = Buffer(byteCount: all.count * 8)
+    for i in 0..<all.count where allEnds[i] - 1 > watermark {
+      starts.pointer(Int64.self)[rows.count] = allStarts[i]
+      ends.pointer(Int64.self)[rows.count] = allEnds[i]
+      rows.append(all[i])
+    }
+    statistics.lateRows += all.count - rows.count
+    let n = rows.count
+    if n == 0 { return }
+    let kept = delta.gather(rows.pointer, count: n)
+    let columns = kept.rows.columns
+    let keys = node.keys.map { columns[$0] }
+    if let validity = Bitmap.all(keys.compactMap(\.validity)) {
+      statistics.nullKeys += n - validity.setCount
+    }
+    let bounds = [starts, ends].map { Column(type: .bigint, count: n, values: $0) }
+    let ids = try grouping.number(keys + bounds, count: n)
+    try grouping.add(
+      columns, kept.weights.pointer(Int64.self), ids.pointer(Int32.self), count: n)
+  }
+
+  override func endEpoch() throws(TerraceError) {
+    let count = grouping.count
+    if count == 0 { return }
+    var closed = IDList()
+    var open = IDList()
+    let endColumn = node.keys.count + 1
+    for id in 0..<count {
+      let (chunk, row) = grouping.index.keys.place(endColumn, id)
+      if chunk.pointer(Int64.self)[row] - 1 > watermark {
+        open.append(Int32(id))
+      } else if grouping.rows[id] > 0 {
+        closed.append(Int32(id))
+      }
+    }
+    if open.count == count { return }
+    if closed.count > 0 { try send(closed) }
+    try grouping.keep(open.pointer, open.count)
+  }
+
+  private func send(_ closed: IDList) throws(TerraceError) {
+    let n = closed.count
+    var columns = try grouping.results(closed.pointer, n)
+    let k = node.keys.count
+    let starts = columns[k].pointer(Int64.self)
+    let ends = columns[k + 1].pointer(Int64.self)
+    let bounds = WindowAssigner.columns(starts, ends, n, type.fields[type.count - 1].type)
+    columns.removeSubrange(k..<k + 2)
+    let weights = Buffer(byteCount: n * 8)
+    weights.pointer(Int64.self).update(repeating: 1, count: n)
+    try emit(columns + bounds, weights, count: n)
+  }
+}
+
+/// GROUP BY over sessions: rows of a key that lie less than a gap apart. A session is sent when the
+/// watermark has passed its end; until then its rows are kept.
+final class SessionOperator: Operator {
+  private let node: Plan.WindowAggregate
+  private let gap: Int64
+  private let input: RowType
+  private let index: KeyIndex
+  private let state: KeyedState
+
+  init(
+    _ node: Plan.WindowAggregate, gap: Int64, _ runtime: Runtime, type: RowType
+  ) {
+    self.node = node
+    self.gap = gap
+    input = node.input.type
+    let fields = input.fields
+    index = KeyIndex(node.keys.map { fields[$0].type.nullable })
+    state = KeyedState(input, isAppendOnly: false, recordsChanges: runtime.recordsChanges)
+    super.init("SessionAggregate", runtime, type: type)
+  }
+
+  override var states: [KeyedState] { [state] }
+  override var stateBytes: Int { super.stateBytes + index.byteCount }
+
+  override func push(_ delta: DeltaBatch, from input: Int) throws(TerraceError) {
+    let times = delta.rows.columns[node.timeColumn]
+    for row in 0..<delta.count where times.isNull(row) {
+      throw TerraceError(.invalid, "the time of a row is null, so it lies in no window")
+    }
+    // A row whose own session would have passed comes too late.
+    let timely = Rows(count: delta.count) {
+      let (end, over) = WindowAssigner.millis(times, $0).addingReportingOverflow(gap)
+      return over || end - 1 > watermark
+    }
+    statistics.lateRows += delta.count - timely.count
+    let n = timely.count
+    if n == 0 { return }
+    let kept = delta.gather(timely.buffer.pointer(Int32.self), count: n)
+    let ids = Buffer(byteCount: n * 4)
+    let p = ids.pointer(Int32.self)
+    let keys = KeyIndex.normalized(node.keys.map { kept.rows.columns[$0] })
+    if keys.isEmpty {
+      p.update(repeating: 0, count: n)
+      state.reserve(keys: 1)
+    } else {
+      if let validity = Bitmap.all(keys.compactMap(\.validity)) {
+        statistics.nullKeys += n - validity.setCount
+      }
+      try index.insert(keys, hashes: index.hash(keys, count: n), count: n, into: p)
+      state.reserve(keys: index.count)
+    }
+    let slots = Buffer(byteCount: n * 4)
+    try state.apply(
+      kept.rows.columns, weights: kept.weights.pointer(Int64.self), keys: p, count: n,
+      slots: slots.pointer(Int32.self))
+  }
+
+  override func endEpoch() throws(TerraceError) {
+    let keyCount = node.keys.isEmpty ? min(1, state.count) : index.count
+    if keyCount == 0 { return }
+    let all = Buffer(byteCount: keyCount * 4)
+    for i in 0..<keyCount { all.pointer(Int32.self)[i] = Int32(i) }
+    let (slots, ordinals) = state.slots(of: all.pointer(Int32.self), keyCount)
+    let rows = SortedPartitions(state, slots, ordinals, [SortKey(node.timeColumn)])
+    if rows.count == 0 { return }
+    let times = state.rows.gather(node.timeColumn, rows.slots.pointer, rows.count)
+    var closed = IDList()
+    let starts = Lane<Int64>()
+    let ends = Lane<Int64>()
+    var first = 0
+    while first < rows.count {
+      var last = first
+      while last + 1 < rows.count, rows.partitions[last + 1] == rows.partitions[first],
+        WindowAssigner.millis(times, last + 1) - WindowAssigner.millis(times, last) < gap
+      {
+        last += 1
+      }
+      let start = WindowAssigner.millis(times, first)
+      let end = WindowAssigner.millis(times, last) + gap
+      if end - 1 <= watermark {
+        for row in first...last {
+          starts.reserve(closed.count + 1)
+          ends.reserve(closed.count + 1)
+          starts[closed.count] = start
+          ends[closed.count] = end
+          closed.append(rows.slots[row])
+        }
+      }
+      first = last + 1
+    }
+    if closed.count == 0 { return }
+    try send(closed, starts.pointer, ends.pointer)
+    state.remove(closed)
+    try state.compact()
+  }
+
+  private func send(
+    _ closed: IDList, _ starts: UnsafePointer<Int64>, _ ends: UnsafePointer<Int64>
+  ) throws(TerraceError) {
+    let n = closed.count
+    let columns = state.rows.gather(closed.pointer, n)
+    let bounds = WindowAssigner.columns(starts, ends, n, DataType.timestamp(3))
+    let weights = Buffer(byteCount: n * 8)
+    for i in 0..<n { weights.pointer(Int64.self)[i] = state.weights[Int(closed[i])] }
+    let grouping = try Grouping(
+      input: input,
+      keyTypes: node.keys.map { input.fields[$0].type.nullable } + [.bigint, .bigint],
+      calls: node.calls, isAppendOnly: true)
+    let keys = node.keys.map { columns[$0] } + bounds[..<2].map { $0.retyped(.bigint) }
+    let ids = try grouping.number(keys, count: n)
+    try grouping.add(columns, weights.pointer(Int64.self), ids.pointer(Int32.self), count: n)
+    let count = grouping.count
+    let groups = Buffer(byteCount: count * 4)
+    for i in 0..<count { groups.pointer(Int32.self)[i] = Int32(i) }
+    var results = try grouping.results(groups.pointer(Int32.self), count)
+    let k = node.keys.count
+    let windows = WindowAssigner.columns(
+      results[k].pointer(Int64.self), results[k + 1].pointer(Int64.self), count,
+      type.fields[type.count - 1].type)
+    results.removeSubrange(k..<k + 2)
+    let ones = Buffer(byteCount: count * 8)
+    ones.pointer(Int64.self).update(repeating: 1, count: count)
+    try emit(results + windows, ones, count: count)
+  }
+}

@@ -1,0 +1,194 @@
+package import Columns
+
+/// A plan at work: takes changes of its sources epoch by epoch, gives the changes of its result.
+///
+/// A batch query is the same thing with one big change and one epoch (`Pipeline.run`).
+package final class Pipeline {
+  package let plan: Plan
+  /// The sources, each once; deltas come in under these positions, with these columns.
+  package let sources: [Plan.Source]
+  /// Rows of the result.
+  package let type: RowType
+  private let runtime: Runtime
+  /// Inputs before those that use them.
+  private var operators: [Operator] = []
+  private var sourceOperators: [SourceOperator] = []
+  private let collected = Collected()
+
+  private final class Collected {
+    var deltas: [DeltaBatch] = []
+  }
+
+  /// - Parameters:
+  ///   - recordsChanges: states keep what changed since the last commit (`takeStateDeltas`).
+  ///   - pairsMax: candidate pairs that a join looks at together.
+  /// - Throws: `unsupported` or `invalid`, when the plan cannot run.
+  package init(
+    _ plan: Plan, context: EvaluationContext = EvaluationContext(), recordsChanges: Bool = false,
+    pairsMax: Int = 1 << 15
+  ) throws(TerraceError) {
+    self.plan = plan
+    sources = plan.sources
+    type = plan.type
+    runtime = Runtime(recordsChanges: recordsChanges, pairsMax: pairsMax)
+    runtime.evaluator.context = context
+    var builder = PipelineBuilder(runtime: runtime)
+    let root = try builder.build(plan)
+    operators = builder.operators
+    sourceOperators = sources.compactMap { builder.built[.source($0)] as? SourceOperator }
+    let collected = self.collected
+    root.sink = { collected.deltas.append($0) }
+  }
+
+  /// Changes of source `source`: its columns, in its order. At any time within an epoch.
+  package func push(_ delta: DeltaBatch, to source: Int) throws(TerraceError) {
+    let operation = sourceOperators[source]
+    precondition(
+      delta.rows.columns.count == operation.type.count,
+      "\(delta.rows.columns.count) columns for a source of \(operation.type.count)")
+    try operation.receive(delta, from: 0)
+  }
+
+  /// Ends the epoch: what was held back until now is sent.
+  ///
+  /// - Parameters:
+  ///   - now: milliseconds since 1970 UTC for the clock functions of the *next* epoch.
+  ///   - endOfInput: the sources have ended; all windows close.
+  /// - Returns: the changes of the result since the last call: one delta with each row once, or,
+  ///   when the result only grows, as many as there were.
+  package func endEpoch(now: Int64? = nil, endOfInput: Bool = false) throws(TerraceError)
+    -> [DeltaBatch]
+  {
+    if endOfInput { runtime.isEndOfInput = true }
+    for operation in operators {
+      if let values = operation as? ValuesOperator { try values.start() }
+      try operation.finishEpoch()
+    }
+    if let now { runtime.evaluator.context.now = now }
+    runtime.evaluator.context.watermark = watermark == .min ? nil : watermark
+    return takeOutput()
+  }
+
+  /// What has been sent so far; before the end of an epoch only for plans that only grow.
+  package func takeOutput() -> [DeltaBatch] {
+    let deltas = collected.deltas
+    collected.deltas = []
+    if deltas.isEmpty || plan.isAppendOnly { return deltas }
+    let net = DeltaBatch.concat(deltas).consolidated()
+    return net.count == 0 ? [] : [net]
+  }
+
+  /// Milliseconds up to which event time is complete in the result; least when unknown.
+  package var watermark: Int64 { operators.last?.watermark ?? .min }
+
+  /// What the watermark nodes have reached, in the order of the plan: kept with the root.
+  package var watermarks: [Int64] {
+    get { operators.compactMap { ($0 as? WatermarkOperator)?.reached } }
+    set {
+      for (operation, value) in zip(operators.compactMap { $0 as? WatermarkOperator }, newValue) {
+        operation.reached = value
+      }
+    }
+  }
+
+  /// The states, in a fixed order that follows from the plan.
+  package var states: [KeyedState] { operators.flatMap(\.states) }
+
+  /// Bytes of state in memory.
+  package var stateBytes: Int { operators.reduce(0) { $0 + $1.stateBytes } }
+
+  /// What each operator has met, inputs first.
+  package var statistics: [(name: String, OperatorStatistics)] {
+    operators.map { ($0.name, $0.statistics) }
+  }
+}
+
+/// Makes operators of a plan; equal parts are made once.
+private struct PipelineBuilder {
+  let runtime: Runtime
+  var built: [Plan: Operator] = [:]
+  var operators: [Operator] = []
+
+  mutating func build(_ plan: Plan) throws(TerraceError) -> Operator {
+    if let found = built[plan] { return found }
+    let lowered = try Lowering.lower(plan)
+    if lowered != plan {
+      let operation = try build(lowered)
+      built[plan] = operation
+      return operation
+    }
+    var inputs: [Operator] = []
+    for input in plan.inputs { inputs.append(try build(input)) }
+    let operation = try make(plan)
+    operation.connect(inputs)
+    built[plan] = operation
+    operators.append(operation)
+    return operation
+  }
+
+  private func make(_ plan: Plan) throws(TerraceError) -> Operator {
+    let type = plan.type
+    switch plan {
+    case .source(let node): return SourceOperator(node, runtime, type: type)
+    case .values(let node): return ValuesOperator(node, runtime)
+    case .map(let node): return MapOperator(node, runtime, type: type)
+    case .join(let node):
+      return node.isNullAware
+        ? NotInOperator(node, runtime, type: type) : JoinOperator(node, runtime, type: type)
+    case .aggregate(let node): return try AggregateOperator(node, runtime, type: type)
+    case .windowTable(let node): return WindowTableOperator(node, runtime, type: type)
+    case .windowAggregate(let node):
+      if case .session(let gap) = node.window {
+        return SessionOperator(node, gap: gap, runtime, type: type)
+      }
+      return try WindowAggregateOperator(node, runtime, type: type)
+    case .rank(let node): return RankOperator(node, runtime, type: type)
+    case .over(let node): return try OverOperator(node, runtime, type: type)
+    case .union, .sort: return UnionOperator("Union", runtime, type: type)
+    case .setOperation(let node): return SetOperator(node, runtime, type: type)
+    case .unnest(let node): return UnnestOperator(node, runtime, type: type)
+    case .watermark(let node): return WatermarkOperator(node, runtime, type: type)
+    }
+  }
+}
+
+/// Plans in terms of simpler ones.
+private enum Lowering {
+  static func lower(_ plan: Plan) throws(TerraceError) -> Plan {
+    switch plan {
+    case .sort(let sort) where sort.limit != nil || sort.offset > 0:
+      let (last, over) = sort.offset.addingReportingOverflow(sort.limit ?? (Int.max - sort.offset))
+      guard !over, last > sort.offset else {
+        return .map(Plan.Map(filtering: sort.input, by: .boolean(false)))
+      }
+      return .rank(
+        Plan.Rank(
+          input: sort.input, partition: [], order: sort.order, ranks: sort.offset + 1...last,
+          emitsRank: false))
+    case .join(let join) where join.isNullAware && join.residual != nil:
+      // A further condition decides which rows the sub-query has: every pair is looked at.
+      var plain = join
+      let left = join.left.type
+      let right = join.right.type
+      let a = join.leftKeys[join.leftKeys.count - 1]
+      let b = join.rightKeys[join.rightKeys.count - 1]
+      let x = Expression.column(a, left.fields[a].type)
+      let y = Expression.column(left.count + b, right.fields[b].type)
+      let unknown = Expression.or([
+        try Expression.comparing(.equal, x, y), .isNull(x), .isNull(y),
+      ])
+      plain.isNullAware = false
+      plain.leftKeys.removeLast()
+      plain.rightKeys.removeLast()
+      plain.nullSafe.removeLast()
+      plain.residual = join.residual.map { .and([$0, unknown]) }
+      return .join(plain)
+    case .windowTable(let node):
+      if case .session = node.window {
+        throw TerraceError(.unsupported, "SESSION without GROUP BY window_start, window_end")
+      }
+      return plan
+    default: return plan
+    }
+  }
+}

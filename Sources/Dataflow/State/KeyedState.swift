@@ -1,0 +1,220 @@
+package import Columns
+
+/// The rows of one operator input, with weights, found by the number of their key.
+///
+/// What a join side, a Top-N and every other operator that must see rows again keeps. Rows of one
+/// key form a chain in order of arrival. Rows that may be taken back are also found by their whole
+/// content, so that a retraction costs the same however many rows share a key; for inputs that only
+/// grow that second index is left out.
+///
+/// It is the hot form of a state table: `takeDelta` gives what the next state commit appends.
+package final class KeyedState: @unchecked Sendable {
+  /// Types of the rows.
+  package let types: [DataType]
+  let isAppendOnly: Bool
+  private let grown: RowStore?
+  private let content: KeyIndex?
+  /// Net count of each row, 0 when it is gone. May be negative while an epoch is not complete.
+  let weights = Lane<Int64>()
+  let next = Lane<Int32>(filler: 0xff)
+  private let previous = Lane<Int32>(filler: 0xff)
+  /// First and last row of a key; -1 when it has none.
+  let heads = Lane<Int32>(filler: 0xff)
+  private let tails = Lane<Int32>(filler: 0xff)
+  /// The key of each row.
+  let owners = Lane<Int32>(filler: 0xff)
+  private var dead = 0
+  /// Changes since the last `takeDelta`, when they are recorded.
+  private var changes: [DeltaBatch] = []
+  private let recordsChanges: Bool
+  private let rowType: RowType
+
+  init(_ rowType: RowType, isAppendOnly: Bool, recordsChanges: Bool = false) {
+    self.rowType = rowType
+    types = rowType.fields.map(\.type)
+    self.isAppendOnly = isAppendOnly
+    self.recordsChanges = recordsChanges
+    grown = isAppendOnly ? RowStore(types.map(\.nullable)) : nil
+    content = isAppendOnly ? nil : KeyIndex(types)
+  }
+
+  var rows: RowStore {
+    if let grown { return grown }
+    guard let content else { preconditionFailure("a state without rows") }
+    return content.keys
+  }
+
+  /// Rows held, those gone but not yet cleared away included.
+  package var count: Int { rows.count }
+
+  /// Bytes held in memory.
+  package var byteCount: Int {
+    (grown?.byteCount ?? 0) + (content?.byteCount ?? 0) + weights.byteCount + next.byteCount
+      + previous.byteCount + heads.byteCount + tails.byteCount + owners.byteCount
+      + changes.reduce(0) { $0 + $1.rows.byteCount + $1.count * 8 }
+  }
+
+  /// Room for keys with numbers below `count`.
+  func reserve(keys count: Int) {
+    heads.reserve(count)
+    tails.reserve(count)
+  }
+
+  /// Adds rows with weights to their keys.
+  ///
+  /// - Parameters:
+  ///   - keys: the number of each row's key; never negative.
+  ///   - slots: gets the number of each row in this state.
+  func apply(
+    _ columns: [Column], weights more: UnsafePointer<Int64>, keys: UnsafePointer<Int32>,
+    count n: Int,
+    slots: UnsafeMutablePointer<Int32>
+  ) throws(TerraceError) {
+    if let grown {
+      let base = grown.count
+      try grown.append(columns, count: n)
+      reserve(rows: base + n)
+      for i in 0..<n {
+        slots[i] = Int32(truncatingIfNeeded: base &+ i)
+        weights[base &+ i] = more[i]
+        link(Int32(truncatingIfNeeded: base &+ i), keys[i])
+      }
+    } else if let content {
+      let plain = KeyIndex.normalized(columns)
+      let hashes = content.hash(plain, count: n)
+      try content.insert(plain, hashes: hashes, count: n, into: slots)
+      reserve(rows: content.count)
+      for i in 0..<n {
+        let slot = Int(slots[i])
+        let before = weights[slot]
+        let after = before &+ more[i]
+        weights[slot] = after
+        if before == 0 && after != 0 {
+          if owners[slot] >= 0 { dead -= 1 }
+          link(slots[i], keys[i])
+        } else if before != 0 && after == 0 {
+          unlink(slots[i])
+          dead += 1
+        }
+      }
+    }
+    if recordsChanges {
+      let copied = Buffer(
+        copying: UnsafeRawBufferPointer(start: more, count: n * 8))
+      changes.append(DeltaBatch(Batch(rowType, columns, count: n), weights: copied))
+    }
+  }
+
+  private func reserve(rows count: Int) {
+    weights.reserve(count)
+    next.reserve(count)
+    owners.reserve(count)
+    if !isAppendOnly { previous.reserve(count) }
+  }
+
+  @inline(__always) private func link(_ slot: Int32, _ key: Int32) {
+    let at = Int(slot)
+    let k = Int(key)
+    let last = tails[k]
+    owners[at] = key
+    next[at] = -1
+    if last < 0 { heads[k] = slot } else { next[Int(last)] = slot }
+    if !isAppendOnly { previous[at] = last }
+    tails[k] = slot
+  }
+
+  private func unlink(_ slot: Int32) {
+    let at = Int(slot)
+    let k = Int(owners[at])
+    let before = previous[at]
+    let after = next[at]
+    if before < 0 { heads[k] = after } else { next[Int(before)] = after }
+    if after < 0 { tails[k] = before } else { previous[Int(after)] = before }
+  }
+
+  /// Live rows of the given keys, key after key, each in order of arrival.
+  func slots(of keys: UnsafePointer<Int32>, _ n: Int) -> (slots: IDList, keyOrdinals: IDList) {
+    var slots = IDList()
+    var ordinals = IDList()
+    for i in 0..<n {
+      var slot = heads[Int(keys[i])]
+      while slot >= 0 {
+        if weights[Int(slot)] != 0 {
+          slots.append(slot)
+          ordinals.append(Int32(i))
+        }
+        slot = next[Int(slot)]
+      }
+    }
+    return (slots, ordinals)
+  }
+
+  /// Drops rows for good, without recording it as a change of the input.
+  func remove(_ slots: IDList) {
+    precondition(!isAppendOnly, "rows of a growing state stay")
+    for i in 0..<slots.count {
+      let slot = slots[i]
+      if weights[Int(slot)] != 0 {
+        weights[Int(slot)] = 0
+        unlink(slot)
+        dead += 1
+      }
+    }
+  }
+
+  /// Clears rows away that are gone, when they are the larger part.
+  ///
+  /// - Parameter keep: told the old numbers of the rows that stay, in their new order.
+  func compact(_ keep: (UnsafePointer<Int32>, Int) -> Void = { _, _ in }) throws(TerraceError) {
+    guard let content, dead > 4096, dead > content.count / 2 else { return }
+    let total = content.count
+    var live = IDList()
+    let map = Buffer(byteCount: total * 4)
+    let to = map.pointer(Int32.self)
+    for slot in 0..<total {
+      if weights[slot] != 0 {
+        to[slot] = Int32(live.count)
+        live.append(Int32(slot))
+      } else {
+        to[slot] = -1
+      }
+    }
+    func moved(_ id: Int32) -> Int32 { id < 0 ? -1 : to[Int(id)] }
+    for slot in 0..<total where weights[slot] != 0 {
+      next[slot] = moved(next[slot])
+      previous[slot] = moved(previous[slot])
+    }
+    for k in 0..<heads.capacity { heads[k] = moved(heads[k]) }
+    for k in 0..<tails.capacity { tails[k] = moved(tails[k]) }
+    try content.keep(live.pointer, live.count)
+    weights.keep(live.pointer, live.count)
+    next.keep(live.pointer, live.count)
+    previous.keep(live.pointer, live.count)
+    owners.keep(live.pointer, live.count)
+    dead = 0
+    keep(live.pointer, live.count)
+  }
+
+  /// The changes since the last call, each row once; what a state commit appends.
+  package func takeDelta() -> DeltaBatch? {
+    defer { changes.removeAll() }
+    guard !changes.isEmpty else { return nil }
+    return DeltaBatch.concat(changes).consolidated()
+  }
+}
+
+extension DeltaBatch {
+  /// The rows of all deltas, one after another.
+  package static func concat(_ deltas: [DeltaBatch]) -> DeltaBatch {
+    if deltas.count == 1 { return deltas[0] }
+    let total = deltas.reduce(0) { $0 + $1.count }
+    let weights = Buffer(byteCount: total * 8)
+    var at = 0
+    for delta in deltas {
+      weights.pointer(Int64.self).advanced(by: at).update(
+        from: delta.weights.pointer(Int64.self), count: delta.count)
+      at += delta.count
+    }
+    return DeltaBatch(Batch.concat(deltas.map(\.rows)), weights: weights)
+  }
+}

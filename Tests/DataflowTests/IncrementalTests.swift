@@ -1,0 +1,127 @@
+import Columns
+import XCTest
+
+@testable import Dataflow
+
+/// Rows and weights to and from the engine's columns.
+enum Bags {
+  static func delta(_ changes: [(Row, Int)], _ type: RowType) -> DeltaBatch {
+    let builders = type.fields.map { ColumnBuilder($0.type) }
+    let weights = Buffer(byteCount: changes.count * 8)
+    for (i, (row, n)) in changes.enumerated() {
+      for (builder, value) in zip(builders, row) { builder.append(value) }
+      weights.pointer(Int64.self)[i] = Int64(n)
+    }
+    return DeltaBatch(
+      Batch(type, builders.map { $0.finish() }, count: changes.count), weights: weights)
+  }
+
+  static func add(_ delta: DeltaBatch, to bag: inout Bag) {
+    let w = delta.weights.pointer(Int64.self)
+    for i in 0..<delta.count {
+      let row = delta.rows.columns.map { normalized($0.scalar(i)) }
+      bag[row, default: 0] += Int(w[i])
+      if bag[row] == 0 { bag[row] = nil }
+    }
+  }
+
+  private static func normalized(_ value: Scalar) -> Scalar {
+    if case .double(let v) = value { return .double(v + 0.0) }
+    return value
+  }
+}
+
+/// One query over one history: after every epoch the changes, added up, are what a naive
+/// evaluation of the tables gives.
+struct Trial {
+  enum Outcome: Equatable {
+    case equal(pairs: Int)
+    case differs(String)
+  }
+
+  let seed: UInt64
+  /// What the incremental side runs instead: nothing, or a planted bug.
+  var mutatePlan: (Plan) -> Plan = { $0 }
+  var mutateInput: ([(Row, Int)]) -> [(Row, Int)] = { $0 }
+  var mutateOutput: ([DeltaBatch]) -> [DeltaBatch] = { $0 }
+  var met: (String, OperatorStatistics) -> Void = { _, _ in }
+
+  func run() throws -> Outcome {
+    var plans = RandomPlans(seed: seed)
+    let appendOnly = plans.random.chance(5)
+    let plan = plans.plan(depth: 1 + plans.random.below(3), appendOnly: appendOnly)
+    let pipeline = try Pipeline(mutatePlan(plan), pairsMax: 1 + plans.random.below(40))
+    var tables = Dictionary(uniqueKeysWithValues: RandomPlans.tables.map { ($0, Bag()) })
+    var result: Bag = [:]
+    var pairs = 0
+    for epoch in 0..<4 {
+      for (i, source) in pipeline.sources.enumerated() {
+        var bag = tables[source.reference] ?? [:]
+        let changes = plans.changes(
+          of: &bag, count: plans.random.below(epoch == 0 ? 14 : 8), mayDelete: !appendOnly)
+        tables[source.reference] = bag
+        // Cut anywhere: an epoch may come in several pieces.
+        let cut = plans.random.below(changes.count + 1)
+        for piece in [Array(changes[..<cut]), Array(changes[cut...])] where !piece.isEmpty {
+          try pipeline.push(Bags.delta(mutateInput(piece), RandomPlans.tableType), to: i)
+        }
+      }
+      for delta in mutateOutput(try pipeline.endEpoch()) { Bags.add(delta, to: &result) }
+      let expected = Reference(tables: tables).evaluate(plan)
+      pairs += 1
+      if result != expected {
+        return .differs(Trial.describe(plan, epoch, result, expected))
+      }
+    }
+    for (name, statistics) in pipeline.statistics { met(name, statistics) }
+    return .equal(pairs: pairs)
+  }
+
+  private static func describe(_ plan: Plan, _ epoch: Int, _ got: Bag, _ wanted: Bag) -> String {
+    let extra = got.filter { wanted[$0.key] != $0.value }.map { "\($0)" }.sorted().prefix(5)
+    let missing = wanted.filter { got[$0.key] != $0.value }.map { "\($0)" }.sorted().prefix(5)
+    return "epoch \(epoch) of \(plan)\n got \(extra.joined(separator: "\n     "))"
+      + "\n wanted \(missing.joined(separator: "\n        "))"
+  }
+}
+
+final class IncrementalTests: XCTestCase {
+  func test_pipeline_equalsRecomputeAfterEveryEpoch() throws {
+    let first: UInt64 = 1
+    var pairs = 0
+    var totals: [String: OperatorStatistics] = [:]
+    for seed in first..<first + 600 {
+      var trial = Trial(seed: seed)
+      trial.met = { name, statistics in
+        var sum = totals[name] ?? OperatorStatistics()
+        sum.inserts += statistics.inserts
+        sum.deletes += statistics.deletes
+        sum.updates += statistics.updates
+        sum.nullKeys += statistics.nullKeys
+        totals[name] = sum
+      }
+      switch try trial.run() {
+      case .equal(let count): pairs += count
+      case .differs(let text): return XCTFail("seed \(seed): \(text)")
+      }
+    }
+    print("incremental = recompute: \(pairs) pairs, seeds \(first)…\(first + 599)")
+    for (name, sum) in totals.sorted(by: { $0.key < $1.key }) {
+      print(
+        "  \(name): \(sum.inserts) inserts, \(sum.deletes) deletes, \(sum.updates) updates, "
+          + "\(sum.nullKeys) null keys")
+      XCTAssertGreaterThan(sum.inserts, 0, name)
+      XCTAssertGreaterThan(sum.deletes, 0, name)
+    }
+    let joins = ["InnerJoin", "LeftJoin", "RightJoin", "FullJoin", "SemiJoin", "AntiJoin"]
+    for name in joins + [
+      "NotInJoin", "Aggregate", "Distinct", "Rank", "Over", "Intersect", "Except",
+    ] {
+      XCTAssertGreaterThan(totals[name]?.nullKeys ?? 0, 0, "\(name) met no null key")
+    }
+    for name in ["NotInJoin", "Aggregate", "Rank", "Over", "Intersect", "Except"] {
+      XCTAssertGreaterThan(totals[name]?.updates ?? 0, 0, "\(name) met no update")
+    }
+    XCTAssertGreaterThanOrEqual(pairs, 2000)
+  }
+}
