@@ -72,7 +72,7 @@ package final class BatchQuery {
     let all = DeltaBatch.concat(deltas)
     let w = all.weights.pointer(Int64.self)
     if (0..<all.count).allSatisfy({ w[$0] == 1 }) { return all.rows }
-    var ids = IDList()
+    let ids = IDList()
     for i in 0..<all.count { for _ in 0..<max(0, w[i]) { ids.append(Int32(i)) } }
     return all.rows.gather(ids.pointer, count: ids.count)
   }

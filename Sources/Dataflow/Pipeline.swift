@@ -14,6 +14,8 @@ package final class Pipeline {
   private var operators: [Operator] = []
   private var sourceOperators: [SourceOperator] = []
   private let collected = Collected()
+  private let budget: MemoryBudget?
+  private var reservedBytes = 0
 
   private final class Collected {
     var deltas: [DeltaBatch] = []
@@ -21,13 +23,15 @@ package final class Pipeline {
 
   /// - Parameters:
   ///   - recordsChanges: states keep what changed since the last commit (`takeStateDeltas`).
+  ///   - budget: is told at the end of each epoch how many bytes the state holds.
   ///   - pairsMax: candidate pairs that a join looks at together.
   /// - Throws: `unsupported` or `invalid`, when the plan cannot run.
   package init(
     _ plan: Plan, context: EvaluationContext = EvaluationContext(), recordsChanges: Bool = false,
-    pairsMax: Int = 1 << 15
+    budget: MemoryBudget? = nil, pairsMax: Int = 1 << 15
   ) throws(TerraceError) {
     self.plan = plan
+    self.budget = budget
     sources = plan.sources
     type = plan.type
     runtime = Runtime(recordsChanges: recordsChanges, pairsMax: pairsMax)
@@ -64,10 +68,26 @@ package final class Pipeline {
       if let values = operation as? ValuesOperator { try values.start() }
       try operation.finishEpoch()
     }
+    account()
     if let now { runtime.evaluator.context.now = now }
     runtime.evaluator.context.watermark = watermark == .min ? nil : watermark
     return takeOutput()
   }
+
+  /// Tells the budget what the state holds. State that does not fit is held all the same: an
+  /// operator cannot work without it; whoever owns the budget makes others give way.
+  private func account() {
+    guard let budget else { return }
+    let now = stateBytes
+    if now > reservedBytes {
+      budget.reserveRequired(now - reservedBytes)
+    } else {
+      budget.release(reservedBytes - now)
+    }
+    reservedBytes = now
+  }
+
+  deinit { budget?.release(reservedBytes) }
 
   /// What has been sent so far; before the end of an epoch only for plans that only grow.
   package func takeOutput() -> [DeltaBatch] {
@@ -91,8 +111,54 @@ package final class Pipeline {
     }
   }
 
-  /// The states, in a fixed order that follows from the plan.
-  package var states: [KeyedState] { operators.flatMap(\.states) }
+  // MARK: - State
+
+  /// The tables that hold the state, in a fixed order that follows from the plan.
+  package var stateTables: [StateTable] {
+    operators.enumerated().flatMap { i, operation in
+      operation.stateTables.map {
+        StateTable(
+          name: "\(i)-\($0.name)", type: $0.type, kind: $0.kind, keyCount: $0.keyCount)
+      }
+    }
+  }
+
+  /// What changed in each state table since the last call; nil where nothing did. Between epochs,
+  /// and only for pipelines that record changes.
+  package func takeState() throws(TerraceError) -> [DeltaBatch?] {
+    var all: [DeltaBatch?] = []
+    for operation in operators { all += try operation.takeState() }
+    return all
+  }
+
+  /// Rows of state table `table`, into a pipeline that has seen nothing yet; in pieces if wished.
+  package func restore(_ rows: DeltaBatch, to table: Int) throws(TerraceError) {
+    runtime.isRestoring = true
+    var first = 0
+    for operation in operators {
+      let count = operation.stateTables.count
+      if table < first + count {
+        return rows.count == 0 ? () : try operation.restore(table - first, rows)
+      }
+      first += count
+    }
+    preconditionFailure("no state table \(table)")
+  }
+
+  /// Ends a restoration: from here on the pipeline goes on as the one whose state it got.
+  ///
+  /// - Parameter watermarks: as that pipeline gave them.
+  package func finishRestore(watermarks: [Int64]) throws(TerraceError) {
+    runtime.isRestoring = true
+    self.watermarks = watermarks
+    for operation in operators {
+      if let values = operation as? ValuesOperator { try values.start() }
+      try operation.finishEpoch()
+      _ = try operation.takeState()
+    }
+    runtime.isRestoring = false
+    runtime.evaluator.context.watermark = watermark == .min ? nil : watermark
+  }
 
   /// Bytes of state in memory.
   package var stateBytes: Int { operators.reduce(0) { $0 + $1.stateBytes } }
@@ -154,6 +220,21 @@ private struct PipelineBuilder {
 
 /// Plans in terms of simpler ones.
 private enum Lowering {
+  /// Spans of windows are positive, and a window is a whole number of its steps.
+  private static func check(_ window: Window) throws(TerraceError) {
+    let (size, step): (Int64, Int64)
+    switch window {
+    case .tumble(let span, _): (size, step) = (span, span)
+    case .hop(let span, let slide, _): (size, step) = (span, slide)
+    case .cumulate(let span, let piece, _): (size, step) = (span, piece)
+    case .session(let gap): (size, step) = (gap, gap)
+    }
+    guard step > 0, size > 0, size % step == 0, size < 1 << 50, size / step <= 100_000 else {
+      throw TerraceError(.invalid, "a window's size is a whole number of its steps")
+        .with("size", size).with("step", step)
+    }
+  }
+
   static func lower(_ plan: Plan) throws(TerraceError) -> Plan {
     switch plan {
     case .sort(let sort) where sort.limit != nil || sort.offset > 0:
@@ -183,7 +264,11 @@ private enum Lowering {
       plain.nullSafe.removeLast()
       plain.residual = join.residual.map { .and([$0, unknown]) }
       return .join(plain)
+    case .windowAggregate(let node):
+      try check(node.window)
+      return plan
     case .windowTable(let node):
+      try check(node.window)
       if case .session = node.window {
         throw TerraceError(.unsupported, "SESSION without GROUP BY window_start, window_end")
       }

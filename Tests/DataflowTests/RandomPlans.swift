@@ -2,6 +2,9 @@ import Columns
 
 @testable import Dataflow
 
+/// Foundation, which XCTest brings along, has one of its own.
+typealias Expression = Dataflow.Expression
+
 /// A seeded generator (splitmix64), so that a failure can be run again.
 struct SeededRandom: RandomNumberGenerator {
   private var state: UInt64

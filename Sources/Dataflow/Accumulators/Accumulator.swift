@@ -26,6 +26,15 @@ class Accumulator {
     Column.repeatingNull(call.type, count: n)
   }
 
+  /// Columns that hold what is kept of a group; none for those that keep lists.
+  var stateTypes: [DataType] { [] }
+  func exportState(_ groups: UnsafePointer<Int32>, _ n: Int) -> [Column] { [] }
+  func importState(_ columns: [Column], _ groups: UnsafePointer<Int32>, _ n: Int) {}
+  /// The values kept of every group, if any.
+  var valueLists: ValueLists? { nil }
+  /// Values of groups that the accumulator has not seen yet.
+  func restore(_ input: AccumulatorInput) throws(TerraceError) { try add(input) }
+
   /// Keeps the groups `ids`, numbered anew in that order.
   func keep(_ ids: UnsafePointer<Int32>, _ n: Int) throws(TerraceError) {}
 
@@ -53,7 +62,7 @@ class Accumulator {
   ///
   /// - Parameter isAppendOnly: nothing is ever taken back.
   static func make(
-    _ call: AggregateCall, argument: DataType?, isAppendOnly: Bool
+    _ call: AggregateCall, argument: DataType?, isAppendOnly: Bool, recordsChanges: Bool
   ) throws(TerraceError) -> Accumulator {
     guard let argument else { return CountAccumulator(call) }
     switch call.function {
@@ -65,12 +74,14 @@ class Accumulator {
       default: return IntegerSumAccumulator(call)
       }
     case .min, .max:
-      return ExtremeAccumulator(call, argument, isAppendOnly: isAppendOnly)
+      return ExtremeAccumulator(
+        call, argument, isAppendOnly: isAppendOnly, recordsChanges: recordsChanges)
     case .standardDeviationPopulation, .standardDeviationSample, .variancePopulation,
       .varianceSample:
       return VarianceAccumulator(call, argument)
     case .first, .last, .listAggregate, .arrayAggregate, .collect, .single:
-      return ListAccumulator(call, argument, isAppendOnly: isAppendOnly)
+      return ListAccumulator(
+        call, argument, isAppendOnly: isAppendOnly, recordsChanges: recordsChanges)
     }
   }
 }
@@ -90,6 +101,13 @@ final class CountAccumulator: Accumulator {
     column(n) { counts[Int(groups[$0])] }
   }
 
+  override var stateTypes: [DataType] { [DataType.bigint.notNull] }
+  override func exportState(_ groups: UnsafePointer<Int32>, _ n: Int) -> [Column] {
+    [counts.column(groups, n, .bigint)]
+  }
+  override func importState(_ columns: [Column], _ groups: UnsafePointer<Int32>, _ n: Int) {
+    counts.set(columns[0], groups, n)
+  }
   override func keep(_ ids: UnsafePointer<Int32>, _ n: Int) { counts.keep(ids, n) }
   override var byteCount: Int { counts.byteCount }
 }
@@ -130,7 +148,7 @@ final class IntegerSumAccumulator: Accumulator {
     let isSum = call.function == .sum
     func value(_ i: Int) -> Int64? {
       let g = Int(groups[i])
-      if counts[g] == 0 { return nil }
+      if counts[g] <= 0 { return nil }
       return isSum ? sums[g] : sums[g] / counts[g]
     }
     switch call.type.physical {
@@ -141,6 +159,14 @@ final class IntegerSumAccumulator: Accumulator {
     }
   }
 
+  override var stateTypes: [DataType] { [DataType.bigint.notNull, DataType.bigint.notNull] }
+  override func exportState(_ groups: UnsafePointer<Int32>, _ n: Int) -> [Column] {
+    [sums.column(groups, n, .bigint), counts.column(groups, n, .bigint)]
+  }
+  override func importState(_ columns: [Column], _ groups: UnsafePointer<Int32>, _ n: Int) {
+    sums.set(columns[0], groups, n)
+    counts.set(columns[1], groups, n)
+  }
   override func keep(_ ids: UnsafePointer<Int32>, _ n: Int) {
     sums.keep(ids, n)
     counts.keep(ids, n)
@@ -192,13 +218,23 @@ final class DecimalSumAccumulator: Accumulator {
     let isSum = call.function == .sum
     return column(n) { i -> Int128? in
       let g = Int(groups[i])
-      if counts[g] == 0 { return nil }
+      if counts[g] <= 0 { return nil }
       if isSum { return Decimal.fits(sums[g], precision) ? sums[g] : nil }
       return Decimal.divide(
         sums[g], scale, Int128(counts[g]), 0, to: target, precision: precision)
     }
   }
 
+  override var stateTypes: [DataType] {
+    [DataType.decimal(38, 0).notNull, DataType.bigint.notNull]
+  }
+  override func exportState(_ groups: UnsafePointer<Int32>, _ n: Int) -> [Column] {
+    [sums.column(groups, n, .decimal(38, 0)), counts.column(groups, n, .bigint)]
+  }
+  override func importState(_ columns: [Column], _ groups: UnsafePointer<Int32>, _ n: Int) {
+    sums.set(columns[0], groups, n)
+    counts.set(columns[1], groups, n)
+  }
   override func keep(_ ids: UnsafePointer<Int32>, _ n: Int) {
     sums.keep(ids, n)
     counts.keep(ids, n)

@@ -86,7 +86,7 @@ final class FloatSumAccumulator: Accumulator {
     let isSum = call.function == .sum
     func value(_ i: Int) -> Double? {
       let g = Int(groups[i])
-      if counts[g] == 0 { return nil }
+      if counts[g] <= 0 { return nil }
       let sum = odd[g].sum ?? sums[g].high
       return isSum ? sum : sum / Double(counts[g])
     }
@@ -94,6 +94,26 @@ final class FloatSumAccumulator: Accumulator {
     return column(n) { value($0) }
   }
 
+  override var stateTypes: [DataType] {
+    VarianceAccumulator.reals(2) + VarianceAccumulator.counts(4)
+  }
+  override func exportState(_ groups: UnsafePointer<Int32>, _ n: Int) -> [Column] {
+    sums.columns(groups, n)
+      + [
+        counts.column(groups, n, .bigint), odd.column(groups, n, .bigint) { $0.nan },
+        odd.column(groups, n, .bigint) { $0.positive },
+        odd.column(groups, n, .bigint) { $0.negative },
+      ]
+  }
+  override func importState(_ columns: [Column], _ groups: UnsafePointer<Int32>, _ n: Int) {
+    sums.set(columns[0], columns[1], groups, n)
+    counts.set(columns[2], groups, n)
+    for i in 0..<n {
+      odd[Int(groups[i])] = OddCounts(
+        nan: columns[3].pointer(Int64.self)[i], positive: columns[4].pointer(Int64.self)[i],
+        negative: columns[5].pointer(Int64.self)[i])
+    }
+  }
   override func keep(_ ids: UnsafePointer<Int32>, _ n: Int) {
     sums.keep(ids, n)
     counts.keep(ids, n)
@@ -152,6 +172,9 @@ final class VarianceAccumulator: Accumulator {
     }
   }
 
+  static func reals(_ n: Int) -> [DataType] { (0..<n).map { _ in DataType.double.notNull } }
+  static func counts(_ n: Int) -> [DataType] { (0..<n).map { _ in DataType.bigint.notNull } }
+
   private func variance(_ g: Int) -> Double? {
     let n = counts[g]
     let isSample = call.function == .varianceSample || call.function == .standardDeviationSample
@@ -189,6 +212,19 @@ final class VarianceAccumulator: Accumulator {
     return (try? cast.apply(column, to: call.type)) ?? Column.repeatingNull(call.type, count: n)
   }
 
+  override var stateTypes: [DataType] {
+    VarianceAccumulator.reals(4) + VarianceAccumulator.counts(2)
+  }
+  override func exportState(_ groups: UnsafePointer<Int32>, _ n: Int) -> [Column] {
+    sums.columns(groups, n) + squares.columns(groups, n)
+      + [counts.column(groups, n, .bigint), odd.column(groups, n, .bigint)]
+  }
+  override func importState(_ columns: [Column], _ groups: UnsafePointer<Int32>, _ n: Int) {
+    sums.set(columns[0], columns[1], groups, n)
+    squares.set(columns[2], columns[3], groups, n)
+    counts.set(columns[4], groups, n)
+    odd.set(columns[5], groups, n)
+  }
   override func keep(_ ids: UnsafePointer<Int32>, _ n: Int) {
     sums.keep(ids, n)
     squares.keep(ids, n)
@@ -197,5 +233,19 @@ final class VarianceAccumulator: Accumulator {
   }
   override var byteCount: Int {
     sums.byteCount + squares.byteCount + counts.byteCount + odd.byteCount
+  }
+}
+
+extension Lane where Value == DoubleDouble {
+  /// Both parts of the sums of groups.
+  func columns(_ groups: UnsafePointer<Int32>, _ n: Int) -> [Column] {
+    [column(groups, n, .double) { $0.high }, column(groups, n, .double) { $0.low }]
+  }
+
+  func set(_ high: Column, _ low: Column, _ groups: UnsafePointer<Int32>, _ n: Int) {
+    for i in 0..<n {
+      self[Int(groups[i])] = DoubleDouble(
+        high: high.pointer(Double.self)[i], low: low.pointer(Double.self)[i])
+    }
   }
 }

@@ -9,23 +9,29 @@ final class Grouping {
   private var distincts: [DistinctValues?] = []
   /// Rows (by weight) of each group.
   let rows = Lane<Int64>()
-  private let isAppendOnly: Bool
+  /// What changed since the last state commit: of the groups, and of each list of values.
+  private let groupChanges: StateChanges
+  private var listChanges: [StateChanges] = []
 
   init(
-    input: RowType, keyTypes: [DataType], calls: [AggregateCall], isAppendOnly: Bool
+    input: RowType, keyTypes: [DataType], calls: [AggregateCall], isAppendOnly: Bool,
+    recordsChanges: Bool
   ) throws(TerraceError) {
     self.calls = calls
     self.keyTypes = keyTypes
-    self.isAppendOnly = isAppendOnly
+    groupChanges = StateChanges(.keyed, keyCount: keyTypes.count)
     index = KeyIndex(keyTypes)
     for call in calls {
       let argument = call.argument.map { input.fields[$0].type }
       accumulators.append(
-        try Accumulator.make(call, argument: argument, isAppendOnly: isAppendOnly))
+        try Accumulator.make(
+          call, argument: argument, isAppendOnly: isAppendOnly,
+          recordsChanges: recordsChanges))
       distincts.append(
         call.isDistinct && argument != nil
-          ? DistinctValues(argument ?? .int, isAppendOnly: isAppendOnly) : nil)
+          ? DistinctValues(argument ?? .int, recordsChanges: recordsChanges) : nil)
     }
+    listChanges = lists.map { _ in StateChanges(.rows) }
   }
 
   /// Without keys everything is one group, number 0.
@@ -75,8 +81,143 @@ final class Grouping {
     return columns
   }
 
+  // MARK: - State
+
+  /// The lists of values that calls keep, those of DISTINCT behind those of its call.
+  private var lists: [(name: String, values: ValueLists)] {
+    var found: [(String, ValueLists)] = []
+    for i in calls.indices {
+      if let values = accumulators[i].valueLists { found.append(("\(i)-values", values)) }
+      if let distinct = distincts[i] { found.append(("\(i)-distinct", distinct.lists)) }
+    }
+    return found
+  }
+
+  private var keyFields: [(String, DataType)] {
+    keyTypes.enumerated().map { ("k\($0.offset)", $0.element.nullable) }
+  }
+
+  private var groupType: RowType {
+    var fields = keyFields + [("rows", DataType.bigint.notNull)]
+    for accumulator in accumulators {
+      for type in accumulator.stateTypes { fields.append(("s\(fields.count)", type)) }
+    }
+    return RowType(fields)
+  }
+
+  private func listType(_ values: ValueLists) -> RowType {
+    RowType(keyFields + [("value", values.valueType)])
+  }
+
+  var stateTables: [StateTable] {
+    [StateTable(name: "groups", type: groupType, kind: .keyed, keyCount: keyTypes.count)]
+      + lists.map {
+        StateTable(name: $0.name, type: listType($0.values), kind: .rows, keyCount: 0)
+      }
+  }
+
+  /// Notes groups that have changed for the next state commit.
+  func record(_ ids: IDList) throws(TerraceError) {
+    try recordLists()
+    if ids.count == 0 { return }
+    let weights = Buffer(byteCount: ids.count * 8)
+    for i in 0..<ids.count {
+      let stays = isGlobal || rows[Int(ids[i])] != 0
+      weights.pointer(Int64.self)[i] = stays ? 1 : -1
+    }
+    try record(ids, weights)
+  }
+
+  /// Notes groups that will not be asked for again.
+  func recordGone(_ ids: IDList) throws(TerraceError) {
+    if ids.count == 0 || listChanges.count != lists.count { return }
+    try recordLists()
+    let weights = Buffer(byteCount: ids.count * 8)
+    weights.pointer(Int64.self).update(repeating: -1, count: ids.count)
+    try record(ids, weights)
+    for (k, list) in lists.enumerated() {
+      let (ordinals, values, counts) = list.values.values(ofGroups: ids.pointer, ids.count)
+      let n = ordinals.count
+      let groups = IDList()
+      for i in 0..<n { groups.append(ids[Int(ordinals[i])]) }
+      let keys = index.keys.types.indices.map { index.keys.gather($0, groups.pointer, n) }
+      let gone = DeltaBatch(
+        Batch(listType(list.values), keys + [values], count: n), weights: counts)
+      listChanges[k].append(gone.negated())
+    }
+  }
+
+  private func record(_ ids: IDList, _ weights: Buffer) throws(TerraceError) {
+    var columns = index.keys.types.indices.map { index.keys.gather($0, ids.pointer, ids.count) }
+    columns.append(rows.column(ids.pointer, ids.count, .bigint))
+    for accumulator in accumulators {
+      columns += accumulator.exportState(ids.pointer, ids.count)
+    }
+    let type = groupType
+    let typed = zip(columns, type.fields).map { $0.retyped($1.type) }
+    groupChanges.append(DeltaBatch(Batch(type, typed, count: ids.count), weights: weights))
+  }
+
+  /// Values that changed, under the keys of their groups: numbers of groups do not last.
+  private func recordLists() throws(TerraceError) {
+    for (k, list) in lists.enumerated() {
+      guard let delta = try list.values.takeChanges() else { continue }
+      let groups = delta.rows.columns[0]
+      let keys = index.keys.types.indices.map {
+        index.keys.gather($0, groups.pointer(Int32.self), delta.count)
+      }
+      listChanges[k].append(
+        DeltaBatch(
+          Batch(listType(list.values), keys + [delta.rows.columns[1]], count: delta.count),
+          weights: delta.weights))
+    }
+  }
+
+  func takeState() throws(TerraceError) -> [DeltaBatch?] {
+    try recordLists()
+    var out = [try groupChanges.take()]
+    for changes in listChanges { out.append(try changes.take()) }
+    return out
+  }
+
+  /// Rows of a state table, into groups that have seen nothing yet.
+  func restore(_ table: Int, _ delta: DeltaBatch) throws(TerraceError) {
+    let n = delta.count
+    let columns = delta.rows.columns
+    let ids = try number(Array(columns[..<keyTypes.count]), count: n)
+    let p = ids.pointer(Int32.self)
+    if table == 0 {
+      rows.set(columns[keyTypes.count], p, n)
+      var at = keyTypes.count + 1
+      for accumulator in accumulators {
+        let width = accumulator.stateTypes.count
+        accumulator.importState(Array(columns[at..<at + width]), p, n)
+        at += width
+      }
+      return
+    }
+    let input = AccumulatorInput(
+      column: columns[keyTypes.count], groups: UnsafePointer(p),
+      weights: UnsafePointer(delta.weights.pointer(Int64.self)), count: n)
+    var at = 1
+    for i in calls.indices {
+      if accumulators[i].valueLists != nil {
+        if at == table { return try accumulators[i].restore(input) }
+        at += 1
+      }
+      if let distinct = distincts[i] {
+        if at == table {
+          _ = try distinct.net(input, columns[keyTypes.count])
+          return
+        }
+        at += 1
+      }
+    }
+  }
+
   /// Keeps the groups `ids`, ascending, numbered anew in that order.
   func keep(_ ids: UnsafePointer<Int32>, _ n: Int) throws(TerraceError) {
+    try recordLists()
     try index.keep(ids, n)
     rows.keep(ids, n)
     for accumulator in accumulators { try accumulator.keep(ids, n) }
@@ -90,7 +231,7 @@ final class Grouping {
 }
 
 /// The rows of a batch that one call counts, with the buffers that hold them.
-private struct CallInput {
+private final class CallInput {
   let seen: AccumulatorInput
   private let owners: [Buffer]
 
@@ -136,14 +277,11 @@ private struct CallInput {
 
 /// The distinct values of every group: an accumulator behind it sees each value once.
 private final class DistinctValues {
-  private var lists: ValueLists
+  private(set) var lists: ValueLists
   /// Values that the accumulator has been given.
   private var given = Lane<UInt8>()
-  private let isAppendOnly: Bool
-
-  init(_ argument: DataType, isAppendOnly: Bool) {
-    lists = ValueLists(argument, isAppendOnly: false)
-    self.isAppendOnly = isAppendOnly
+  init(_ argument: DataType, recordsChanges: Bool) {
+    lists = ValueLists(argument, isAppendOnly: false, recordsChanges: recordsChanges)
   }
 
   func reserve(_ count: Int) { lists.reserve(count) }

@@ -10,8 +10,10 @@ final class ExtremeAccumulator: Accumulator {
   private let best = Lane<Int32>(filler: 0xff)
   private static let stale: Int32 = -2
 
-  init(_ call: AggregateCall, _ argument: DataType, isAppendOnly: Bool) {
-    lists = ValueLists(argument, isAppendOnly: false)
+  init(
+    _ call: AggregateCall, _ argument: DataType, isAppendOnly: Bool, recordsChanges: Bool
+  ) {
+    lists = ValueLists(argument, isAppendOnly: false, recordsChanges: recordsChanges)
     self.isAppendOnly = isAppendOnly
     isFloat = TypeRules.isApproximate(argument)
     super.init(call)
@@ -66,7 +68,7 @@ final class ExtremeAccumulator: Accumulator {
       count: input.count)
     let order = keys.sortedRows()
     let o = order.pointer(Int32.self)
-    var firsts = IDList()
+    let firsts = IDList()
     for i in 0..<input.count
     where i == 0 || input.groups[Int(o[i])] != input.groups[Int(o[i - 1])] {
       // NaN sorts last, but wins: the group's last row is looked at as well.
@@ -104,6 +106,8 @@ final class ExtremeAccumulator: Accumulator {
     return lists.values(slots.pointer(Int32.self), n).retyped(call.type.nullable)
   }
 
+  override var valueLists: ValueLists? { lists }
+
   override func keep(_ ids: UnsafePointer<Int32>, _ n: Int) throws(TerraceError) {
     lists = try lists.keep(ids, n)
     best.keep(ids, n)
@@ -117,10 +121,14 @@ final class ListAccumulator: Accumulator {
   private var lists: ValueLists
   private let argument: DataType
 
-  init(_ call: AggregateCall, _ argument: DataType, isAppendOnly: Bool) {
+  init(
+    _ call: AggregateCall, _ argument: DataType, isAppendOnly: Bool, recordsChanges: Bool
+  ) {
     self.argument = argument
     // COLLECT counts equal values; the others keep each where it came, as long as none goes.
-    lists = ValueLists(argument, isAppendOnly: isAppendOnly && call.function != .collect)
+    lists = ValueLists(
+      argument, isAppendOnly: isAppendOnly && call.function != .collect,
+      recordsChanges: recordsChanges)
     super.init(call)
   }
 
@@ -164,7 +172,7 @@ final class ListAccumulator: Accumulator {
   private func members(
     _ groups: UnsafePointer<Int32>, _ n: Int, repeated: Bool
   ) -> (values: Column, counts: [Int64], ends: [Int]) {
-    var slots = IDList()
+    let slots = IDList()
     var counts: [Int64] = []
     var ends: [Int] = []
     for i in 0..<n {
@@ -222,6 +230,8 @@ final class ListAccumulator: Accumulator {
       type: call.type.nullable, count: n, values: nil, offsets: offsets,
       validity: bits.setCount == n ? nil : bits, children: children)
   }
+
+  override var valueLists: ValueLists? { lists }
 
   override func keep(_ ids: UnsafePointer<Int32>, _ n: Int) throws(TerraceError) {
     lists = try lists.keep(ids, n)

@@ -9,11 +9,21 @@ final class ValueLists {
   private let groupType = DataType.int.notNull
   private let argument: DataType
 
-  init(_ argument: DataType, isAppendOnly: Bool) {
+  private let recordsChanges: Bool
+
+  init(_ argument: DataType, isAppendOnly: Bool, recordsChanges: Bool) {
     self.argument = argument
+    self.recordsChanges = recordsChanges
     state = KeyedState(
-      RowType([("group", groupType), ("value", argument.nullable)]), isAppendOnly: isAppendOnly)
+      RowType([("group", groupType), ("value", argument.nullable)]), isAppendOnly: isAppendOnly,
+      recordsChanges: recordsChanges)
   }
+
+  /// The type of the values.
+  var valueType: DataType { argument.nullable }
+
+  /// (group, value) rows that came and went since the last call.
+  func takeChanges() throws(TerraceError) -> DeltaBatch? { try state.takeDelta() }
 
   func reserve(_ count: Int) { state.reserve(keys: count) }
 
@@ -98,27 +108,37 @@ final class ValueLists {
 
   /// Forgets groups: the rows of groups that are not among `ids` go.
   func keep(_ ids: UnsafePointer<Int32>, _ n: Int) throws(TerraceError) -> ValueLists {
-    let fresh = ValueLists(argument, isAppendOnly: state.isAppendOnly)
+    let fresh = ValueLists(
+      argument, isAppendOnly: state.isAppendOnly, recordsChanges: recordsChanges)
     fresh.reserve(n)
-    let (slots, ordinals) = state.slots(of: ids, n)
-    let count = slots.count
+    let (ordinals, column, weights) = values(ofGroups: ids, n)
+    let count = ordinals.count
     if count == 0 { return fresh }
-    let weights = Buffer(byteCount: count * 8)
-    for i in 0..<count { weights.pointer(Int64.self)[i] = state.weights[Int(slots[i])] }
-    let column = state.rows.gather(1, slots.pointer, count)
     _ = try fresh.add(
       AccumulatorInput(
         column: column, groups: ordinals.pointer, weights: weights.pointer(Int64.self),
         count: count), column)
+    // What moved has not changed.
+    _ = try fresh.takeChanges()
     return fresh
+  }
+
+  /// All values of some groups: which of the groups, the value, how often.
+  func values(
+    ofGroups ids: UnsafePointer<Int32>, _ n: Int
+  ) -> (ordinals: IDList, values: Column, weights: Buffer) {
+    let (slots, ordinals) = state.slots(of: ids, n)
+    let weights = Buffer(byteCount: slots.count * 8)
+    for i in 0..<slots.count { weights.pointer(Int64.self)[i] = state.weights[Int(slots[i])] }
+    return (ordinals, state.rows.gather(1, slots.pointer, slots.count), weights)
   }
 
   var byteCount: Int { state.byteCount }
 }
 
 /// Numbers of which negative ones stand for nothing.
-private struct IDs {
-  var valid = IDList()
+private final class IDs {
+  let valid = IDList()
   /// Where each one is among the valid, -1 where it is none.
   let places: Buffer
 

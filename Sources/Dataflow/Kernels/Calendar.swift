@@ -46,7 +46,8 @@ enum Calendar {
   /// A date some months on; a day past the month's end becomes its last.
   static func adding(months: Int, to days: Int) -> Int {
     let d = date(days)
-    let index = d.year * 12 + d.month - 1 + months
+    // Wider spans than a calendar has are all the same.
+    let index = d.year * 12 + d.month - 1 + min(max(months, -1 << 36), 1 << 36)
     let year = floorDivide(index, 12)
     let month = index - year * 12 + 1
     return self.days(year, month, min(d.day, length(ofMonth: month, year)))
@@ -207,8 +208,8 @@ enum Moment {
     case .time: return (0, Int64(column.pointer(Int32.self)[row]) * 1_000_000)
     case .timestampLTZ:
       let (days, nanos) = split(column, row)
-      let millis = Int64(days) * Calendar.millisPerDay + nanos / 1_000_000
-      let shifted = millis + zone.offsetMillis(atInstant: millis)
+      let millis = Int64(days) &* Calendar.millisPerDay &+ nanos / 1_000_000
+      let shifted = millis &+ zone.offsetMillis(atInstant: millis)
       let day = floorDivide(shifted, Calendar.millisPerDay)
       return (
         Int(day), (shifted - day * Calendar.millisPerDay) * 1_000_000 + nanos % 1_000_000
@@ -227,7 +228,10 @@ enum Moment {
     }
     let value = column.pointer(Int128.self)[row]
     let days = floorDivide(value, Int128(unit) * 86400)
-    return (Int(days), Int64(value - days * Int128(unit) * 86400))
+    return (
+      Int(truncatingIfNeeded: days),
+      Int64(truncatingIfNeeded: value - days * Int128(unit) * 86400)
+    )
   }
 
   /// The value of a local moment in a column of this type, cut to its precision.
@@ -244,7 +248,7 @@ enum Moment {
     var value =
       Int128(days) * 86400 * Int128(unit) + Int128((nanos / step * step) / (1_000_000_000 / unit))
     if case .timestampLTZ = type.kind {
-      let local = Int64(days) * Calendar.millisPerDay + nanos / 1_000_000
+      let local = Int64(days) &* Calendar.millisPerDay &+ nanos / 1_000_000
       value -= Int128(zone.offsetMillis(atLocal: local)) * Int128(unit) / 1000
     }
     return value

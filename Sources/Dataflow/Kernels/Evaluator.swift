@@ -294,11 +294,11 @@ enum Truth {
 }
 
 /// Some rows of a batch, ascending.
-struct Rows {
+final class Rows {
   let buffer: Buffer
   let count: Int
 
-  init(all count: Int) { self.init(count: count) { _ in true } }
+  convenience init(all count: Int) { self.init(count: count) { _ in true } }
 
   @inline(__always) init(count: Int, where test: (Int) -> Bool) {
     buffer = Buffer(byteCount: count * 4)

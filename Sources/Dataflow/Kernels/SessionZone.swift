@@ -55,9 +55,9 @@ package struct SessionZone: Sendable, Hashable {
   /// that comes twice is the earlier instant; one that is left out is moved on, as Java does.
   func offsetMillis(atLocal millis: Int64) -> Int64 {
     if let fixed { return Int64(fixed) * 1000 }
-    let before = offsetMillis(atInstant: millis - 86_400_000)
-    if offsetMillis(atInstant: millis - before) == before { return before }
-    let after = offsetMillis(atInstant: millis + 86_400_000)
-    return offsetMillis(atInstant: millis - after) == after ? after : before
+    let before = offsetMillis(atInstant: millis &- 86_400_000)
+    if offsetMillis(atInstant: millis &- before) == before { return before }
+    let after = offsetMillis(atInstant: millis &+ 86_400_000)
+    return offsetMillis(atInstant: millis &- after) == after ? after : before
   }
 }

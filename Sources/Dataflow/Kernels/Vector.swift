@@ -1,7 +1,7 @@
 package import Columns
 
 /// Values of an expression for some rows: a column of as many rows, or one value for all of them.
-package struct Vector {
+package final class Vector {
   package let column: Column
   /// The column has one row, which stands for all.
   package let isConstant: Bool
@@ -30,7 +30,7 @@ package struct Vector {
 }
 
 /// The arguments of one call of a function, and what its kernel needs to know beside them.
-package struct FunctionCall {
+package final class FunctionCall {
   package let name: String
   package let arguments: [Vector]
   /// Rows wanted.
@@ -40,6 +40,18 @@ package struct FunctionCall {
   /// Rows without a null argument; nil is all. Only where the function does not see nulls itself.
   package let validity: Bitmap?
   package let context: EvaluationContext
+
+  package init(
+    name: String, arguments: [Vector], count: Int, type: DataType, validity: Bitmap?,
+    context: EvaluationContext
+  ) {
+    self.name = name
+    self.arguments = arguments
+    self.count = count
+    self.type = type
+    self.validity = validity
+    self.context = context
+  }
 
   /// Row `row` counts: no argument is null.
   @inline(__always) func isValid(_ row: Int) -> Bool { validity.map { $0[row] } ?? true }

@@ -6,11 +6,11 @@ final class AggregateOperator: Operator {
   private let node: Plan.Aggregate
   private let grouping: Grouping
   /// Groups touched in this epoch, and whether each group is.
-  private var touched = IDList()
+  private let touched = IDList()
   private let isTouched = Lane<UInt8>()
   /// The rows, as last sent, of touched groups.
   private var before: [Batch] = []
-  private var beforeIDs = IDList()
+  private let beforeIDs = IDList()
   private var hasStarted = false
   /// Groups that lost their last row since the last clearing; some may have come back.
   private var died = 0
@@ -20,11 +20,17 @@ final class AggregateOperator: Operator {
     let input = node.input.type
     grouping = try Grouping(
       input: input, keyTypes: node.keys.map { input.fields[$0].type.nullable },
-      calls: node.calls, isAppendOnly: node.input.isAppendOnly)
+      calls: node.calls, isAppendOnly: node.input.isAppendOnly,
+      recordsChanges: runtime.recordsChanges)
     super.init(Plan.aggregate(node).operatorName, runtime, type: type)
   }
 
   override var stateBytes: Int { grouping.byteCount }
+  override var stateTables: [StateTable] { grouping.stateTables }
+  override func takeState() throws(TerraceError) -> [DeltaBatch?] { try grouping.takeState() }
+  override func restore(_ table: Int, _ delta: DeltaBatch) throws(TerraceError) {
+    try grouping.restore(table, delta)
+  }
 
   override func push(_ delta: DeltaBatch, from input: Int) throws(TerraceError) {
     let columns = delta.rows.columns
@@ -46,7 +52,7 @@ final class AggregateOperator: Operator {
   private func remember(_ ids: UnsafePointer<Int32>, _ n: Int) throws(TerraceError) {
     isTouched.reserve(grouping.count)
     let seen = isTouched.pointer
-    var fresh = IDList()
+    let fresh = IDList()
     for i in 0..<n where seen[Int(ids[i])] == 0 {
       seen[Int(ids[i])] = 1
       touched.append(ids[i])
@@ -74,12 +80,13 @@ final class AggregateOperator: Operator {
     defer { hasStarted = true }
     if touched.count == 0 { return }
     hasStarted = true
-    var live = IDList()
+    let live = IDList()
     for i in 0..<touched.count {
       isTouched[Int(touched[i])] = 0
       if exists(touched[i]) { live.append(touched[i]) }
     }
     died += touched.count - live.count
+    if runtime.recordsChanges { try grouping.record(touched) }
     let after = try rows(of: live.pointer, live.count)
     try send(before.isEmpty ? nil : Batch.concat(before), after, live)
     before = []
@@ -97,7 +104,7 @@ final class AggregateOperator: Operator {
     let stays = Buffer(byteCount: max(new.count, 1))
     let s = stays.pointer(UInt8.self)
     s.update(repeating: 0, count: new.count)
-    var gone = IDList()
+    let gone = IDList()
     let width = node.keys.count
     for i in 0..<old.count {
       let at = Int(places[Int(beforeIDs[i])])
@@ -118,7 +125,7 @@ final class AggregateOperator: Operator {
   private func compact() throws(TerraceError) {
     guard !grouping.isGlobal, died > 4096, died * 2 > grouping.count else { return }
     died = 0
-    var live = IDList()
+    let live = IDList()
     for id in 0..<grouping.count where grouping.rows[id] != 0 { live.append(Int32(id)) }
     if live.count * 2 > grouping.count { return }
     try grouping.keep(live.pointer, live.count)

@@ -38,8 +38,19 @@ final class JoinOperator: Operator {
     super.init(Plan.join(node).operatorName, runtime, type: type)
   }
 
-  override var states: [KeyedState] { sides.map(\.state) }
-  override var stateBytes: Int { super.stateBytes + index.byteCount }
+  override var stateTables: [StateTable] {
+    [sides[0].state.table("left"), sides[1].state.table("right")]
+  }
+
+  override func takeState() throws(TerraceError) -> [DeltaBatch?] {
+    [try sides[0].state.takeDelta(), try sides[1].state.takeDelta()]
+  }
+
+  override func restore(_ table: Int, _ delta: DeltaBatch) throws(TerraceError) {
+    try push(delta, from: table)
+  }
+
+  override var stateBytes: Int { sides.reduce(index.byteCount) { $0 + $1.byteCount } }
 
   /// The output has the columns of both sides.
   private var pairs: Bool { node.kind != .semi && node.kind != .anti }
@@ -76,10 +87,15 @@ final class JoinOperator: Operator {
   }
 
   /// Rows with the numbers of their keys.
-  private struct Keyed {
+  private final class Keyed {
     let delta: DeltaBatch
     let ids: Buffer
     var count: Int { delta.count }
+
+    init(delta: DeltaBatch, ids: Buffer) {
+      self.delta = delta
+      self.ids = ids
+    }
   }
 
   private func number(_ delta: DeltaBatch, _ side: JoinSide) throws(TerraceError) -> Keyed {
@@ -149,7 +165,8 @@ final class JoinOperator: Operator {
     if other.tracks && !other.counts {
       try toggleKeys(ids, w, n, mine, other, input)
     } else {
-      for i in 0..<n { mine.totals[Int(ids[i])] += w[i] }
+      let totals = mine.totals.pointer
+      for i in 0..<n { totals[Int(ids[i])] &+= w[i] }
     }
     if other.counts { try toggle(changed, other, 1 - input) }
   }
@@ -164,8 +181,8 @@ final class JoinOperator: Operator {
     var rows = Buffer(byteCount: limit * 4)
     var slots = Buffer(byteCount: limit * 4)
     let heads = other.state.heads.pointer
-    let next = other.state.next
-    let weights = other.state.weights
+    let next = other.state.next.pointer
+    let weights = other.state.weights.pointer
     var m = 0
     var i = 0
     var slot: Int32 = keyed.count > 0 ? heads[Int(ids[0])] : -1
@@ -180,8 +197,8 @@ final class JoinOperator: Operator {
         }
         r[m] = Int32(truncatingIfNeeded: i)
         s[m] = slot
-        m &+= bit(weights.pointer[Int(slot)] != 0)
-        slot = next.pointer[Int(slot)]
+        m &+= bit(weights[Int(slot)] != 0)
+        slot = next[Int(slot)]
       }
       if m == 0 { continue }
       if let residual = node.residual {
@@ -265,7 +282,7 @@ final class JoinOperator: Operator {
     _ ids: UnsafePointer<Int32>, _ w: UnsafePointer<Int64>, _ n: Int, _ mine: JoinSide,
     _ other: JoinSide, _ input: Int
   ) throws(TerraceError) {
-    var touched = IDList()
+    let touched = IDList()
     for i in 0..<n {
       let id = Int(ids[i])
       if mine.before[id] == JoinSide.untouched {
@@ -274,7 +291,7 @@ final class JoinOperator: Operator {
       }
       mine.totals[id] += w[i]
     }
-    var slots = IDList()
+    let slots = IDList()
     let signs = Lane<Int64>()
     for i in 0..<touched.count {
       let id = Int(touched[i])
@@ -298,7 +315,7 @@ final class JoinOperator: Operator {
   private func toggle(
     _ changed: Toggles, _ side: JoinSide, _ input: Int
   ) throws(TerraceError) {
-    var slots = IDList()
+    let slots = IDList()
     let signs = Lane<Int64>()
     for (slot, before) in changed.before {
       let has = side.matches[Int(slot)] > 0
@@ -372,6 +389,10 @@ private final class JoinSide {
       for i in keyCount..<count { before[i] = JoinSide.untouched }
       keyCount = count
     }
+  }
+
+  var byteCount: Int {
+    state.byteCount + totals.byteCount + before.byteCount + matches.byteCount
   }
 
   func compact() throws(TerraceError) {

@@ -119,8 +119,8 @@ final class UnnestOperator: Operator {
   override func push(_ delta: DeltaBatch, from input: Int) throws(TerraceError) {
     let nested = delta.rows.columns[node.column]
     let isMultiset = { if case .multiset = nested.type.kind { true } else { false } }()
-    var rows = IDList()
-    var elements = IDList()
+    let rows = IDList()
+    let elements = IDList()
     var ordinals: [Int32] = []
     for row in 0..<delta.count {
       var ordinal: Int32 = 0

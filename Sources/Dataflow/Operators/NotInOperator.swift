@@ -20,9 +20,16 @@ final class NotInOperator: Operator {
   /// Whether a left row is in the output.
   private let sent = Lane<UInt8>()
 
+  /// The keys of the sub-query: all that is kept of it.
+  private let rightType: RowType
+  private let changes = StateChanges(.rows)
+
   init(_ node: Plan.Join, _ runtime: Runtime, type: RowType) {
     self.node = node
     let left = node.left.type
+    let right = node.right.type
+    rightType = RowType(
+      node.rightKeys.enumerated().map { ("k\($0.offset)", right.fields[$0.element].type) })
     let types = node.leftKeys.map { left.fields[$0].type.nullable }
     fullIndex = KeyIndex(types)
     outerIndex = KeyIndex(Array(types.dropLast()))
@@ -30,7 +37,26 @@ final class NotInOperator: Operator {
     super.init("NotInJoin", runtime, type: type)
   }
 
-  override var states: [KeyedState] { [state] }
+  override var stateTables: [StateTable] {
+    [
+      state.table("left"),
+      StateTable(name: "right", type: rightType, kind: .rows, keyCount: 0),
+    ]
+  }
+
+  override func takeState() throws(TerraceError) -> [DeltaBatch?] {
+    [try state.takeDelta(), try changes.take()]
+  }
+
+  override func restore(_ table: Int, _ delta: DeltaBatch) throws(TerraceError) {
+    if table == 0 { return try push(delta, from: 0) }
+    try pushRight(delta.rows.columns, delta)
+  }
+
+  override var stateBytes: Int {
+    state.byteCount + fullIndex.byteCount + outerIndex.byteCount + matches.byteCount
+      + totals.byteCount + nulls.byteCount + sent.byteCount
+  }
 
   private func number(
     _ columns: [Column], _ n: Int, _ nullKeys: Bitmap?
@@ -58,22 +84,39 @@ final class NotInOperator: Operator {
 
   override func push(_ delta: DeltaBatch, from input: Int) throws(TerraceError) {
     let n = delta.count
-    let columns = (input == 0 ? node.leftKeys : node.rightKeys).map { delta.rows.columns[$0] }
+    if input == 1 {
+      let keys = node.rightKeys.map { delta.rows.columns[$0] }
+      if runtime.recordsChanges {
+        let typed = zip(keys, rightType.fields).map { $0.retyped($1.type) }
+        changes.append(DeltaBatch(Batch(rightType, typed, count: n), weights: delta.weights))
+      }
+      return try pushRight(keys, delta)
+    }
+    let columns = node.leftKeys.map { delta.rows.columns[$0] }
+    let (f, o) = try numbered(columns, n)
+    let last = columns[columns.count - 1]
+    statistics.nullKeys += last.nullCount
+    try pushLeft(delta, f.pointer(Int32.self), o.pointer(Int32.self), last)
+  }
+
+  private func numbered(
+    _ columns: [Column], _ n: Int
+  ) throws(TerraceError) -> (full: Buffer, outer: Buffer) {
     let strict = zip(columns.dropLast(), node.nullSafe).filter { !$1 }.compactMap { $0.0.validity }
-    let (full, outer) = try number(columns, n, Bitmap.all(strict))
+    return try number(columns, n, Bitmap.all(strict))
+  }
+
+  private func pushRight(_ columns: [Column], _ delta: DeltaBatch) throws(TerraceError) {
+    let n = delta.count
+    let (full, outer) = try numbered(columns, n)
     let f = full.pointer(Int32.self)
     let o = outer.pointer(Int32.self)
     let w = delta.weights.pointer(Int64.self)
     let last = columns[columns.count - 1]
-    statistics.nullKeys += last.nullCount
-    if input == 0 {
-      try pushLeft(delta, f, o, last)
-    } else {
-      for i in 0..<n where o[i] >= 0 {
-        totals[Int(o[i])] += w[i]
-        if last.isNull(i) { nulls[Int(o[i])] += w[i] }
-        matches[Int(f[i])] += w[i]
-      }
+    for i in 0..<n where o[i] >= 0 {
+      totals[Int(o[i])] += w[i]
+      if last.isNull(i) { nulls[Int(o[i])] += w[i] }
+      matches[Int(f[i])] += w[i]
     }
   }
 
@@ -88,7 +131,7 @@ final class NotInOperator: Operator {
     outerOf.reserve(state.count)
     isNull.reserve(state.count)
     sent.reserve(state.count)
-    var gone = IDList()
+    let gone = IDList()
     let weights = Lane<Int64>()
     // A row that is in the output moves with its weight; others wait for the epoch's end.
     for i in 0..<n {
@@ -114,7 +157,7 @@ final class NotInOperator: Operator {
 
   /// One pass over the left rows: a null in the sub-query, or its first row, concerns all of them.
   override func endEpoch() throws(TerraceError) {
-    var rows = IDList()
+    let rows = IDList()
     let weights = Lane<Int64>()
     for slot in 0..<state.count {
       let wanted: UInt8 = isIn(slot) ? 0 : 1

@@ -5,6 +5,8 @@ final class Runtime {
   var evaluator = Evaluator()
   /// Sources have ended: every watermark is at its end.
   var isEndOfInput = false
+  /// States are being filled: nothing is sent.
+  var isRestoring = false
   /// States record their changes for commits.
   let recordsChanges: Bool
   /// Candidate pairs of a join that are looked at together.
@@ -85,7 +87,7 @@ class Operator {
   func ownWatermark(_ below: Int64) -> Int64 { below }
 
   final func emit(_ delta: DeltaBatch) throws(TerraceError) {
-    if delta.count == 0 { return }
+    if delta.count == 0 || runtime.isRestoring { return }
     statistics.rowsOut += delta.count
     sink?(delta)
     for (target, input) in outputs { try target.receive(delta, from: input) }
@@ -98,9 +100,14 @@ class Operator {
     try emit(DeltaBatch(Batch(type, typed, count: count), weights: weights))
   }
 
-  /// States to commit, in a fixed order.
-  var states: [KeyedState] { [] }
-  var stateBytes: Int { states.reduce(0) { $0 + $1.byteCount } }
+  /// The tables that hold this operator's state, in a fixed order; names are completed above.
+  var stateTables: [StateTable] { [] }
+  /// What changed in each of them since the last call.
+  func takeState() throws(TerraceError) -> [DeltaBatch?] { [] }
+  /// Rows of one of them, into an operator that has seen nothing yet.
+  func restore(_ table: Int, _ delta: DeltaBatch) throws(TerraceError) {}
+  /// Bytes held in memory.
+  var stateBytes: Int { 0 }
 }
 
 /// Where changes of a table come in.

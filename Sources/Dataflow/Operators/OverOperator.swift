@@ -80,7 +80,8 @@ final class OverOperator: PartitionOperator {
       case .percentRank: builder.append(size == 1 ? 0.0 : Double(rank - 1) / Double(size - 1))
       case .cumulativeDistribution:
         builder.append(Double(rows.peersTo[i] - rows.first[i] + 1) / Double(size))
-      case .tiles(let tiles):
+      case .tiles(let wanted):
+        let tiles = max(1, wanted)
         // The first size % tiles tiles have one row more.
         let small = size / tiles
         let larger = size % tiles
@@ -108,7 +109,8 @@ final class OverOperator: PartitionOperator {
     while from < rows.count {
       let last = rows.last[from]
       let grouping = try Grouping(
-        input: node.input.type, keyTypes: [], calls: [aggregate], isAppendOnly: false)
+        input: node.input.type, keyTypes: [], calls: [aggregate], isAppendOnly: false,
+        recordsChanges: false)
       grouping.reserve(1)
       var low = from
       var high = from
@@ -144,8 +146,8 @@ final class OverOperator: PartitionOperator {
 }
 
 /// Rows in order, one a row and weight, with the ends of their partition and of their peers.
-private struct OverRows {
-  var slots = IDList()
+private final class OverRows {
+  let slots = IDList()
   var first: [Int] = []
   var last: [Int] = []
   var peersFrom: [Int] = []

@@ -8,7 +8,7 @@ class PartitionOperator: Operator {
   let state: KeyedState
   let index: KeyIndex
   private let partition: [Int]
-  private var touched = IDList()
+  private let touched = IDList()
   private let isTouched = Lane<UInt8>()
   private var before: [DeltaBatch] = []
   let input: RowType
@@ -24,8 +24,12 @@ class PartitionOperator: Operator {
     super.init(name, runtime, type: type)
   }
 
-  override var states: [KeyedState] { [state] }
-  override var stateBytes: Int { super.stateBytes + index.byteCount }
+  override var stateTables: [StateTable] { [state.table("rows")] }
+  override func takeState() throws(TerraceError) -> [DeltaBatch?] { [try state.takeDelta()] }
+  override func restore(_ table: Int, _ delta: DeltaBatch) throws(TerraceError) {
+    try push(delta, from: 0)
+  }
+  override var stateBytes: Int { state.byteCount + index.byteCount }
 
   /// The output for the partitions `ids`.
   func compute(_ ids: UnsafePointer<Int32>, _ n: Int) throws(TerraceError) -> DeltaBatch? { nil }
@@ -51,7 +55,7 @@ class PartitionOperator: Operator {
       state.reserve(keys: index.count)
       isTouched.reserve(index.count)
     }
-    var fresh = IDList()
+    let fresh = IDList()
     for i in 0..<n where isTouched[Int(p[i])] == 0 {
       isTouched[Int(p[i])] = 1
       touched.append(p[i])
@@ -95,7 +99,7 @@ class PartitionOperator: Operator {
 }
 
 /// Rows of some partitions in order, with what a rank needs to know of each.
-struct SortedPartitions {
+final class SortedPartitions {
   /// Row numbers in the state.
   let slots: IDList
   let partitions: [Int32]
@@ -138,7 +142,7 @@ struct SortedPartitions {
     let short = KeyEncoder(
       Array(types[..<keyCount]), descending: Array(descending[..<keyCount])
     ).encode(Array(columns[..<keyCount]), count: n)
-    var slots = IDList()
+    let slots = IDList()
     var partitions: [Int32] = []
     var weights: [Int64] = []
     var ties: [Bool] = []

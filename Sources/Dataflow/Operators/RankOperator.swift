@@ -18,7 +18,7 @@ final class RankOperator: PartitionOperator {
     _ ids: UnsafePointer<Int32>, _ n: Int
   ) throws(TerraceError) -> DeltaBatch? {
     let rows = sorted(ids, n, by: node.order)
-    var kept = IDList()
+    let kept = IDList()
     var ranks: [Int64] = []
     var weights: [Int64] = []
     walk(rows) { row, rank, weight in
@@ -87,7 +87,7 @@ final class RankOperator: PartitionOperator {
   override func prune(_ ids: UnsafePointer<Int32>, _ n: Int) throws(TerraceError) {
     guard mayPrune else { return }
     let rows = sorted(ids, n, by: node.order)
-    var lost = IDList()
+    let lost = IDList()
     walk(rows) { _, _, _ in
     } behind: {
       lost.append(rows.slots[$0])
@@ -102,13 +102,26 @@ final class SetOperator: Operator {
   private let index: KeyIndex
   private let counts = [Lane<Int64>(), Lane<Int64>()]
   private let sent = Lane<Int64>()
-  private var touched = IDList()
+  private let touched = IDList()
   private let isTouched = Lane<UInt8>()
+  private let changes = [StateChanges(.rows), StateChanges(.rows)]
 
   init(_ node: Plan.SetOperation, _ runtime: Runtime, type: RowType) {
     self.node = node
     index = KeyIndex(type.fields.map(\.type.nullable))
     super.init(Plan.setOperation(node).operatorName, runtime, type: type)
+  }
+
+  override var stateTables: [StateTable] {
+    ["left", "right"].map { StateTable(name: $0, type: type, kind: .rows, keyCount: 0) }
+  }
+
+  override func takeState() throws(TerraceError) -> [DeltaBatch?] {
+    [try changes[0].take(), try changes[1].take()]
+  }
+
+  override func restore(_ table: Int, _ delta: DeltaBatch) throws(TerraceError) {
+    try push(delta, from: table)
   }
 
   override var stateBytes: Int {
@@ -128,6 +141,10 @@ final class SetOperator: Operator {
     for lane in counts { lane.reserve(index.count) }
     sent.reserve(index.count)
     isTouched.reserve(index.count)
+    if runtime.recordsChanges {
+      let typed = zip(delta.rows.columns, type.fields).map { $0.retyped($1.type) }
+      changes[input].append(DeltaBatch(Batch(type, typed, count: n), weights: delta.weights))
+    }
     let w = delta.weights.pointer(Int64.self)
     for i in 0..<n {
       let id = Int(p[i])
@@ -151,7 +168,7 @@ final class SetOperator: Operator {
   }
 
   override func endEpoch() throws(TerraceError) {
-    var rows = IDList()
+    let rows = IDList()
     let weights = Lane<Int64>()
     for i in 0..<touched.count {
       let id = Int(touched[i])

@@ -6,7 +6,8 @@ final class WindowAggregateOperator: Operator {
   private let node: Plan.WindowAggregate
   private let input: RowType
   private let grouping: Grouping
-  private var held = 0
+  private let touched = IDList()
+  private let isTouched = Lane<UInt8>()
 
   init(_ node: Plan.WindowAggregate, _ runtime: Runtime, type: RowType) throws(TerraceError) {
     self.node = node
@@ -14,11 +15,17 @@ final class WindowAggregateOperator: Operator {
     let fields = input.fields
     grouping = try Grouping(
       input: input, keyTypes: node.keys.map { fields[$0].type.nullable } + [.bigint, .bigint],
-      calls: node.calls, isAppendOnly: node.input.isAppendOnly)
+      calls: node.calls, isAppendOnly: node.input.isAppendOnly,
+      recordsChanges: runtime.recordsChanges)
     super.init("WindowAggregate", runtime, type: type)
   }
 
   override var stateBytes: Int { grouping.byteCount }
+  override var stateTables: [StateTable] { grouping.stateTables }
+  override func takeState() throws(TerraceError) -> [DeltaBatch?] { try grouping.takeState() }
+  override func restore(_ table: Int, _ delta: DeltaBatch) throws(TerraceError) {
+    try grouping.restore(table, delta)
+  }
 
   override func push(_ delta: DeltaBatch, from input: Int) throws(TerraceError) {
     let times = delta.rows.columns[node.timeColumn]
@@ -26,7 +33,7 @@ final class WindowAggregateOperator: Operator {
       node.window, timeType: times.type, zone: runtime.evaluator.context.zone)
     let (all, allStarts, allEnds) = try assigner.expand(times)
     // Windows that have passed take no more rows.
-    var rows = IDList()
+    let rows = IDList()
     let starts = Buffer(byteCount: all.count * 8)
     let ends = Buffer(byteCount: all.count * 8)
     for i in 0..<all.count where allEnds[i] - 1 > watermark {
@@ -45,15 +52,26 @@ final class WindowAggregateOperator: Operator {
     }
     let bounds = [starts, ends].map { Column(type: .bigint, count: n, values: $0) }
     let ids = try grouping.number(keys + bounds, count: n)
-    try grouping.add(
-      columns, kept.weights.pointer(Int64.self), ids.pointer(Int32.self), count: n)
+    let p = ids.pointer(Int32.self)
+    try grouping.add(columns, kept.weights.pointer(Int64.self), p, count: n)
+    if !runtime.recordsChanges { return }
+    isTouched.reserve(grouping.count)
+    for i in 0..<n where isTouched[Int(p[i])] == 0 {
+      isTouched[Int(p[i])] = 1
+      touched.append(p[i])
+    }
   }
 
   override func endEpoch() throws(TerraceError) {
     let count = grouping.count
     if count == 0 { return }
-    var closed = IDList()
-    var open = IDList()
+    if runtime.recordsChanges {
+      try grouping.record(touched)
+      for i in 0..<touched.count { isTouched[Int(touched[i])] = 0 }
+      touched.removeAll()
+    }
+    let closed = IDList()
+    let open = IDList()
     let endColumn = node.keys.count + 1
     for id in 0..<count {
       let (chunk, row) = grouping.index.keys.place(endColumn, id)
@@ -65,6 +83,7 @@ final class WindowAggregateOperator: Operator {
     }
     if open.count == count { return }
     if closed.count > 0 { try send(closed) }
+    try grouping.recordGone(closed)
     try grouping.keep(open.pointer, open.count)
   }
 
@@ -103,14 +122,16 @@ final class SessionOperator: Operator {
     super.init("SessionAggregate", runtime, type: type)
   }
 
-  override var states: [KeyedState] { [state] }
-  override var stateBytes: Int { super.stateBytes + index.byteCount }
+  override var stateTables: [StateTable] { [state.table("rows")] }
+  override func takeState() throws(TerraceError) -> [DeltaBatch?] { [try state.takeDelta()] }
+  override func restore(_ table: Int, _ delta: DeltaBatch) throws(TerraceError) {
+    try push(delta, from: 0)
+  }
+  override var stateBytes: Int { state.byteCount + index.byteCount }
 
   override func push(_ delta: DeltaBatch, from input: Int) throws(TerraceError) {
     let times = delta.rows.columns[node.timeColumn]
-    for row in 0..<delta.count where times.isNull(row) {
-      throw TerraceError(.invalid, "the time of a row is null, so it lies in no window")
-    }
+    for row in 0..<delta.count { _ = try WindowAssigner.time(times, row) }
     // A row whose own session would have passed comes too late.
     let timely = Rows(count: delta.count) {
       let (end, over) = WindowAssigner.millis(times, $0).addingReportingOverflow(gap)
@@ -148,7 +169,7 @@ final class SessionOperator: Operator {
     let rows = SortedPartitions(state, slots, ordinals, [SortKey(node.timeColumn)])
     if rows.count == 0 { return }
     let times = state.rows.gather(node.timeColumn, rows.slots.pointer, rows.count)
-    var closed = IDList()
+    let closed = IDList()
     let starts = Lane<Int64>()
     let ends = Lane<Int64>()
     var first = 0
@@ -189,7 +210,7 @@ final class SessionOperator: Operator {
     let grouping = try Grouping(
       input: input,
       keyTypes: node.keys.map { input.fields[$0].type.nullable } + [.bigint, .bigint],
-      calls: node.calls, isAppendOnly: true)
+      calls: node.calls, isAppendOnly: true, recordsChanges: false)
     let keys = node.keys.map { columns[$0] } + bounds[..<2].map { $0.retyped(.bigint) }
     let ids = try grouping.number(keys, count: n)
     try grouping.add(columns, weights.pointer(Int64.self), ids.pointer(Int32.self), count: n)

@@ -24,6 +24,20 @@ struct WindowAssigner {
     return unit == 1000 ? value : floorDivide(value, unit / 1000)
   }
 
+  /// The time of a row, when it has one that windows can be counted from.
+  ///
+  /// - Throws: `invalid`, when it is null or hundreds of thousands of years away.
+  static func time(_ column: Column, _ row: Int) throws(TerraceError) -> Int64 {
+    if column.isNull(row) {
+      throw TerraceError(.invalid, "the time of a row is null, so it lies in no window")
+    }
+    let time = millis(column, row)
+    guard time.magnitude < 1 << 54 else {
+      throw TerraceError(.invalid, "the time of a row is out of range").with("milliseconds", time)
+    }
+    return time
+  }
+
   /// The windows of a time as wall clock bounds; never for SESSION.
   func forEach(_ time: Int64, _ body: (_ start: Int64, _ end: Int64) -> Void) {
     let local = isLocal ? time + zone.offsetMillis(atInstant: time) : time
@@ -58,14 +72,11 @@ struct WindowAssigner {
   func expand(
     _ times: Column
   ) throws(TerraceError) -> (rows: IDList, starts: Lane<Int64>, ends: Lane<Int64>) {
-    var rows = IDList()
+    let rows = IDList()
     let starts = Lane<Int64>()
     let ends = Lane<Int64>()
     for row in 0..<times.count {
-      if times.isNull(row) {
-        throw TerraceError(.invalid, "the time of a row is null, so it lies in no window")
-      }
-      forEach(WindowAssigner.millis(times, row)) { start, end in
+      forEach(try WindowAssigner.time(times, row)) { start, end in
         let at = rows.count
         starts.reserve(at + 1)
         ends.reserve(at + 1)

@@ -21,19 +21,18 @@ package final class KeyedState: @unchecked Sendable {
   /// First and last row of a key; -1 when it has none.
   let heads = Lane<Int32>(filler: 0xff)
   private let tails = Lane<Int32>(filler: 0xff)
-  /// The key of each row.
+  /// The key of each row; not for rows that stay.
   let owners = Lane<Int32>(filler: 0xff)
   private var dead = 0
   /// Changes since the last `takeDelta`, when they are recorded.
-  private var changes: [DeltaBatch] = []
-  private let recordsChanges: Bool
+  private let changes: StateChanges?
   private let rowType: RowType
 
   init(_ rowType: RowType, isAppendOnly: Bool, recordsChanges: Bool = false) {
     self.rowType = rowType
     types = rowType.fields.map(\.type)
     self.isAppendOnly = isAppendOnly
-    self.recordsChanges = recordsChanges
+    changes = recordsChanges ? StateChanges(.rows) : nil
     grown = isAppendOnly ? RowStore(types.map(\.nullable)) : nil
     content = isAppendOnly ? nil : KeyIndex(types)
   }
@@ -51,7 +50,7 @@ package final class KeyedState: @unchecked Sendable {
   package var byteCount: Int {
     (grown?.byteCount ?? 0) + (content?.byteCount ?? 0) + weights.byteCount + next.byteCount
       + previous.byteCount + heads.byteCount + tails.byteCount + owners.byteCount
-      + changes.reduce(0) { $0 + $1.rows.byteCount + $1.count * 8 }
+      + (changes?.byteCount ?? 0)
   }
 
   /// Room for keys with numbers below `count`.
@@ -74,10 +73,19 @@ package final class KeyedState: @unchecked Sendable {
       let base = grown.count
       try grown.append(columns, count: n)
       reserve(rows: base + n)
+      // Plain pointers: a property would be checked for exclusive access at every row.
+      let (w, following, first, last) = (
+        weights.pointer, next.pointer, heads.pointer, tails.pointer
+      )
       for i in 0..<n {
-        slots[i] = Int32(truncatingIfNeeded: base &+ i)
-        weights[base &+ i] = more[i]
-        link(Int32(truncatingIfNeeded: base &+ i), keys[i])
+        let slot = Int32(truncatingIfNeeded: base &+ i)
+        let k = Int(keys[i])
+        slots[i] = slot
+        w[base &+ i] = more[i]
+        following[base &+ i] = -1
+        let end = last[k]
+        if end < 0 { first[k] = slot } else { following[Int(end)] = slot }
+        last[k] = slot
       }
     } else if let content {
       let plain = KeyIndex.normalized(columns)
@@ -98,7 +106,7 @@ package final class KeyedState: @unchecked Sendable {
         }
       }
     }
-    if recordsChanges {
+    if let changes {
       let copied = Buffer(
         copying: UnsafeRawBufferPointer(start: more, count: n * 8))
       changes.append(DeltaBatch(Batch(rowType, columns, count: n), weights: copied))
@@ -108,8 +116,9 @@ package final class KeyedState: @unchecked Sendable {
   private func reserve(rows count: Int) {
     weights.reserve(count)
     next.reserve(count)
+    if isAppendOnly { return }
     owners.reserve(count)
-    if !isAppendOnly { previous.reserve(count) }
+    previous.reserve(count)
   }
 
   @inline(__always) private func link(_ slot: Int32, _ key: Int32) {
@@ -119,7 +128,7 @@ package final class KeyedState: @unchecked Sendable {
     owners[at] = key
     next[at] = -1
     if last < 0 { heads[k] = slot } else { next[Int(last)] = slot }
-    if !isAppendOnly { previous[at] = last }
+    previous[at] = last
     tails[k] = slot
   }
 
@@ -134,8 +143,8 @@ package final class KeyedState: @unchecked Sendable {
 
   /// Live rows of the given keys, key after key, each in order of arrival.
   func slots(of keys: UnsafePointer<Int32>, _ n: Int) -> (slots: IDList, keyOrdinals: IDList) {
-    var slots = IDList()
-    var ordinals = IDList()
+    let slots = IDList()
+    let ordinals = IDList()
     for i in 0..<n {
       var slot = heads[Int(keys[i])]
       while slot >= 0 {
@@ -149,9 +158,17 @@ package final class KeyedState: @unchecked Sendable {
     return (slots, ordinals)
   }
 
-  /// Drops rows for good, without recording it as a change of the input.
+  /// Drops rows that the operator will never ask for again.
   func remove(_ slots: IDList) {
     precondition(!isAppendOnly, "rows of a growing state stay")
+    if let changes, slots.count > 0 {
+      let columns = zip(rows.gather(slots.pointer, slots.count), rowType.fields)
+        .map { $0.retyped($1.type) }
+      let gone = Buffer(byteCount: slots.count * 8)
+      for i in 0..<slots.count { gone.pointer(Int64.self)[i] = 0 &- weights[Int(slots[i])] }
+      changes.append(
+        DeltaBatch(Batch(rowType, columns, count: slots.count), weights: gone))
+    }
     for i in 0..<slots.count {
       let slot = slots[i]
       if weights[Int(slot)] != 0 {
@@ -168,7 +185,7 @@ package final class KeyedState: @unchecked Sendable {
   func compact(_ keep: (UnsafePointer<Int32>, Int) -> Void = { _, _ in }) throws(TerraceError) {
     guard let content, dead > 4096, dead > content.count / 2 else { return }
     let total = content.count
-    var live = IDList()
+    let live = IDList()
     let map = Buffer(byteCount: total * 4)
     let to = map.pointer(Int32.self)
     for slot in 0..<total {
@@ -196,10 +213,11 @@ package final class KeyedState: @unchecked Sendable {
   }
 
   /// The changes since the last call, each row once; what a state commit appends.
-  package func takeDelta() -> DeltaBatch? {
-    defer { changes.removeAll() }
-    guard !changes.isEmpty else { return nil }
-    return DeltaBatch.concat(changes).consolidated()
+  package func takeDelta() throws(TerraceError) -> DeltaBatch? { try changes?.take() }
+
+  /// The table that these rows are kept in.
+  func table(_ name: String) -> StateTable {
+    StateTable(name: name, type: rowType, kind: .rows, keyCount: 0)
   }
 }
 

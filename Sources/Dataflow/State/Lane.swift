@@ -47,20 +47,43 @@ final class Lane<Value: BitwiseCopyable>: @unchecked Sendable {
   }
 
   var byteCount: Int { buffer.byteCount }
+
+  /// The values at `ids` as a column that is never null.
+  func column(_ ids: UnsafePointer<Int32>, _ n: Int, _ type: DataType) -> Column {
+    column(ids, n, type) { $0 }
+  }
+
+  func column<Part: BitwiseCopyable>(
+    _ ids: UnsafePointer<Int32>, _ n: Int, _ type: DataType, _ part: (Value) -> Part
+  ) -> Column {
+    let out = Buffer(byteCount: n * MemoryLayout<Part>.stride)
+    let to = out.pointer(Part.self)
+    for i in 0..<n { to[i] = part(pointer[Int(ids[i])]) }
+    return Column(type: type.notNull, count: n, values: out)
+  }
+
+  /// Sets the values at `ids` from a column.
+  func set(_ column: Column, _ ids: UnsafePointer<Int32>, _ n: Int) {
+    let from = column.pointer(Value.self)
+    for i in 0..<n { pointer[Int(ids[i])] = from[i] }
+  }
 }
 
 /// A growing list of row or group numbers.
-struct IDList {
+///
+/// Like all that owns buffers and hands out pointers a class: a structure would be taken apart, and
+/// its buffer released, while a pointer is still in use.
+final class IDList: @unchecked Sendable {
   private(set) var count = 0
   private let lane = Lane<Int32>()
 
-  mutating func append(_ id: Int32) {
+  func append(_ id: Int32) {
     lane.reserve(count + 1)
     lane[count] = id
     count += 1
   }
 
-  mutating func removeAll() { count = 0 }
+  func removeAll() { count = 0 }
   subscript(i: Int) -> Int32 { lane[i] }
   var pointer: UnsafePointer<Int32> { UnsafePointer(lane.pointer) }
 }

@@ -1,0 +1,187 @@
+internal import Columns
+
+private func path(_ call: FunctionCall) throws(TerraceError) -> JSONPath {
+  guard let text = call.constantText(1) else {
+    throw call.failure("the path is a constant", "a column")
+  }
+  return try JSONPath(text)
+}
+
+/// Looks a value up and lets `write` say what becomes of it.
+private func lookup(
+  _ name: String,
+  _ write:
+    @escaping @Sendable (JSONScanner, UnsafeRawBufferPointer, Range<Int>, inout [UInt8]) -> Bool
+) -> Function {
+  Function(name, [.text, .text], .nullable(.string)) { (call) throws(TerraceError) -> Column in
+    let path = try path(call)
+    var row: [UInt8] = []
+    return try call.build { (out, i) in
+      let text = call.bytes(0, i)
+      let scanner = JSONScanner(text)
+      row.removeAll(keepingCapacity: true)
+      if let found = scanner.find(path), write(scanner, text, found, &row) {
+        row.withUnsafeBytes { out.append(bytes: $0) }
+      } else {
+        out.appendNull()
+      }
+    }
+  }
+}
+
+/// Writes the JSON of a row of a column.
+private func writeJSON(_ column: Column, _ row: Int, _ zone: SessionZone, into out: inout [UInt8]) {
+  if column.isNull(row) { return out += Array("null".utf8) }
+  switch column.type.kind {
+  case .boolean: out += Array((column.pointer(UInt8.self)[row] != 0 ? "true" : "false").utf8)
+  case .tinyint, .smallint, .int, .bigint, .float, .double, .decimal:
+    ValueText(zone: zone).write(column, row, into: &out)
+  case .array, .map, .multiset:
+    let isMap = column.children.count == 2
+    out.append(UInt8(ascii: isMap ? "{" : "["))
+    for (k, i) in (column.offsets[row]..<column.offsets[row + 1]).enumerated() {
+      if k > 0 { out.append(UInt8(ascii: ",")) }
+      if isMap {
+        var name: [UInt8] = []
+        if !column.children[0].isNull(Int(i)) {
+          ValueText(zone: zone).write(column.children[0], Int(i), into: &name)
+        }
+        quote(name, into: &out)
+        out.append(UInt8(ascii: ":"))
+      }
+      writeJSON(column.children[isMap ? 1 : 0], Int(i), zone, into: &out)
+    }
+    out.append(UInt8(ascii: isMap ? "}" : "]"))
+  case .row(let fields):
+    out.append(UInt8(ascii: "{"))
+    for (k, field) in fields.enumerated() {
+      if k > 0 { out.append(UInt8(ascii: ",")) }
+      quote(Array(field.name.utf8), into: &out)
+      out.append(UInt8(ascii: ":"))
+      writeJSON(column.children[k], row, zone, into: &out)
+    }
+    out.append(UInt8(ascii: "}"))
+  default:
+    var text: [UInt8] = []
+    ValueText(zone: zone).write(column, row, into: &text)
+    quote(text, into: &out)
+  }
+}
+
+private func quote(_ text: [UInt8], into out: inout [UInt8]) {
+  out.append(UInt8(ascii: "\""))
+  for c in text {
+    switch c {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"): out += [UInt8(ascii: "\\"), c]
+    case 0x0a: out += Array("\\n".utf8)
+    case 0x0d: out += Array("\\r".utf8)
+    case 0x09: out += Array("\\t".utf8)
+    case 0..<0x20: out += Array("\\u00".utf8) + Digest.hex([c])
+    default: out.append(c)
+    }
+  }
+  out.append(UInt8(ascii: "\""))
+}
+
+private func composed(
+  _ name: String,
+  _ write: @escaping @Sendable (FunctionCall, Int, inout [UInt8]) throws(TerraceError) -> Void
+) -> Function {
+  Function(name, [.any], optional: 1, repeats: true, .notNull(.string), seesNulls: true) {
+    (call) throws(TerraceError) -> Column in
+    try call.build { (out, i) throws(TerraceError) in
+      var row: [UInt8] = []
+      try write(call, i, &row)
+      row.withUnsafeBytes { out.append(bytes: $0) }
+    }
+  }
+}
+
+let jsonFunctions: [Function] = [
+  Function("$IS_JSON", [.text, .text], .notNull(.boolean), seesNulls: true) {
+    (call) throws(TerraceError) -> Column in
+    let kind = call.constantText(1)?.uppercased() ?? "VALUE"
+    return try call.test { (i) in
+      if call.arguments[0].isNull(i) { return false }
+      let text = call.bytes(0, i)
+      let scanner = JSONScanner(text)
+      guard scanner.isValid, let first = scanner.first else { return false }
+      switch kind {
+      case "OBJECT": return first == UInt8(ascii: "{")
+      case "ARRAY": return first == UInt8(ascii: "[")
+      case "SCALAR": return first != UInt8(ascii: "{") && first != UInt8(ascii: "[")
+      default: return true
+      }
+    }
+  },
+  Function("JSON_EXISTS", [.text, .text], .type(.boolean)) {
+    (call) throws(TerraceError) -> Column in
+    let path = try path(call)
+    return try call.test { (i) in JSONScanner(call.bytes(0, i)).find(path) != nil }
+  },
+  // A scalar as text; nothing for null, objects and arrays.
+  lookup("JSON_VALUE") { scanner, text, found, out in
+    switch text[found.lowerBound] {
+    case UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: "n"): return false
+    case UInt8(ascii: "\""): out += scanner.unescaped(found)
+    default: out += text[found]
+    }
+    return true
+  },
+  // An object or an array as JSON; nothing for scalars.
+  lookup("JSON_QUERY") { _, text, found, out in
+    guard [UInt8(ascii: "{"), UInt8(ascii: "[")].contains(text[found.lowerBound]) else {
+      return false
+    }
+    var isString = false
+    var at = found.lowerBound
+    while at < found.upperBound {
+      let c = text[at]
+      if isString && c == UInt8(ascii: "\\") {
+        out += [c, text[at + 1]]
+        at += 2
+        continue
+      }
+      if c == UInt8(ascii: "\"") { isString.toggle() }
+      if isString || ![0x20, 0x09, 0x0a, 0x0d].contains(c) { out.append(c) }
+      at += 1
+    }
+    return true
+  },
+  Function("JSON_STRING", [.any], .type(.string)) { (call) throws(TerraceError) -> Column in
+    let value = call.arguments[0]
+    return try call.build { (out, i) in
+      var row: [UInt8] = []
+      writeJSON(value.column, i & value.mask, call.context.zone, into: &row)
+      row.withUnsafeBytes { out.append(bytes: $0) }
+    }
+  },
+  composed("JSON_ARRAY") { (call, i, out) throws(TerraceError) in
+    out.append(UInt8(ascii: "["))
+    var isFirst = true
+    // Null members are left out, as ABSENT ON NULL has it.
+    for value in call.arguments where !value.isNull(i) {
+      if !isFirst { out.append(UInt8(ascii: ",")) }
+      isFirst = false
+      writeJSON(value.column, i & value.mask, call.context.zone, into: &out)
+    }
+    out.append(UInt8(ascii: "]"))
+  },
+  composed("JSON_OBJECT") { (call, i, out) throws(TerraceError) in
+    guard call.arguments.count % 2 == 0 else {
+      throw call.failure("takes keys and values in pairs", call.arguments.count)
+    }
+    out.append(UInt8(ascii: "{"))
+    for k in stride(from: 0, to: call.arguments.count, by: 2) {
+      let (key, value) = (call.arguments[k], call.arguments[k + 1])
+      guard key.column.physical == .bytes, !key.isNull(i) else {
+        throw call.failure("a key is text and not null", k / 2 + 1)
+      }
+      if k > 0 { out.append(UInt8(ascii: ",")) }
+      quote(Array(key.bytes(i)), into: &out)
+      out.append(UInt8(ascii: ":"))
+      writeJSON(value.column, i & value.mask, call.context.zone, into: &out)
+    }
+    out.append(UInt8(ascii: "}"))
+  },
+]
