@@ -185,14 +185,18 @@ final class JoinOperator: Operator {
     let weights = other.state.weights.pointer
     var m = 0
     var i = 0
-    var slot: Int32 = keyed.count > 0 ? heads[Int(ids[0])] : -1
+    // First all heads: loads that do not depend on one another overlap their cache misses.
+    let starts = Buffer(byteCount: keyed.count * 4)
+    let start = starts.pointer(Int32.self)
+    for i in 0..<keyed.count { start[i] = heads[Int(ids[i])] }
+    var slot: Int32 = keyed.count > 0 ? start[0] : -1
     while i < keyed.count {
       let r = rows.pointer(Int32.self)
       let s = slots.pointer(Int32.self)
       while i < keyed.count && m < limit {
         if slot < 0 {
           i &+= 1
-          if i < keyed.count { slot = heads[Int(ids[i])] }
+          if i < keyed.count { slot = start[i] }
           continue
         }
         r[m] = Int32(truncatingIfNeeded: i)

@@ -23,6 +23,8 @@ final class KeyIndex: @unchecked Sendable {
   private var entries = Buffer(byteCount: 0)
   private var bits = 0
   private var used = 0
+  /// Nothing but the reason for which `touch` may not be left out.
+  private var touched: Int32 = 0
 
   init(_ types: [DataType]) {
     self.types = types
@@ -162,7 +164,9 @@ final class KeyIndex: @unchecked Sendable {
     var added = 0
     let base = Int32(keys.count)
     let validity = isExact ? columns[0].validity : nil
+    var next = 0
     for i in 0..<n {
+      if i == next { next = touch(h, i, n) }
       if let validity, !validity[i] {
         if nullID < 0 {
           nullID = base &+ Int32(truncatingIfNeeded: added)
@@ -199,7 +203,9 @@ final class KeyIndex: @unchecked Sendable {
     let mask = (1 << bits) &- 1
     let shift = UInt64(64 - bits)
     let validity = isExact ? columns[0].validity : nil
+    var next = 0
     for i in 0..<n {
+      if i == next { next = touch(h, i, n) }
       if let validity, !validity[i] {
         out[i] = nullID
         continue
@@ -212,6 +218,18 @@ final class KeyIndex: @unchecked Sendable {
     if isExact { return }
     let wrong = mismatches(columns, n, out)
     for i in wrong { out[i] = probe(columns, i, h[i]) }
+  }
+
+  /// Reads the entries of the next rows, so that their cache misses overlap instead of following
+  /// one another. Returns the row after the last one read.
+  @inline(__always) private func touch(_ h: UnsafePointer<UInt64>, _ from: Int, _ n: Int) -> Int {
+    let end = min(from &+ 64, n)
+    let table = entries.pointer(Entry.self)
+    let shift = UInt64(64 - bits)
+    var seen: Int32 = 0
+    for i in from..<end { seen ^= table[Int(truncatingIfNeeded: h[i] >> shift)].id }
+    touched = seen
+    return end
   }
 
   // MARK: - Hashes that collide
