@@ -61,6 +61,9 @@ final class BinderTypesTests: XCTestCase {
       try types("SELECT a FROM t UNION ALL SELECT CAST(1 AS DECIMAL(5, 2)) FROM u"),
       ["a DECIMAL(12, 2)"])
     XCTAssertEqual(
+      try types("SELECT NULL AS x FROM u UNION ALL SELECT a FROM u UNION ALL SELECT e FROM t"),
+      ["x BIGINT"])
+    XCTAssertEqual(
       try types("SELECT t.e, u.z FROM t LEFT JOIN u ON t.a = u.a"),
       ["e BIGINT NOT NULL", "z INT"])
     XCTAssertEqual(

@@ -271,6 +271,9 @@ final class MessagesTests: XCTestCase {
       "INSERT INTO u SELECT a, b, z FROM u WHERE a > 1",
       "INSERT INTO auction (id, seller) SELECT COUNT(*), bidder FROM bid GROUP BY bidder ON CONFLICT DO DEDUPLICATE",
       "INSERT INTO auction SELECT * FROM auction WHERE seller = 3",
+      "INSERT INTO u SELECT NULL, NULL, z FROM u",
+      "INSERT INTO u SELECT a, b, 1 FROM (SELECT 1 AS a, NULL AS b UNION ALL SELECT NULL, 'x')",
+      "INSERT INTO u VALUES (1, NULL, 2), (NULL, 'x', 3)",
       "SELECT * FROM v JOIN u ON v.a = u.a",
       "WITH x AS (SELECT a FROM u), y AS (SELECT a FROM x) SELECT * FROM x JOIN y ON x.a = y.a",
     ]

@@ -54,6 +54,7 @@ extension Binder {
     }
     var expressions: [Expression] = sink.type.fields.map { .literal(.null, $0.type.nullable) }
     for (i, target) in dynamic.enumerated() {
+      if PlanBuilding.isAlwaysNull(bound.plan, i) { continue }
       expressions[target] = try fitted(
         .column(i, fields[i].type), fields[i], sink.type.fields[target], i, insert.query, sink)
     }

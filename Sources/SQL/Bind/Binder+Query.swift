@@ -145,7 +145,11 @@ extension Binder {
     }
     var types: [DataType] = []
     for i in bound[0].type.fields.indices {
-      guard let type = TypeRules.common(bound.map { $0.type.fields[i].type }) else {
+      let columns = bound.map { query -> DataType in
+        PlanBuilding.isAlwaysNull(query.plan, i)
+          ? TypeRules.untypedNull : query.type.fields[i].type
+      }
+      guard let type = TypeRules.common(columns) else {
         let texts = bound.map { $0.type.fields[i].type.nullable.text }
         throw error(
           "column \(i + 1) of \(kind.rawValue) has no common type: \(texts.joined(separator: ", "))",
@@ -179,10 +183,13 @@ extension Binder {
   private static func casted(_ plan: Plan, _ types: [DataType]) -> Plan {
     let fields = plan.type.fields
     if zip(fields, types).allSatisfy({ $0.type.kind == $1.kind }) { return plan }
+    let expressions = zip(PlanBuilding.columns(of: plan), types).enumerated().map { i, pair in
+      PlanBuilding.isAlwaysNull(plan, i)
+        ? Expression.literal(.null, pair.1.nullable) : pair.0.casted(to: pair.1)
+    }
     return .map(
       Plan.Map(
-        input: plan,
-        expressions: zip(PlanBuilding.columns(of: plan), types).map { $0.casted(to: $1) },
+        input: plan, expressions: expressions,
         names: fields.map(\.name)))
   }
 

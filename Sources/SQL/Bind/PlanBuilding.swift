@@ -151,6 +151,26 @@ enum PlanBuilding {
     }
   }
 
+  /// Whether a column is NULL as written, and so has any type that is asked for.
+  static func isAlwaysNull(_ plan: Plan, _ column: Int) -> Bool {
+    switch plan {
+    case .map(let map):
+      switch map.expressions[column] {
+      case .literal(let value, _): return value == .null
+      case .column(let index, _): return isAlwaysNull(map.input, index)
+      default: return false
+      }
+    case .values(let values):
+      return values.rows.allSatisfy { row in
+        if case .literal(.null, _) = row[column] { return true }
+        return false
+      }
+    case .union(let inputs): return inputs.allSatisfy { isAlwaysNull($0, column) }
+    case .sort(let sort): return isAlwaysNull(sort.input, column)
+    default: return false
+    }
+  }
+
   /// At most one row, whatever comes in.
   static func isSingleRow(_ plan: Plan) -> Bool {
     switch plan {
