@@ -133,7 +133,7 @@ final class BinderPlanTests: XCTestCase {
       Map[auction, COUNT$0 AS n, window_start AS s]
         WindowAggregate[auction, COUNT(*)] HOP(2000 ms, 10000 ms) by ts
           Map[ts, auction] where price > 3
-            Watermark[ts: ts]
+            Watermark[ts: $ADD_MILLIS(ts, -4000)]
               Source bid[auction, price, ts]
       """)
     let legacy = plan(
@@ -184,7 +184,7 @@ final class BinderPlanTests: XCTestCase {
         GROUP BY cb.starttime, cb.endtime) AS mb
       ON ab.starttime = mb.starttime AND ab.endtime = mb.endtime AND ab.num >= mb.maxn
       """,
-      "SELECT b.auction, b.price FROM bid b JOIN (SELECT MAX(price) AS maxprice, window_end AS w FROM TABLE(TUMBLE(TABLE bid, DESCRIPTOR(ts), INTERVAL '10' SECOND)) GROUP BY window_start, window_end) b1 ON b.price = b1.maxprice WHERE b.ts BETWEEN b1.w AND b1.w",
+      "SELECT b.auction, b.price FROM bid b JOIN (SELECT MAX(price) AS maxprice, window_end AS w FROM TABLE(TUMBLE(TABLE bid, DESCRIPTOR(ts), INTERVAL '10' SECOND)) GROUP BY window_start, window_end) b1 ON b.price = b1.maxprice WHERE b.ts BETWEEN b1.w - INTERVAL '10' SECOND AND b1.w",
       "SELECT COUNT(*) AS total, COUNT(*) FILTER (WHERE price < 10000) AS low, COUNT(DISTINCT bidder) AS bidders FROM bid",
       "SELECT auction, bidder, price FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY bidder, auction ORDER BY ts DESC) AS rn FROM bid) WHERE rn <= 1",
       "SELECT b.auction, p.name, a.itemName FROM bid b JOIN person p ON b.bidder = p.id JOIN auction a ON b.auction = a.id",

@@ -53,6 +53,23 @@ final class BinderTypesTests: XCTestCase {
     for (expression, expected) in table { XCTAssertEqual(type(expression), expected, expression) }
   }
 
+  func test_call_bindsWhenItHasAGrammarOfItsOwn() {
+    let table: [(String, String)] = [
+      ("o + INTERVAL '1' DAY", "TIMESTAMP(3)"), ("g - INTERVAL '2' MONTH", "DATE"),
+      ("INTERVAL '1' HOUR * 3 + o", "TIMESTAMP(3)"), ("EXTRACT(YEAR FROM g)", "BIGINT"),
+      ("TIMESTAMPADD(HOUR, 2, o)", "TIMESTAMP(3)"), ("TIMESTAMPDIFF(DAY, g, o)", "INT"),
+      ("FLOOR(o TO HOUR)", "TIMESTAMP(3)"), ("CEIL(o TO DAY)", "TIMESTAMP(3)"), ("FLOOR(a)", "INT"),
+      ("h[1]", "INT"), ("i['k']", "INT"), ("j.x", "INT"), ("ROW(1, 'a').EXPR$0", "INT NOT NULL"),
+      ("ARRAY[1, 2][1]", "INT"), ("b || 'x'", "STRING"), ("UPPER(b)", "STRING"),
+      ("YEAR(g)", "BIGINT"), ("CURRENT_DATE", "DATE NOT NULL"), ("b IS JSON", "BOOLEAN NOT NULL"),
+      ("CHAR_LENGTH(b)", "INT"), ("TRIM(LEADING 'x' FROM b)", "STRING"),
+      ("POSITION('a' IN b)", "INT"),
+      ("SUBSTRING(b FROM 2 FOR 3)", "STRING"), ("DATE_FORMAT(o, 'yyyy')", "STRING"),
+      ("SPLIT_INDEX(b, '/', 3)", "STRING"), ("GREATEST(a, 1)", "INT"), ("CARDINALITY(h)", "INT"),
+    ]
+    for (expression, expected) in table { XCTAssertEqual(type(expression), expected, expression) }
+  }
+
   func test_query_hasFlinksTypeWhenQueriesMeet() throws {
     func types(_ query: String) throws -> [String] {
       try TestCatalog.bind(query).type.fields.map { "\($0.name) \($0.type.text)" }

@@ -9,7 +9,7 @@ struct TestCatalog: TableResolver {
     """
     CREATE TABLE bid (
       auction BIGINT, bidder BIGINT, price BIGINT, channel STRING, url STRING,
-      ts TIMESTAMP(3), extra STRING, WATERMARK FOR ts AS ts);
+      ts TIMESTAMP(3), extra STRING, WATERMARK FOR ts AS ts - INTERVAL '4' SECOND);
     CREATE TABLE auction (
       id BIGINT, itemName STRING, seller BIGINT, category BIGINT, ts TIMESTAMP(3), expires TIMESTAMP(3),
       PRIMARY KEY (id) NOT ENFORCED);
