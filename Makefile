@@ -53,7 +53,7 @@ torture: build
 
 ## make bench BENCH=store: our figures beside the peers', one line each
 bench: setup
-	Benchmarks/run $(or $(BENCH),store)
+	@Benchmarks/run $(or $(BENCH),store)
 
 clean:
 	rm -rf .build
