@@ -1,5 +1,6 @@
 import Columns
 import Formats
+import Glibc
 import XCTest
 
 @testable import Store
@@ -111,5 +112,37 @@ final class TableWriterTests: XCTestCase {
     XCTAssertEqual(try one.plan(latest).filesRead, 1)
     XCTAssertEqual(
       try TestTable.read(table, latest, predicate: .isIn(column: 0, [.int(7), .int(9)])).count, 2)
+  }
+
+  /// A disk that is full while one of two buckets is written: nothing of the commit is left behind.
+  func test_abandon_leavesNoFilesWhenTheDiskIsFull() throws {
+    for call in [FileCall.write, .sync, .close] {
+      let disk = MemoryFileIO()
+      let calm = try TestTable(
+        Environment(files: disk, names: SeededNames(seed: 3)),
+        [("id", DataType.int.notNull), ("v", .string)], primaryKeys: ["id"],
+        options: ["bucket": "2"])
+      let before = try calm.open().writer()
+      try before.write(calm.batch((0..<20).map { [.int($0), .text("a")] }))
+      try before.commit()
+      let path = TablePath(calm.root)
+      func files() throws -> [[String]] {
+        try [0, 1].map { try disk.list(path.bucket($0, partition: "")) }
+      }
+      let there = try files()
+
+      let faults = FileFaults([FaultRule(.at(1), calls: [call], roles: [.data], code: ENOSPC)])
+      let full = Environment(files: WatchedFileIO(disk, faults), names: SeededNames(seed: 4))
+      let writer = try Table.open(full, calm.root).writer()
+      try writer.write(calm.batch((10..<30).map { [.int($0), .text("b")] }))
+      XCTAssertThrowsError(try writer.commit(), "\(call)") { error in
+        XCTAssertEqual((error as? TerraceError)?.kind, .unavailable)
+      }
+      writer.abandon()
+      XCTAssertEqual(try files(), there, "\(call)")
+      let table = try calm.open()
+      XCTAssertEqual(try table.snapshots.latest()?.id, 1)
+      XCTAssertEqual(try TestTable.read(table, try table.snapshots.latest()).count, 20)
+    }
   }
 }

@@ -167,11 +167,12 @@ final class DataFileWriter {
 
   private func finishFile() throws(TerraceError) {
     guard let file = open else { return }
-    open = nil
     let summary = try file.writer.finish()
     try file.sink.sync()
     let bytes = file.sink.byteCount
     try file.sink.close()
+    // Not before: a file that cannot be finished is removed by `abandon`.
+    open = nil
     let skipped = keyValue ? fileType.count - table.schema.fields.count : 0
     let types = table.schema.fields.map(\.type)
     var values: [ColumnStatistics] = []

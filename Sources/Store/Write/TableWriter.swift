@@ -285,6 +285,16 @@ package final class TableWriter {
     for bucket in buckets.values { try bucket.waitForCompaction() }
   }
 
+  /// Gives up what was not committed and removes its files, as far as the system lets us; then closes.
+  /// To be called after an error, which is the one to tell.
+  package func abandon() {
+    for bucket in buckets.values { try? bucket.waitForFlush() }  // Its error was told already.
+    for bucket in buckets.values { try? bucket.waitForCompaction() }  // Likewise.
+    let messages = buckets.values.compactMap { $0.takeMessage() }
+    try? commit.abort(messages)  // What stays is named by no snapshot: orphan removal finds it.
+    close()
+  }
+
   /// Ends the threads. What was not committed is lost; its files are left to orphan removal.
   package func close() {
     for bucket in buckets.values { try? bucket.waitForFlush() }

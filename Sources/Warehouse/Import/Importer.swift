@@ -83,11 +83,11 @@ package final class Importer {
       if !outcome.isInterrupted { try commit(&outcome, isLast: true) }
       try rejects.close()
     } catch {
-      discard()
+      writer.abandon()
       throw outcome.committedRows == 0
         ? error : error.with("committed_rows", outcome.committedRows)
     }
-    if outcome.isInterrupted { discard() } else { writer.close() }
+    if outcome.isInterrupted { writer.abandon() } else { writer.close() }
     if outcome.commits > 0 { outcome.maintenanceFailure = table.maintain() }
     outcome.rejected = rejects.count
     outcome.samples = rejects.samples
@@ -150,15 +150,6 @@ package final class Importer {
     outcome.snapshot = made.snapshots.last ?? outcome.snapshot
     outcome.commits += 1
     outcome.committedRows = outcome.rows
-  }
-
-  /// Takes away what was written and not committed. What cannot be taken away stays as files that no
-  /// snapshot names, and the first error is the one to tell.
-  private func discard() {
-    if let messages = try? writer.prepareCommit(), let commit = try? table.commit() {
-      _ = try? commit.abort(messages)  // See above.
-    }
-    writer.close()
   }
 }
 
