@@ -433,10 +433,13 @@ final class BucketWriter: @unchecked Sendable {
     let dropped = (pending.compactAfter + pending.compactChangelog).map(\.name)
       .filter { !kept.contains($0) }
     files.removeAll { after.contains(FileKey($0.file)) }
-    // Their key ranges decoded before.
-    files +=
-      (try? RunFile.decode(
-        pending.compactBefore, keyTypes: shared.table.layout.keyTypes)) ?? []
+    do throws(TerraceError) {
+      files += try RunFile.decode(
+        pending.compactBefore, keyTypes: shared.table.layout.keyTypes)
+    } catch {
+      // Their key ranges decoded before; if not now, this writer must not go on without them.
+      if failure == nil { failure = error }
+    }
     pending.compactBefore = []
     pending.compactAfter = []
     pending.compactChangelog = []
