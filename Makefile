@@ -10,7 +10,7 @@ COUNT ?= 100
 
 ## C libraries that the binary links; says what it installs, is silent when nothing is missing
 setup:
-	@missing=""; for p in libzstd-dev liblz4-dev libsnappy-dev libdeflate-dev zlib1g-dev; do \
+	@missing=""; for p in libzstd-dev liblz4-dev libsnappy-dev libdeflate-dev zlib1g-dev libsqlite3-dev; do \
 	  dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then \
 	  command -v apt-get >/dev/null || { echo "setup: please install$$missing" >&2; exit 1; }; \

@@ -27,7 +27,13 @@ let package = Package(
     .executableTarget(
       name: "terrace", dependencies: ["Warehouse", "Store", "Formats", "Columns"],
       swiftSettings: strict),
-    room("Warehouse", on: ["Store", "Formats", "Columns"]),
+    room(
+      "Warehouse",
+      on: ["SQL", "Dataflow", "Connectors", "Catalog", "Store", "Formats", "Columns"]),
+    room("Connectors", on: ["Store", "Formats", "Columns", "CLibraries"]),
+    .target(
+      name: "Catalog", dependencies: ["Store", "Columns", "CLibraries"],
+      resources: [.embedInCode("schema.sql")], swiftSettings: strict),
     room("SQL", on: ["Dataflow", "Columns"]),
     room("Dataflow", on: ["Store", "Columns"]),
     room("Store", on: ["Formats", "Columns", "CLibraries"]),
@@ -42,7 +48,11 @@ let package = Package(
     tests(of: "Store", on: ["Formats", "Columns"]),
     tests(of: "Dataflow", on: ["Columns"]),
     tests(of: "SQL", on: ["Dataflow", "Columns"]),
-    tests(of: "Warehouse", on: ["Store", "Formats", "Columns"]),
+    tests(of: "Catalog", on: ["Store", "Columns"]),
+    tests(of: "Connectors", on: ["Store", "Formats", "Columns"]),
+    tests(
+      of: "Warehouse",
+      on: ["SQL", "Dataflow", "Connectors", "Catalog", "Store", "Formats", "Columns"]),
     .testTarget(name: "HouseTests", swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]

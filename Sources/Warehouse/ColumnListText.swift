@@ -6,13 +6,13 @@ package struct ColumnListText {
   /// Of a `PRIMARY KEY (…)` among the columns; empty when there is none.
   package private(set) var primaryKeys: [String] = []
 
-  private let source: SourceText
+  private let source: PlacedText
   private let scalars: [Unicode.Scalar]
   private var at = 0
 
   /// - Throws: kind `invalid`, pointing into the text.
   package init(_ text: String, source name: String = "--columns") throws(TerraceError) {
-    source = SourceText(name, text)
+    source = PlacedText(name, text)
     scalars = Array(text.unicodeScalars)
     while true {
       skipSpace()

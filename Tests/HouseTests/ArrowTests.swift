@@ -19,8 +19,13 @@ struct Arrows {
     ]),
     "Dataflow": ["Store", "Columns", "Glibc", "Foundation", "CSystem"],
     "SQL": ["Dataflow", "Columns"],
-    "Warehouse": [
+    "Catalog": ["Store", "Columns", "CSQLite", "Glibc", "Foundation", "Synchronization"],
+    "Connectors": cLibraries.union([
       "Store", "Formats", "Columns", "Glibc", "Foundation", "Dispatch", "Synchronization",
+    ]),
+    "Warehouse": [
+      "SQL", "Dataflow", "Connectors", "Catalog", "Store", "Formats", "Columns", "Glibc",
+      "Foundation", "Dispatch", "Synchronization",
     ],
     "terrace": [
       "Warehouse", "Store", "Formats", "Columns", "Glibc", "Foundation", "Dispatch",

@@ -13,7 +13,7 @@ package import Columns
 /// A column alone must be BOOLEAN. Literals are typed by the column and compared exactly: a value that
 /// the column cannot hold compares as the number that it is, and never wraps or rounds.
 package struct WhereParser {
-  let source: SourceText
+  let source: PlacedText
   let type: RowType
   /// What to call the row type in errors: `ods.orders`.
   let owner: String
@@ -31,7 +31,7 @@ package struct WhereParser {
   package static func parse(
     _ text: String, _ type: RowType, owner: String, source: String = "--where"
   ) throws(TerraceError) -> Predicate {
-    let source = SourceText(source, text)
+    let source = PlacedText(source, text)
     var parser = WhereParser(
       source: source, type: type, owner: owner, tokens: try WhereLexer.tokens(source))
     if case .end = parser.current.kind {
@@ -44,7 +44,7 @@ package struct WhereParser {
     return predicate
   }
 
-  private init(source: SourceText, type: RowType, owner: String, tokens: [WhereToken]) {
+  private init(source: PlacedText, type: RowType, owner: String, tokens: [WhereToken]) {
     self.source = source
     self.type = type
     self.owner = owner

@@ -42,14 +42,14 @@ struct WhereToken {
 
 /// Cuts a condition into words.
 struct WhereLexer {
-  private let source: SourceText
+  private let source: PlacedText
   private let scalars: [Unicode.Scalar]
   private var at = 0
 
   /// A condition longer than this is refused.
   static let limit = 1 << 20
 
-  static func tokens(_ source: SourceText) throws(TerraceError) -> [WhereToken] {
+  static func tokens(_ source: PlacedText) throws(TerraceError) -> [WhereToken] {
     var lexer = WhereLexer(source)
     guard lexer.scalars.count <= limit else {
       throw TerraceError(.invalid, "the condition is too long")
@@ -61,7 +61,7 @@ struct WhereLexer {
     return tokens
   }
 
-  private init(_ source: SourceText) {
+  private init(_ source: PlacedText) {
     self.source = source
     scalars = Array(source.text.unicodeScalars)
   }

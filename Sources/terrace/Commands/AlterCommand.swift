@@ -132,7 +132,7 @@ extension Arguments {
     do throws(TerraceError) {
       return try DataType(text: text)
     } catch {
-      throw SourceText("--type", text).error(
+      throw PlacedText("--type", text).error(
         error.message, at: 0, length: text.unicodeScalars.count,
         hint: ColumnListText.typeHint(text), kind: error.kind)
     }

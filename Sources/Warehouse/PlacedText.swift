@@ -4,7 +4,7 @@ package import Columns
 ///
 /// Errors about it carry the facts `source`, `text`, `line`, `column` and `length`, from which the
 /// command prints the line with a caret under the place.
-package struct SourceText: Sendable {
+package struct PlacedText: Sendable {
   /// What to call it: `--where`, `schema.json`.
   package let name: String
   package let text: String

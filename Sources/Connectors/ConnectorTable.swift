@@ -1,0 +1,42 @@
+package import Columns
+
+/// A table that lies outside: what CREATE TABLE … WITH ('connector' = …) says, names and types checked.
+package struct ConnectorTable: Hashable, Sendable {
+  package struct Metadata: Hashable, Sendable {
+    package var column: String
+    /// What the connector calls it.
+    package var key: String
+    package var isVirtual: Bool
+
+    package init(column: String, key: String, isVirtual: Bool) {
+      self.column = column
+      self.key = key
+      self.isVirtual = isVirtual
+    }
+  }
+
+  /// For messages: the name the spec gives it.
+  package var name: String
+  /// Physical and metadata columns, in the order written; computed columns are the query's business.
+  package var type: RowType
+  package var metadata: [Metadata]
+  package var primaryKey: [String]
+  package var partitionKeys: [String]
+  /// As written, `${…}` resolved; `connector` among them.
+  package var options: [String: String]
+  /// Folder that relative paths are relative to: the project's.
+  package var folder: String
+
+  package init(
+    name: String, type: RowType, metadata: [Metadata] = [], primaryKey: [String] = [],
+    partitionKeys: [String] = [], options: [String: String], folder: String
+  ) {
+    self.name = name
+    self.type = type
+    self.metadata = metadata
+    self.primaryKey = primaryKey
+    self.partitionKeys = partitionKeys
+    self.options = options
+    self.folder = folder
+  }
+}

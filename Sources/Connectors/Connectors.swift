@@ -1,0 +1,29 @@
+package import Columns
+package import Store
+
+/// The doors to what lies outside, by the option `connector`.
+package enum Connectors {
+  /// - Throws: `invalid` for options that are wrong or unknown (fact `option`), `unsupported` for
+  ///   connectors and formats that are not there.
+  package static func source(
+    _ table: ConnectorTable, _ environment: Environment
+  ) throws(TerraceError) -> any Source {
+    throw unknown(table)
+  }
+
+  package static func sink(
+    _ table: ConnectorTable, _ environment: Environment
+  ) throws(TerraceError) -> any Sink {
+    throw unknown(table)
+  }
+
+  /// How a source of this table tells changes, without opening it.
+  package static func style(of table: ConnectorTable) throws(TerraceError) -> ChangeStyle {
+    throw unknown(table)
+  }
+
+  private static func unknown(_ table: ConnectorTable) -> TerraceError {
+    TerraceError(.unsupported, "connector '\(table.options["connector"] ?? "")'")
+      .with("table", table.name)
+  }
+}

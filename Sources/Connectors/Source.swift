@@ -1,0 +1,79 @@
+package import Columns
+
+/// How a source tells changes.
+package enum ChangeStyle: Sendable {
+  /// Rows are only ever added.
+  case inserts
+  /// Every row that goes is given whole, as it was: -U/+U and -D.
+  case retractions
+  /// The last row of a key counts; a delete may have nothing but the key.
+  case upserts
+}
+
+/// A record that is no row: kept with what it was, where it stood and why it was refused.
+package struct DeadLetter: Sendable {
+  /// Rows of the batch that stood before it.
+  package var row: Int
+  /// Where it stood: `orders-3.json:17`, a partition and offset.
+  package var place: String
+  package var bytes: [UInt8]
+  package var reason: String
+
+  package init(row: Int, place: String, bytes: [UInt8], reason: String) {
+    self.row = row
+    self.place = place
+    self.bytes = bytes
+    self.reason = reason
+  }
+}
+
+/// Some records, in the order in which they stood.
+package struct SourceBatch: Sendable {
+  package var rows: Batch
+  /// One ``RowKind`` raw value a row; nil when all are inserts.
+  package var kinds: Buffer?
+  package var deadLetters: [DeadLetter]
+
+  package init(rows: Batch, kinds: Buffer? = nil, deadLetters: [DeadLetter] = []) {
+    self.rows = rows
+    self.kinds = kinds
+    self.deadLetters = deadLetters
+  }
+}
+
+/// What is read from outside. One thread calls.
+///
+/// Positions: ``position`` says what has been given so far, as far as it differs from the position
+/// table; it is written into the root of each epoch, and must be small. Large sets (files read) are rows
+/// of the position table, a keyed state table (+1 replaces the row of its key, -1 removes it) that is
+/// committed less often: ``takePositions()`` moves what has changed into it, and ``position`` is short
+/// again afterwards. A source that is restored with the rows and then the position goes on exactly behind
+/// the last record given, and gives the same records in the same order as before.
+package protocol Source: AnyObject {
+  /// The table's columns, in its order.
+  var type: RowType { get }
+  var style: ChangeStyle { get }
+
+  /// The next records: about `rows` or `bytes` of them at most; nil when there is nothing now.
+  func poll(rows: Int, bytes: Int) throws(TerraceError) -> SourceBatch?
+
+  /// From now on nothing is taken that was not there at this call: `run --once`.
+  func stopAtPresent() throws(TerraceError)
+  /// What is there is complete: a last line without a line end counts.
+  func endInput()
+  /// After ``stopAtPresent()``: everything has been given.
+  var isDrained: Bool { get }
+
+  var position: String { get }
+  /// Type and number of key columns of the position table; nil for sources that need none.
+  var positionTable: (type: RowType, keyCount: Int)? { get }
+  func takePositions() throws(TerraceError) -> DeltaBatch?
+  func restorePositions(_ rows: DeltaBatch) throws(TerraceError)
+  func seek(_ position: String) throws(TerraceError)
+
+  /// For `status`: bytes or records known to be there and not yet given, and what they are.
+  var backlog: (amount: Int64, unit: String)? { get }
+  /// Things a person should know (a file shrank or vanished), each once; handed over and forgotten.
+  func takeNotices() -> [String]
+  func close()
+}
