@@ -214,6 +214,7 @@ private struct PipelineBuilder {
     case .setOperation(let node): return SetOperator(node, runtime, type: type)
     case .unnest(let node): return UnnestOperator(node, runtime, type: type)
     case .watermark(let node): return WatermarkOperator(node, runtime, type: type)
+    case .upsert(let node): return UpsertOperator(node, runtime, type: type)
     }
   }
 }

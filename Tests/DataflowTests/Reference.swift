@@ -54,7 +54,7 @@ struct Reference {
       rows = Array(rows.dropFirst(node.offset).prefix(node.limit ?? rows.count))
       return rows.reduce(into: [:]) { $0[$1, default: 0] += 1 }
     case .watermark(let node): return evaluate(node.input)
-    case .values, .windowTable, .unnest:
+    case .values, .windowTable, .unnest, .upsert:
       preconditionFailure("no reference for \(plan.operatorName)")
     }
   }

@@ -38,6 +38,7 @@ extension Plan {
     case .sort(let sort): return sort.input.type
     case .unnest(let unnest): return unnest.type
     case .watermark(let watermark): return watermark.input.type
+    case .upsert(let upsert): return upsert.input.type
     }
   }
 
@@ -66,6 +67,7 @@ extension Plan {
     case .sort(let node): [node.input]
     case .unnest(let node): [node.input]
     case .watermark(let node): [node.input]
+    case .upsert(let node): [node.input]
     }
   }
 
@@ -86,6 +88,7 @@ extension Plan {
     case .sort: "Sort"
     case .unnest: "Unnest"
     case .watermark: "Watermark"
+    case .upsert: "Upsert"
     }
   }
 
@@ -112,7 +115,7 @@ extension Plan {
     case .aggregate(let node):
       node.calls.isEmpty && !node.keys.isEmpty && node.input.isAppendOnly
     case .windowAggregate: true
-    case .rank, .over, .setOperation: false
+    case .rank, .over, .setOperation, .upsert: false
     case .sort(let sort): sort.limit == nil && sort.offset == 0 && sort.input.isAppendOnly
     }
   }
@@ -156,6 +159,7 @@ extension Plan {
       return operation.left.uniqueKeys
     case .sort(let sort): return sort.input.uniqueKeys
     case .watermark(let node): return node.input.uniqueKeys
+    case .upsert(let node): return [node.key]
     }
   }
 

@@ -19,6 +19,7 @@ package indirect enum Plan: Hashable, Sendable {
   case sort(Sort)
   case unnest(Unnest)
   case watermark(Watermark)
+  case upsert(Upsert)
 
   /// The changes of a table: where rows come in.
   package struct Source: Hashable, Sendable {
@@ -277,6 +278,22 @@ package indirect enum Plan: Hashable, Sendable {
       self.input = input
       self.timeColumn = timeColumn
       self.expression = expression
+    }
+  }
+
+  /// Rows in the order of their arrival as changes by key: weight +1 says that the row of its key is
+  /// now this one, -1 that the key goes (of such a row only the key columns count). At the end of an
+  /// epoch the old row of each key goes and the last one comes; an equal one says nothing.
+  ///
+  /// Nothing between the source and this node may reorder or consolidate rows.
+  package struct Upsert: Hashable, Sendable {
+    package var input: Plan
+    /// Input columns; null equals null.
+    package var key: [Int]
+    package init(input: Plan, key: [Int]) {
+      precondition(!key.isEmpty, "an upsert has a key")
+      self.input = input
+      self.key = key
     }
   }
 }

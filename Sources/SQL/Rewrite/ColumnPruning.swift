@@ -73,6 +73,11 @@ enum ColumnPruning {
       node.timeColumn = below.place(node.timeColumn)
       node.expression = renumbered(node.expression, below)
       return Pruned(plan: .watermark(node), kept: below.kept)
+    case .upsert(var node):
+      let below = prune(node.input, needed: wanted.union(node.key))
+      node.input = below.plan
+      node.key = below.places(node.key)
+      return Pruned(plan: .upsert(node), kept: below.kept)
     }
   }
 

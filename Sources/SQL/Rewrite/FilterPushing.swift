@@ -50,6 +50,14 @@ enum FilterPushing {
       // The clock goes by all rows, those filtered out as well.
       node.input = push([], into: node.input)
       return PlanBuilding.filter(.watermark(node), conditions)
+    case .upsert(var node):
+      // Below it only keys may be chosen: a row that is left out would bring back the one before.
+      let key = Set(node.key)
+      let (down, up) = split(conditions) {
+        !$0.columns.isEmpty && $0.columns.isSubset(of: key)
+      }
+      node.input = push(down, into: node.input)
+      return PlanBuilding.filter(.upsert(node), up)
     case .rank(var node):
       let partition = Set(node.partition)
       let (down, up) = split(conditions) {

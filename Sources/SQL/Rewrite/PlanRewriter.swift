@@ -103,6 +103,9 @@ extension Plan {
     case .watermark(var node):
       node.input = change(node.input)
       return .watermark(node)
+    case .upsert(var node):
+      node.input = change(node.input)
+      return .upsert(node)
     }
   }
 }

@@ -61,6 +61,7 @@ package enum PlanText {
     case .unnest(let node): return "[\(name(node.column))]"
     case .watermark(let node):
       return "[\(name(node.timeColumn)): \(expression(node.expression, names))]"
+    case .upsert(let node): return "[key (\(list(node.key)))]"
     }
   }
 

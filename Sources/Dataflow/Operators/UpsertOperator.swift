@@ -1,0 +1,177 @@
+internal import Columns
+
+/// Rows by key, as they arrive, become exact changes: the last row of a key in an epoch takes the
+/// place of the one that was sent before.
+final class UpsertOperator: Operator {
+  private let node: Plan.Upsert
+  /// Columns that are not in the key, of which the rows are kept.
+  private let rest: [Int]
+  private var index: KeyIndex
+  private var rows: RowStore
+  /// The row of each key in `rows`, -1 when it has none.
+  private var latest = Lane<Int32>(filler: 0xff)
+  /// The row as last sent, of the keys touched in this epoch.
+  private let before = Lane<Int32>(filler: 0xff)
+  private let isTouched = Lane<UInt8>()
+  private let touched = IDList()
+  /// Keys that have a row.
+  private var live = 0
+  private let changes: StateChanges?
+  private let stateType: RowType
+
+  init(_ node: Plan.Upsert, _ runtime: Runtime, type: RowType) {
+    self.node = node
+    let key = Set(node.key)
+    rest = type.fields.indices.filter { !key.contains($0) }
+    index = KeyIndex(node.key.map { type.fields[$0].type.nullable })
+    rows = RowStore(rest.map { type.fields[$0].type.nullable })
+    changes = runtime.recordsChanges ? StateChanges(.keyed, keyCount: node.key.count) : nil
+    stateType = RowType(
+      (node.key + rest).map { (type.fields[$0].name, type.fields[$0].type.nullable) })
+    super.init("Upsert", runtime, type: type)
+  }
+
+  override var stateBytes: Int {
+    index.byteCount + rows.byteCount + latest.byteCount + before.byteCount + isTouched.byteCount
+      + (changes?.byteCount ?? 0)
+  }
+
+  override var stateTables: [StateTable] {
+    [StateTable(name: "rows", type: stateType, kind: .keyed, keyCount: node.key.count)]
+  }
+
+  override func takeState() throws(TerraceError) -> [DeltaBatch?] { [try changes?.take()] }
+
+  override func restore(_ table: Int, _ delta: DeltaBatch) throws(TerraceError) {
+    let columns = delta.rows.columns
+    let ids = try number(Array(columns[..<node.key.count]), delta.count)
+    let p = ids.pointer(Int32.self)
+    let base = rows.count
+    try rows.append(Array(columns[node.key.count...]), count: delta.count)
+    for i in 0..<delta.count { latest[Int(p[i])] = Int32(base + i) }
+    live += delta.count
+  }
+
+  private func number(_ keys: [Column], _ n: Int) throws(TerraceError) -> Buffer {
+    let ids = Buffer(byteCount: n * 4)
+    let plain = KeyIndex.normalized(keys)
+    let hashes = index.hash(plain, count: n)
+    try index.insert(plain, hashes: hashes, count: n, into: ids.pointer(Int32.self))
+    latest.reserve(index.count)
+    before.reserve(index.count)
+    isTouched.reserve(index.count)
+    return ids
+  }
+
+  override func push(_ delta: DeltaBatch, from input: Int) throws(TerraceError) {
+    let n = delta.count
+    let columns = delta.rows.columns
+    let keys = node.key.map { columns[$0] }
+    if let validity = Bitmap.all(keys.compactMap(\.validity)) {
+      statistics.nullKeys += n - validity.setCount
+    }
+    let ids = try number(keys, n)
+    let p = ids.pointer(Int32.self)
+    let w = delta.weights.pointer(Int64.self)
+    // Rows that only say which key goes are not kept.
+    let kept = Rows(count: n) { w[$0] > 0 }
+    let values = rest.map { c in
+      kept.count == n
+        ? columns[c] : columns[c].gather(kept.buffer.pointer(Int32.self), count: kept.count)
+    }
+    var next = Int32(rows.count)
+    try rows.append(values, count: kept.count)
+    let (last, old, seen) = (latest.pointer, before.pointer, isTouched.pointer)
+    for i in 0..<n {
+      let id = Int(p[i])
+      if seen[id] == 0 {
+        seen[id] = 1
+        old[id] = last[id]
+        touched.append(p[i])
+      }
+      last[id] = w[i] > 0 ? next : -1
+      next &+= w[i] > 0 ? 1 : 0
+    }
+  }
+
+  override func endEpoch() throws(TerraceError) {
+    if touched.count == 0 { return }
+    let (gone, old) = (IDList(), IDList())
+    let (come, new) = (IDList(), IDList())
+    for i in 0..<touched.count {
+      let id = Int(touched[i])
+      isTouched[id] = 0
+      let (from, to) = (before[id], latest[id])
+      before[id] = -1
+      if from == to || (from >= 0 && to >= 0 && same(from, to)) {
+        // The row that was sent stands for both.
+        latest[id] = from
+        continue
+      }
+      if from >= 0 {
+        gone.append(touched[i])
+        old.append(from)
+      }
+      if to >= 0 {
+        come.append(touched[i])
+        new.append(to)
+      }
+      if from >= 0 && to >= 0 { statistics.updates += 1 }
+    }
+    touched.removeAll()
+    live += come.count - gone.count
+    try send(batch(gone, old), batch(come, new))
+    try compact()
+  }
+
+  private func same(_ a: Int32, _ b: Int32) -> Bool {
+    rest.indices.allSatisfy { c in
+      let (x, i) = rows.place(c, Int(a))
+      let (y, j) = rows.place(c, Int(b))
+      return x.equals(i, y, j)
+    }
+  }
+
+  private func send(_ went: DeltaBatch, _ came: DeltaBatch) throws(TerraceError) {
+    if let changes {
+      changes.append(stored(went).negated())
+      changes.append(stored(came))
+    }
+    try emit(went.negated())
+    try emit(came)
+  }
+
+  /// Keys with rows, in the order of the output's columns.
+  private func batch(_ ids: IDList, _ slots: IDList) -> DeltaBatch {
+    let n = ids.count
+    var columns: [Column] = type.fields.map { Column.repeatingNull($0.type.nullable, count: 0) }
+    for (k, c) in node.key.enumerated() { columns[c] = index.keys.gather(k, ids.pointer, n) }
+    for (r, c) in rest.enumerated() { columns[c] = rows.gather(r, slots.pointer, n) }
+    let typed = zip(columns, type.fields).map { $0.retyped($1.type) }
+    return DeltaBatch(inserting: Batch(type, typed, count: n))
+  }
+
+  /// The same rows with the key's columns first, as the state table has them.
+  private func stored(_ delta: DeltaBatch) -> DeltaBatch {
+    let columns = zip(node.key + rest, stateType.fields).map {
+      delta.rows.columns[$0].retyped($1.type)
+    }
+    return DeltaBatch(Batch(stateType, columns, count: delta.count), weights: delta.weights)
+  }
+
+  /// Forgets rows that were replaced and keys that are gone, when they are the larger part.
+  private func compact() throws(TerraceError) {
+    guard max(rows.count, index.count) > max(8192, live * 2) else { return }
+    let keys = IDList()
+    let slots = IDList()
+    for id in 0..<index.count where latest[id] >= 0 {
+      keys.append(Int32(id))
+      slots.append(latest[id])
+    }
+    try rows.keep(slots.pointer, slots.count)
+    try index.keep(keys.pointer, keys.count)
+    latest = Lane<Int32>(filler: 0xff)
+    latest.reserve(keys.count)
+    for i in 0..<keys.count { latest[i] = Int32(i) }
+  }
+}
