@@ -25,17 +25,17 @@ public enum ValueText {
 
 /// How the values of one type are printed; made once a column, used for every row.
 public final class ValueFormat: Sendable {
-  private enum Op: UInt8 {
+  enum Op: UInt8 {
     case boolean, int8, int16, int32, int64, float, double, decimal64, decimal128, text, bytes
     case date, time, timestamp, zoned, list, map, row
   }
 
-  private let op: Op
+  let op: Op
   /// Of times and timestamps; the scale of decimals.
   private let digits: Int
-  private let inner: [ValueFormat]
+  let inner: [ValueFormat]
   /// Of the fields of a row, quoted and with the colon.
-  private let names: [[UInt8]]
+  let names: [[UInt8]]
 
   public init(_ type: DataType) {
     var digits = 0
@@ -143,7 +143,7 @@ public final class ValueFormat: Sendable {
     }
   }
 
-  private func appendNumber(_ column: Column, _ row: Int, isFinite: Bool, to out: ByteWriter) {
+  func appendNumber(_ column: Column, _ row: Int, isFinite: Bool, to out: ByteWriter) {
     if !isFinite { out.append(UInt8(ascii: "\"")) }
     append(column, row, to: out)
     if !isFinite { out.append(UInt8(ascii: "\"")) }

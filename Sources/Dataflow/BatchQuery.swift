@@ -1,19 +1,32 @@
 package import Columns
 
 /// A plan run once over whole tables: the rows of the answer, in the order that was asked for.
+///
+/// Rows go in batch by batch. ``take()`` gives what is known of the answer already, as far as it does not
+/// hang on what is still to come; so a filter or a LIMIT over a large table holds no more than a batch,
+/// and ORDER BY with LIMIT no more than a few times the limit.
 package final class BatchQuery {
   private let pipeline: Pipeline
-  /// The outermost ORDER BY, and what is computed above it.
+  /// The outermost ORDER BY, OFFSET and LIMIT, and what is computed above it.
   private let sort: Plan.Sort?
   private let above: [Plan.Map]
-  private let context: EvaluationContext
+  private let evaluator: Evaluator
+  /// Rows that pass through may be passed on at once.
+  private let isStreaming: Bool
+  /// Rows that wait to be sorted.
+  private var held: [Batch] = []
+  private var heldRows = 0
+  private var heldBytes = 0
+  /// Of a limit without an order.
+  private var skipped = 0
+  private var passed = 0
   /// Rows of the answer.
   package let type: RowType
 
   package init(
     _ plan: Plan, context: EvaluationContext = EvaluationContext()
   ) throws(TerraceError) {
-    self.context = context
+    evaluator = Evaluator(context: context)
     type = plan.type
     var maps: [Plan.Map] = []
     var below = plan
@@ -31,6 +44,7 @@ package final class BatchQuery {
       above = []
       pipeline = try Pipeline(plan, context: context)
     }
+    isStreaming = pipeline.plan.isAppendOnly
   }
 
   /// What to read, each source once.
@@ -41,13 +55,98 @@ package final class BatchQuery {
     try pipeline.push(DeltaBatch(inserting: rows), to: source)
   }
 
-  /// The answer.
+  /// Changes of a source, such as those of a change stream.
+  package func push(_ delta: DeltaBatch, to source: Int) throws(TerraceError) {
+    try pipeline.push(delta, to: source)
+  }
+
+  /// Bytes of state and of rows that wait.
+  package var heldByteCount: Int { pipeline.stateBytes + heldBytes }
+
+  /// Whether no further row can change the answer.
+  package var isComplete: Bool {
+    guard let sort, let limit = sort.limit else { return false }
+    return limit == 0 || (isStreaming && sort.order.isEmpty && passed >= limit)
+  }
+
+  /// Rows of the answer that are certain already, in their order.
+  package func take() throws(TerraceError) -> [Batch] {
+    if !isStreaming { return [] }
+    return try passOn(pipeline.takeOutput())
+  }
+
+  /// What is left of the answer.
+  package func finishBatches() throws(TerraceError) -> [Batch] {
+    var out = try passOn(try pipeline.endEpoch(endOfInput: true))
+    guard let sort, !sort.order.isEmpty else { return out }
+    let rows = BatchQuery.whole(held, sort.input.type)
+    held = []
+    heldRows = 0
+    heldBytes = 0
+    out.append(try finished(BatchQuery.sorted(rows, sort)))
+    return out
+  }
+
+  /// The answer, or what ``take()`` has left of it.
   package func finish() throws(TerraceError) -> Batch {
-    let deltas = try pipeline.endEpoch(endOfInput: true)
-    var rows = BatchQuery.rows(deltas, pipeline.type)
-    guard let sort else { return rows }
-    rows = BatchQuery.sorted(rows, sort)
-    let evaluator = Evaluator(context: context)
+    BatchQuery.whole(try finishBatches(), type)
+  }
+
+  private static func whole(_ batches: [Batch], _ type: RowType) -> Batch {
+    if batches.count == 1 { return batches[0] }
+    if batches.isEmpty {
+      return Batch(type, type.fields.map { ColumnBuilder($0.type).finish() }, count: 0)
+    }
+    return Batch.concat(batches)
+  }
+
+  /// Rows that come out of the pipeline: kept for the sort, or cut to the limit and passed on.
+  private func passOn(_ deltas: [DeltaBatch]) throws(TerraceError) -> [Batch] {
+    var out: [Batch] = []
+    for delta in deltas {
+      var rows = BatchQuery.rows(delta)
+      if rows.count == 0 { continue }
+      guard let sort else {
+        out.append(rows)
+        continue
+      }
+      if !sort.order.isEmpty {
+        hold(rows, sort)
+        continue
+      }
+      if skipped < sort.offset {
+        let skip = min(sort.offset - skipped, rows.count)
+        skipped += skip
+        rows = rows.slice(skip..<rows.count)
+      }
+      if let limit = sort.limit { rows = rows.slice(0..<min(rows.count, limit - passed)) }
+      passed += rows.count
+      if rows.count > 0 { out.append(try finished(rows)) }
+    }
+    return out
+  }
+
+  private func hold(_ rows: Batch, _ sort: Plan.Sort) {
+    held.append(rows)
+    heldRows += rows.count
+    heldBytes += rows.byteCount
+    // With a limit only the first rows so far can be in the answer.
+    guard let limit = sort.limit,
+      case let (last, over) = limit.addingReportingOverflow(sort.offset),
+      !over, heldRows > 1 << 16, heldRows / 4 > last
+    else { return }
+    var best = sort
+    best.offset = 0
+    best.limit = last
+    let kept = BatchQuery.sorted(Batch.concat(held), best)
+    held = [kept]
+    heldRows = kept.count
+    heldBytes = kept.byteCount
+  }
+
+  /// What is computed above the sort.
+  private func finished(_ sorted: Batch) throws(TerraceError) -> Batch {
+    var rows = sorted
     for map in above {
       if let condition = map.condition {
         let (kept, count) = try evaluator.select(condition, rows.columns, count: rows.count)
@@ -65,16 +164,13 @@ package final class BatchQuery {
   }
 
   /// Rows as often as their weights say.
-  static func rows(_ deltas: [DeltaBatch], _ type: RowType) -> Batch {
-    if deltas.isEmpty {
-      return Batch(type, type.fields.map { ColumnBuilder($0.type).finish() }, count: 0)
-    }
-    let all = DeltaBatch.concat(deltas)
-    let w = all.weights.pointer(Int64.self)
-    if (0..<all.count).allSatisfy({ w[$0] == 1 }) { return all.rows }
+  private static func rows(_ delta: DeltaBatch) -> Batch {
+    let weights = delta.weights
+    let w = weights.pointer(Int64.self)
+    if (0..<delta.count).allSatisfy({ w[$0] == 1 }) { return delta.rows }
     let ids = IDList()
-    for i in 0..<all.count { for _ in 0..<max(0, w[i]) { ids.append(Int32(i)) } }
-    return all.rows.gather(ids.pointer, count: ids.count)
+    for i in 0..<delta.count { for _ in 0..<max(0, w[i]) { ids.append(Int32(i)) } }
+    return delta.rows.gather(ids.pointer, count: ids.count)
   }
 
   private static func sorted(_ rows: Batch, _ sort: Plan.Sort) -> Batch {
@@ -89,15 +185,8 @@ package final class BatchQuery {
       columns.append(column)
       descending.append(key.descending)
     }
-    var order: Buffer
-    if columns.isEmpty {
-      order = Buffer(byteCount: rows.count * 4)
-      for i in 0..<rows.count { order.pointer(Int32.self)[i] = Int32(i) }
-    } else {
-      let encoder = KeyEncoder(
-        columns.map { $0.type.nullable }, descending: descending)
-      order = encoder.encode(columns, count: rows.count).sortedRows()
-    }
+    let encoder = KeyEncoder(columns.map { $0.type.nullable }, descending: descending)
+    let order = encoder.encode(columns, count: rows.count).sortedRows()
     let from = min(sort.offset, rows.count)
     let count = min(sort.limit ?? Int.max, rows.count - from)
     return rows.gather(order.pointer(Int32.self) + from, count: count)

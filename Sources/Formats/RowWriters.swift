@@ -6,8 +6,11 @@ package import Columns
 package struct JSONRows {
   private let formats: [ValueFormat]
   private let names: [[UInt8]]
+  private let isResult: Bool
 
-  package init(_ type: RowType) {
+  /// - Parameter isResult: values are those of ``ValueFormat/appendResultJSON(_:_:to:)``.
+  package init(_ type: RowType, isResult: Bool = false) {
+    self.isResult = isResult
     formats = type.fields.map { ValueFormat($0.type) }
     names = type.fields.map { ValueFormat.jsonName($0.name) }
   }
@@ -32,7 +35,11 @@ package struct JSONRows {
       for index in 0..<cells.count {
         if index > 0 { out.append(UInt8(ascii: ",")) }
         names[index].withUnsafeBytes { out.append($0) }
-        cells.appendJSON(index, row, to: out)
+        if isResult {
+          cells.appendResultJSON(index, row, to: out)
+        } else {
+          cells.appendJSON(index, row, to: out)
+        }
       }
       out.append(UInt8(ascii: "}"))
       out.append(0x0a)
@@ -60,6 +67,12 @@ private struct RowCells {
   @inline(__always) func appendJSON(_ index: Int, _ row: Int, to out: ByteWriter) {
     pairs[index].format._withUnsafeGuaranteedRef { format in
       pairs[index].column._withUnsafeGuaranteedRef { format.appendJSON($0, row, to: out) }
+    }
+  }
+
+  @inline(__always) func appendResultJSON(_ index: Int, _ row: Int, to out: ByteWriter) {
+    pairs[index].format._withUnsafeGuaranteedRef { format in
+      pairs[index].column._withUnsafeGuaranteedRef { format.appendResultJSON($0, row, to: out) }
     }
   }
 

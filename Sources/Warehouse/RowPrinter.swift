@@ -22,15 +22,16 @@ package final class RowPrinter {
   private static let tableRows = 1000
   private static let tableBytes = 1 << 20
 
+  /// - Parameter isResult: JSON values are those of a query's answer.
   package init(
     _ format: PrintFormat, _ type: RowType, to sink: any ByteSink, terminalWidth: Int? = nil,
-    isStyled: Bool = false
+    isStyled: Bool = false, isResult: Bool = false
   ) {
     self.format = format
     self.type = type
     self.sink = sink
     formats = type.fields.map { ValueFormat($0.type) }
-    jsonRows = JSONRows(type)
+    jsonRows = JSONRows(type, isResult: isResult)
     csvRows = CSVRows(type)
     table = TextTable(
       type.fields.map { TextTable.Heading($0.name, isRight: $0.type.isNumeric) },

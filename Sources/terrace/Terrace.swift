@@ -25,7 +25,8 @@ enum Terrace {
       "terrace table read ods.orders -w \"id < 10\" -f json",
     ],
     subcommands: [
-      databaseCommands, tableCommands, snapshotCommands, tagCommands, branchCommands,
+      queryCommand, sqlCommand, databaseCommands, tableCommands, snapshotCommands, tagCommands,
+      branchCommands,
       consumerCommands, schemaCommands, catalogCommands, compactCommand, expireCommand,
       parquetCommands,
       avroCommands, manifestCommands, versionCommand, helpCommand,

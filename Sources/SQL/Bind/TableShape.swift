@@ -23,6 +23,18 @@ package struct TableShape: Sendable {
   package var comment: String?
   package var comments: [String: String]
 
+  /// Physical columns and nothing else.
+  package init(type: RowType) {
+    self.type = type
+    metadata = []
+    computed = []
+    order = type.fields.map(\.name)
+    primaryKey = []
+    partitionKeys = []
+    options = []
+    comments = [:]
+  }
+
   /// What an INSERT writes: without computed and virtual columns.
   package var sinkType: RowType {
     let virtual = Set(metadata.filter(\.isVirtual).map(\.column))
@@ -46,10 +58,11 @@ extension Binder {
   )
     throws(TerraceError) -> TableShape
   {
-    var shape = TableShape(
-      type: RowType([Field]()), metadata: [], computed: [], order: [], primaryKey: [],
-      partitionKeys: definition.partitionedBy.map(\.text), watermark: definition.watermark,
-      options: definition.options, comment: definition.comment, comments: [:])
+    var shape = TableShape(type: RowType([Field]()))
+    shape.partitionKeys = definition.partitionedBy.map(\.text)
+    shape.watermark = definition.watermark
+    shape.options = definition.options
+    shape.comment = definition.comment
     if let like { try inherit(like, how, definition, &shape) }
     for column in definition.columns { try add(column, to: &shape) }
     try setKey(definition, &shape)

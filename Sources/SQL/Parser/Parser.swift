@@ -21,6 +21,36 @@ package struct Parser {
     tokens = try Lexer.tokens(of: source)
   }
 
+  private init(_ source: SourceText, _ tokens: [Token]) {
+    self.source = source
+    self.tokens = tokens
+  }
+
+  /// The statements before the first that cannot be read, and why that cannot: what a script runs
+  /// before it fails.
+  package static func statements(
+    _ source: SourceText
+  ) throws(TerraceError) -> (statements: [Statement], failure: TerraceError?) {
+    let (tokens, failure) = try Lexer.tokensUntilFailure(source)
+    var parser = Parser(source, tokens)
+    var statements: [Statement] = []
+    do throws(TerraceError) {
+      while true {
+        while parser.accept(.semicolon) {}
+        if parser.current.kind == .endOfText { return (statements, failure) }
+        let statement = try parser.statement()
+        // What a wrong token cuts off may go on after it.
+        if parser.current.kind == .endOfText, let failure { return (statements, failure) }
+        if parser.current.kind != .endOfText {
+          try parser.expect(.semicolon, "';' or the end of the text")
+        }
+        statements.append(statement)
+      }
+    } catch {
+      return (statements, parser.current.kind == .endOfText ? failure ?? error : error)
+    }
+  }
+
   /// All statements of a text, split by `;`.
   ///
   /// - Throws: kind `invalid` or `unsupported`, with line, column and length as facts.

@@ -28,6 +28,13 @@ package struct OptionSyntax: Sendable {
   package var value: String
   package var keySpan: SourceSpan
   package var valueSpan: SourceSpan
+
+  package init(key: String, value: String, keySpan: SourceSpan, valueSpan: SourceSpan) {
+    self.key = key
+    self.value = value
+    self.keySpan = keySpan
+    self.valueSpan = valueSpan
+  }
 }
 
 /// `/*+ NAME('key'='value', …) */` or `/*+ NAME(a, b) */`

@@ -14,6 +14,15 @@ struct Lexer {
 
   /// - Throws: kind `invalid` with the place, for text that is no token, is not closed, or is too long.
   static func tokens(of source: SourceText) throws(TerraceError) -> [Token] {
+    let (tokens, failure) = try tokensUntilFailure(source)
+    if let failure { throw failure }
+    return tokens
+  }
+
+  /// The tokens up to the first text that is none, ended by an ``Token/Kind/endOfText``.
+  static func tokensUntilFailure(
+    _ source: SourceText
+  ) throws(TerraceError) -> (tokens: [Token], failure: TerraceError?) {
     if source.bytes.count > SourceText.byteCountMax {
       throw TerraceError(
         .invalid, "the text has \(source.bytes.count) bytes, at most 16 MiB are read"
@@ -24,9 +33,13 @@ struct Lexer {
     var tokens: [Token] = []
     tokens.reserveCapacity(source.bytes.count / 5 + 1)
     while true {
-      let token = try lexer.next()
+      let token: Token
+      do throws(TerraceError) { token = try lexer.next() } catch {
+        tokens.append(lexer.token(.endOfText, tokens.last.map { Int($0.end) } ?? 0))
+        return (tokens, error)
+      }
       tokens.append(token)
-      if token.kind == .endOfText { return tokens }
+      if token.kind == .endOfText { return (tokens, nil) }
     }
   }
 

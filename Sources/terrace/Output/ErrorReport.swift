@@ -31,7 +31,9 @@ enum ErrorReport {
     var text = ""
     let place = place(error)
     if let place {
-      text += bold("\(place): ", isStyled) + DisplayText.oneLine(error.message)
+      text += bold("\(place): ", isStyled)
+      text += error.kind == .unsupported ? "\(error.kind.rawValue): " : ""
+      text += DisplayText.oneLine(error.message)
     } else {
       text += bold("terrace: ", isStyled)
       text += saysItself(error) ? "" : "\(error.kind.rawValue): "

@@ -1,0 +1,229 @@
+import Columns
+import Connectors
+import Dataflow
+import SQL
+import Store
+
+extension SQLSession {
+  /// The name of a table to be made.
+  private func newName(_ path: NamePath, _ at: SessionStatement) throws(TerraceError) -> TableName {
+    do throws(TerraceError) {
+      guard let name = try name(path.texts) else {
+        throw TerraceError(.notFound, "catalog '\(path.texts[0])'")
+      }
+      if name.branch != nil {
+        throw TerraceError(.invalid, "a branch is made by CALL sys.create_branch")
+      }
+      return name
+    } catch { throw at.placed(error, path.span) }
+  }
+
+  func createTable(
+    _ create: CreateTableSyntax, _ at: SessionStatement, _ output: any ResultOutput
+  ) throws(TerraceError) {
+    let name = try newName(create.name, at)
+    let connector = create.definition.options.last { $0.key == "connector" }?.value
+    if try exists(name) {
+      if create.ifNotExists { return try output.done("\(name) is there already") }
+      guard create.orReplace else {
+        throw at.error(
+          "'\(create.name.text)' is there already", create.name.span,
+          hint: "write CREATE TABLE IF NOT EXISTS, or drop it first")
+      }
+    }
+    let binder = Binder(at.source, resolver: SessionCatalog(self), isStreaming: false)
+    if create.isTemporary || (connector != nil && connector != "paimon") {
+      return try createTemporary(create, name, binder, at, output)
+    }
+    if let query = create.query {
+      return try createFilled(create, query, name, at, output)
+    }
+    let shape = try binder.shape(of: create.definition, like: try like(create, at), create.like)
+    try store(shape, create, name, at)
+    try output.done("table \(name) created")
+  }
+
+  private func like(
+    _ create: CreateTableSyntax, _ at: SessionStatement
+  ) throws(TerraceError) -> TableShape? {
+    guard let like = create.like else { return nil }
+    return try self.shape(of: like.source, at)
+  }
+
+  private func store(
+    _ shape: TableShape, _ create: CreateTableSyntax, _ name: TableName, _ at: SessionStatement
+  ) throws(TerraceError) {
+    do throws(TerraceError) {
+      let schema = try shape.schema(
+        timeMillis: warehouse.environment.time.nowMillis(),
+        computedTypes: try computedTypes(shape, at.source),
+        distribution: create.definition.distribution)
+      try haveDatabase(name.database)
+      if create.orReplace { try dropIfThere(name) }
+      guard try warehouse.create(name, schema) else {
+        throw TerraceError(.conflict, "somebody else made \(name) at the same time")
+      }
+    } catch { throw at.placed(error, create.name.span) }
+  }
+
+  /// Types of computed columns, found by reading them.
+  private func computedTypes(
+    _ shape: TableShape, _ source: SourceText
+  ) throws(TerraceError) -> [String: DataType] {
+    if shape.computed.isEmpty { return [:] }
+    let query = try Parser.query(SourceText("SELECT * FROM t"))
+    let table = shape.bound(reference: "t", isAppendOnly: true, text: source)
+    let type = try Binder(source, resolver: OneTable(table: table), isStreaming: false)
+      .bind(query).type
+    return Dictionary(type.fields.map { ($0.name, $0.type) }) { first, _ in first }
+  }
+
+  private func createFilled(
+    _ create: CreateTableSyntax, _ query: QuerySyntax, _ name: TableName, _ at: SessionStatement,
+    _ output: any ResultOutput
+  ) throws(TerraceError) {
+    let catalog = SessionCatalog(self)
+    let (shape, bound) = try Binder(at.source, resolver: catalog, isStreaming: false)
+      .shape(of: create.definition, filledBy: query)
+    try store(shape, create, name, at)
+    let path = try warehouse.path(of: name)
+    let count: Int
+    do throws(TerraceError) {
+      count = try append(
+        bound.plan, catalog, to: try Table.open(warehouse.environment, path.root))
+    } catch {
+      try warehouse.drop(name)
+      throw error
+    }
+    try output.done("table \(name) created with \(DisplayText.count(count, "row"))")
+  }
+
+  private func createTemporary(
+    _ create: CreateTableSyntax, _ name: TableName, _ binder: Binder, _ at: SessionStatement,
+    _ output: any ResultOutput
+  ) throws(TerraceError) {
+    if let query = create.query {
+      throw at.source.unsupported("CREATE TEMPORARY TABLE … AS", at: query.span)
+    }
+    let shape = try binder.shape(of: create.definition, like: try like(create, at), create.like)
+    var options: [String: String] = [:]
+    for option in shape.options { options[option.key] = option.value }
+    guard options["connector"] != nil else {
+      throw at.error(
+        "a temporary table needs the option 'connector'", create.name.span,
+        hint: "CREATE TABLE keeps a table in the warehouse; CREATE TEMPORARY VIEW names a query")
+    }
+    let connector = ConnectorTable(
+      name: create.name.last.text, type: shape.type,
+      metadata: shape.metadata.map {
+        .init(column: $0.column, key: $0.key, isVirtual: $0.isVirtual)
+      }, primaryKey: shape.primaryKey, partitionKeys: shape.partitionKeys, options: options,
+      folder: folder)
+    temporaryViews[name] = nil
+    temporaryTables[name] = TemporaryTable(shape: shape, connector: connector, text: at.source)
+    try output.done("temporary table \(name) created")
+  }
+
+  /// The definition of a table that LIKE or DESCRIBE names.
+  func shape(of path: NamePath, _ at: SessionStatement) throws(TerraceError) -> TableShape {
+    do throws(TerraceError) {
+      if let name = try name(path.texts) {
+        if let temporary = temporaryTables[name] { return temporary.shape }
+        if try isStored(name) {
+          let schema = try warehouse.schema(of: name)
+          var shape = try StoredDefinition(schema).shape
+          shape.options = schema.options.entries.filter { !$0.key.hasPrefix("schema.") }
+            .sorted { $0.key < $1.key }
+            .map {
+              OptionSyntax(
+                key: $0.key, value: $0.value, keySpan: path.span, valueSpan: path.span)
+            }
+          return shape
+        }
+      }
+    } catch { throw at.placed(error, path.span) }
+    throw at.error(
+      "table '\(path.text)' not found", path.span,
+      hint: NearestName.hint(path.text, among: SessionCatalog(self).tableNames) ?? "")
+  }
+
+  func exists(_ name: TableName) throws(TerraceError) -> Bool {
+    if temporaryTables[name] != nil { return true }
+    if try view(name) != nil { return true }
+    return try isStored(name)
+  }
+
+  func isStored(_ name: TableName) throws(TerraceError) -> Bool {
+    guard try warehouse.hasFolder else { return false }
+    return try warehouse.has(name)
+  }
+
+  func view(_ name: TableName) throws(TerraceError) -> StoredView? { temporaryViews[name] }
+
+  /// The default database is made when it is first needed.
+  func haveDatabase(_ name: String) throws(TerraceError) {
+    if name == SQLSession.defaultDatabase {
+      _ = try warehouse.create(database: name)
+    } else {
+      try warehouse.mustHave(database: name)
+    }
+  }
+
+  private func dropIfThere(_ name: TableName) throws(TerraceError) {
+    if try warehouse.has(name) { try warehouse.drop(name) }
+  }
+
+  func drop(
+    _ drop: DropSyntax, _ at: SessionStatement, _ output: any ResultOutput
+  ) throws(TerraceError) {
+    switch drop.kind {
+    case .table, .materializedTable:
+      let name = try newName(drop.name, at)
+      if temporaryTables.removeValue(forKey: name) != nil {
+        return try output.done("temporary table \(name) dropped")
+      }
+      guard !drop.isTemporary, try isStored(name) else {
+        if drop.ifExists { return try output.done("there is no table \(name)") }
+        throw at.error("table '\(drop.name.text)' not found", drop.name.span)
+      }
+      do throws(TerraceError) { try warehouse.drop(name) } catch {
+        throw at.placed(error, drop.name.span)
+      }
+      try output.done("table \(name) dropped")
+    case .database:
+      do throws(TerraceError) {
+        let name = drop.name.last.text
+        let known = try warehouse.hasFolder ? try warehouse.databases() : []
+        if drop.ifExists, !known.contains(name) {
+          return try output.done("there is no database \(name)")
+        }
+        try warehouse.drop(database: name, cascade: drop.isCascade)
+        try output.done("database \(name) dropped")
+      } catch { throw at.placed(error, drop.name.span) }
+    default: throw at.source.unsupported("DROP \(drop.kind.rawValue)", at: at.span)
+    }
+  }
+
+  func createDatabase(
+    _ create: CreateNamespaceSyntax, _ at: SessionStatement, _ output: any ResultOutput
+  ) throws(TerraceError) {
+    let name = create.name.last.text
+    do throws(TerraceError) {
+      let isNew = try warehouse.create(database: name)
+      guard isNew || create.ifNotExists else {
+        throw TerraceError(.invalid, "database '\(name)' is there already")
+      }
+      try output.done(isNew ? "database \(name) created" : "database \(name) is there already")
+    } catch { throw at.placed(error, create.name.span) }
+  }
+}
+
+/// A catalog of one table named `t`.
+private struct OneTable: TableResolver {
+  let table: BoundTable
+
+  func resolve(_ reference: TableReference) throws(TerraceError) -> ResolvedTable? {
+    .table(table)
+  }
+  var tableNames: [String] { ["t"] }
+}

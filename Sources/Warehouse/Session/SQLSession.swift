@@ -1,0 +1,138 @@
+package import Columns
+import Dataflow
+import SQL
+import Store
+
+/// Batch statements over a warehouse, one after another: queries, definitions, changes.
+///
+/// Holds what lives as long as the session does: the current database, settings, temporary tables and
+/// views. One thread calls.
+package final class SQLSession {
+  package let warehouse: OpenWarehouse
+  /// Folder that relative paths of connectors start from.
+  package let folder: String
+  package internal(set) var database = SQLSession.defaultDatabase
+  /// What SET has set, over ``defaults``.
+  package internal(set) var settings: [String: String] = [:]
+  /// From `terrace.conf`: what RESET goes back to.
+  package let defaults: [String: String]
+  var temporaryTables: [TableName: TemporaryTable] = [:]
+  var temporaryViews: [TableName: StoredView] = [:]
+  /// Asked between batches: true ends a statement with an error.
+  package var isInterrupted: () -> Bool = { false }
+
+  package static let defaultDatabase = "default"
+  /// The one catalog there is; names may begin with it.
+  package static let catalogName = "terrace"
+
+  package init(_ warehouse: OpenWarehouse, folder: String = ".", defaults: [String: String] = [:]) {
+    self.warehouse = warehouse
+    self.folder = folder
+    self.defaults = defaults
+  }
+
+  /// The value of a setting; nil when neither SET nor the configuration has it.
+  package func setting(_ key: String) -> String? { settings[key] ?? defaults[key] }
+
+  /// Runs the statements of a script until the first that fails.
+  ///
+  /// - Throws: why it failed, with the place in the script as facts.
+  package func runScript(
+    _ text: SQLText, to output: any ResultOutput
+  ) throws(TerraceError) {
+    let source = text.source
+    let statements: [Statement]
+    let failure: TerraceError?
+    do throws(TerraceError) {
+      (statements, failure) = try Parser.statements(source)
+    } catch { throw source.placed(error, nil) }
+    for statement in statements { try run(statement, of: source, to: output) }
+    if let failure { throw source.placed(failure, nil) }
+  }
+
+  /// Runs one statement of a text.
+  func run(
+    _ statement: Statement, of source: SourceText, to output: any ResultOutput
+  ) throws(TerraceError) {
+    do throws(TerraceError) {
+      try execute(statement.kind, SessionStatement(source: source, span: statement.span), output)
+    } catch {
+      throw source.placed(error, statement.span)
+    }
+  }
+
+  private func execute(
+    _ kind: Statement.Kind, _ at: SessionStatement, _ output: any ResultOutput
+  ) throws(TerraceError) {
+    switch kind {
+    case .query(let query): try select(query, at, output)
+    case .insert(let insert): try self.insert(insert, at, output)
+    case .statementSet(let inserts):
+      for insert in inserts { try self.insert(insert, at, output) }
+    case .createTable(let create): try createTable(create, at, output)
+    case .createDatabase(let create): try createDatabase(create, at, output)
+    case .drop(let drop): try self.drop(drop, at, output)
+    case .set(let option): try set(option, at, output)
+    case .reset(let key): try reset(key, at, output)
+    case .use(let kind, let name): try use(kind, name, at, output)
+    case .explain(_, let statement): try explain(statement, at, output)
+    default: throw at.source.unsupported("this statement", at: at.span)
+    }
+  }
+}
+
+/// The text of a statement and its place in it.
+struct SessionStatement {
+  let source: SourceText
+  let span: SourceSpan
+
+  func error(_ message: String, _ span: SourceSpan, hint: String = "") -> TerraceError {
+    source.error(message, at: span, hint: hint)
+  }
+
+  /// An error from below with the place of the words that caused it.
+  func placed(_ error: TerraceError, _ span: SourceSpan) -> TerraceError {
+    error.fact("line") != nil ? error : source.error(error, at: span)
+  }
+}
+
+extension SourceText {
+  /// An error of another part at a place in this text, its facts kept.
+  func error(_ error: TerraceError, at span: SourceSpan) -> TerraceError {
+    var out = self.error(error.message, at: span, hint: error.hint, kind: error.kind)
+    for fact in error.facts {
+      // `file` is where the place is; here it is another file that the error is about.
+      out = out.with(fact.name == "file" ? "in" : fact.name, fact.value)
+    }
+    return out
+  }
+
+  /// The error as a user reads it: with the name of this text and the line in question.
+  ///
+  /// - Parameter span: of the statement that failed, for an error that has no place of its own.
+  func placed(_ error: TerraceError, _ span: SourceSpan?) -> TerraceError {
+    if error.fact("source") != nil { return error }
+    // A record of a data file has its own place.
+    if error.fact("line") != nil, error.fact("file") != nil { return error }
+    var out = error
+    if error.fact("line") == nil {
+      guard let span else { return error }
+      let first = text(span).prefix { !$0.isNewline }.utf8.count
+      out = self.error(error, at: SourceSpan(Int(span.start), Int(span.start) + first))
+    }
+    guard let line = out.fact("line").flatMap({ Int($0) }) else { return out }
+    return out.with("source", name).with("text", lineText(line))
+  }
+
+  /// A line without its end, from 1.
+  private func lineText(_ line: Int) -> String {
+    var current = 1
+    var start = 0
+    for (i, byte) in bytes.enumerated() where byte == 0x0a {
+      if current == line { return text(SourceSpan(start, i)) }
+      current += 1
+      start = i + 1
+    }
+    return current == line ? text(SourceSpan(start, bytes.count)) : ""
+  }
+}

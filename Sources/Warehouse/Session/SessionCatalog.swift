@@ -1,0 +1,149 @@
+import Columns
+import Connectors
+import Dataflow
+import SQL
+import Store
+
+/// The tables of a session as one statement sees them: looked up by name, opened once.
+final class SessionCatalog: TableResolver {
+  let session: SQLSession
+  /// What plan sources refer to.
+  private(set) var opened: [String: any SessionTable] = [:]
+  private var byReference: [TableReference: ResolvedTable] = [:]
+
+  init(_ session: SQLSession) { self.session = session }
+
+  func resolve(_ reference: TableReference) throws(TerraceError) -> ResolvedTable? {
+    if let known = byReference[reference] { return known }
+    guard let name = try session.name(reference.path) else { return nil }
+    let resolved: ResolvedTable
+    if let view = try session.view(name) {
+      guard reference.options.isEmpty, reference.travel == nil else {
+        throw TerraceError(.invalid, "a view takes no options and no time")
+      }
+      resolved = .view(view.query, view.text, columns: view.columns)
+    } else if let temporary = session.temporaryTables[name] {
+      resolved = .table(try open(temporary, reference))
+    } else {
+      guard let found = try openStored(name, reference) else { return nil }
+      resolved = .table(found)
+    }
+    byReference[reference] = resolved
+    return resolved
+  }
+
+  private func open(
+    _ temporary: TemporaryTable, _ reference: TableReference
+  ) throws(TerraceError) -> BoundTable {
+    guard reference.travel == nil else {
+      throw TerraceError(.unsupported, "time travel of a connector table")
+    }
+    var table = temporary
+    for option in reference.options { table.connector.options[option.key] = option.value }
+    let key = SessionCatalog.key(temporary.connector.name, reference)
+    let source = try ConnectorSessionTable(table, session)
+    opened[key] = source
+    return table.shape.bound(
+      reference: key, isAppendOnly: source.isAppendOnly, text: table.text)
+  }
+
+  private func openStored(
+    _ name: TableName, _ reference: TableReference
+  ) throws(TerraceError) -> BoundTable? {
+    guard try session.isStored(name) else { return nil }
+    let key = SessionCatalog.key(name.description, reference)
+    let table = try StoredSessionTable(name, reference, session)
+    opened[key] = table
+    return try table.bound(key)
+  }
+
+  /// `ods.orders /*+ OPTIONS('scan.snapshot-id'='3') */`: what EXPLAIN shows of a source.
+  private static func key(_ name: String, _ reference: TableReference) -> String {
+    var key = name
+    if !reference.options.isEmpty {
+      let options = reference.options.map { "'\($0.key)'='\($0.value)'" }
+      key += " /*+ OPTIONS(\(options.joined(separator: ", "))) */"
+    }
+    switch reference.travel {
+    case .time(let millis): key += " FOR SYSTEM_TIME AS OF '\(InstantText.text(millis: millis))'"
+    case .version(let text): key += " VERSION AS OF '\(text)'"
+    case nil: break
+    }
+    return key
+  }
+
+  var tableNames: [String] {
+    // Only for hints: what cannot be listed is not suggested.
+    let stored = (try? session.allTableNames()) ?? []
+    return stored
+      + (session.temporaryTables.keys.map { $0 } + session.temporaryViews.keys.map { $0 })
+      .map { $0.database == session.database ? $0.table : $0.description }.sorted()
+  }
+}
+
+/// Something that a query can read.
+protocol SessionTable: AnyObject {
+  /// Starts a read of these columns and of at least the rows that match.
+  func read(_ source: Plan.Source) throws(TerraceError) -> any SessionRead
+}
+
+/// Rows of a source, batch by batch.
+protocol SessionRead: AnyObject {
+  /// The next rows with their weights; nil at the end.
+  func next() throws(TerraceError) -> DeltaBatch?
+  func close()
+}
+
+extension SQLSession {
+  /// The table that a path names; nil when it names another catalog.
+  func name(_ path: [String]) throws(TerraceError) -> TableName? {
+    var parts = path[...]
+    if parts.count == 3 {
+      guard parts.first == SQLSession.catalogName else { return nil }
+      parts = parts.dropFirst()
+    }
+    let database = parts.count == 2 ? parts[parts.startIndex] : self.database
+    guard let table = parts.last else { return nil }
+    try TableName.check(database, "database")
+    return try TableName(database: database, sqlName: table)
+  }
+
+  /// Names of all stored tables, without the database for those of the current one.
+  func allTableNames() throws(TerraceError) -> [String] {
+    guard try warehouse.hasFolder else { return [] }
+    var names: [String] = []
+    for database in try warehouse.databases() {
+      for table in try warehouse.tables(in: database) {
+        names.append(database == self.database ? table : "\(database).\(table)")
+      }
+    }
+    return names
+  }
+}
+
+extension TableName {
+  /// A table's name as it stands in SQL, with its branch: `orders$branch_test`.
+  init(database: String, sqlName: String) throws(TerraceError) {
+    let halves = sqlName.split(separator: "$", maxSplits: 1, omittingEmptySubsequences: false)
+    try TableName.check(String(halves[0]), "table")
+    guard halves.count == 2 else {
+      self.init(database: database, table: sqlName)
+      return
+    }
+    guard halves[1].hasPrefix("branch_"), halves[1].count > 7 else {
+      throw TerraceError(.unsupported, "system table \(sqlName)")
+    }
+    let branch = String(halves[1].dropFirst(7))
+    try TableName.check(branch, "branch")
+    self.init(database: database, table: String(halves[0]), branch: branch)
+  }
+}
+
+extension OpenWarehouse {
+  /// Whether anything was ever put here.
+  var hasFolder: Bool {
+    get throws(TerraceError) {
+      try environment.files.status(location.path + "/")?.isDirectory ?? false
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import Columns
+import Dataflow
+import SQL
+import Store
+
+/// A table of the warehouse, opened at the version that a query asks for.
+final class StoredSessionTable: SessionTable {
+  let name: TableName
+  let version: TableVersion
+  let definition: StoredDefinition
+  private let session: SQLSession
+
+  init(_ name: TableName, _ reference: TableReference, _ session: SQLSession) throws(TerraceError) {
+    self.name = name
+    self.session = session
+    let travel = try StoredSessionTable.travel(reference, session)
+    version = try session.warehouse.open(name, at: travel)
+    definition = try StoredDefinition(version.table.schema)
+  }
+
+  private static func travel(
+    _ reference: TableReference, _ session: SQLSession
+  ) throws(TerraceError) -> TimeTravel {
+    switch reference.travel {
+    case .time(let millis): return .timestamp(try session.instant(ofLocal: millis))
+    case .version(let text): return .version(text)
+    case nil: break
+    }
+    var options = TableOptions()
+    for option in reference.options { options[option.key] = option.value }
+    return try TimeTravel(options)
+  }
+
+  func bound(_ reference: String) throws(TerraceError) -> BoundTable {
+    // A batch reads rows as they are: none is ever taken back.
+    definition.shape.bound(reference: reference, isAppendOnly: true, text: definition.text)
+  }
+
+  func read(_ source: Plan.Source) throws(TerraceError) -> any SessionRead {
+    let scan = version.table.scan(
+      columns: source.columns,
+      predicate: source.predicate.remapped { source.columns[$0] } ?? .always)
+    let plan = try scan.plan(version.snapshot)
+    // Few bytes come faster, and always in the same order, from one thread.
+    let threads = plan.bytesRead < 8 << 20 ? 1 : session.readThreads
+    return StoredRead(try scan.read(plan, threads: threads))
+  }
+}
+
+private final class StoredRead: SessionRead {
+  private let read: TableRead
+
+  init(_ read: TableRead) { self.read = read }
+
+  func next() throws(TerraceError) -> DeltaBatch? {
+    try read.next().map { DeltaBatch(inserting: $0) }
+  }
+
+  func close() { read.close() }
+}
