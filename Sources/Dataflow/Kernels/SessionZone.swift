@@ -45,7 +45,7 @@ package struct SessionZone: Sendable, Hashable {
   }
 
   /// Milliseconds east of UTC at an instant (milliseconds since 1970 UTC).
-  func offsetMillis(atInstant millis: Int64) -> Int64 {
+  package func offsetMillis(atInstant millis: Int64) -> Int64 {
     if let fixed { return Int64(fixed) * 1000 }
     let date = Date(timeIntervalSince1970: Double(millis) / 1000)
     return Int64(zone.secondsFromGMT(for: date)) * 1000
@@ -53,7 +53,7 @@ package struct SessionZone: Sendable, Hashable {
 
   /// Milliseconds east of UTC of a wall clock reading (milliseconds as if it were UTC). A reading
   /// that comes twice is the earlier instant; one that is left out is moved on, as Java does.
-  func offsetMillis(atLocal millis: Int64) -> Int64 {
+  package func offsetMillis(atLocal millis: Int64) -> Int64 {
     if let fixed { return Int64(fixed) * 1000 }
     let before = offsetMillis(atInstant: millis &- 86_400_000)
     if offsetMillis(atInstant: millis &- before) == before { return before }

@@ -53,7 +53,7 @@ package func checkFileName(_ name: String, _ what: String) throws(TerraceError) 
 }
 
 /// A name from outside as it may be shown in a message: no control characters, not too long.
-func shown(_ name: String) -> String {
+package func shown(_ name: String) -> String {
   var text = ""
   for scalar in name.unicodeScalars.prefix(80) {
     if scalar.value < 0x20 || scalar.value == 0x7f {

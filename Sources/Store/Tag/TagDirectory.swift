@@ -14,13 +14,16 @@ package struct TagDirectory: Sendable {
 
   private var files: any FileIO { environment.files }
 
+  /// Names of all tags, in no order of their snapshots; reads no file.
+  package func names() throws(TerraceError) -> [String] {
+    try files.list(path.tags).filter { $0.hasPrefix("tag-") }.map { String($0.dropFirst(4)) }
+  }
+
   /// All tags, by snapshot id and then by name.
   package func list() throws(TerraceError) -> [Tag] {
     var tags: [Tag] = []
-    for file in try files.list(path.tags) where file.hasPrefix("tag-") {
-      // A tag that goes while we look was not there.
-      if let tag = try read(String(file.dropFirst(4))) { tags.append(tag) }
-    }
+    // A tag that goes while we look was not there.
+    for name in try names() { if let tag = try read(name) { tags.append(tag) } }
     return tags.sorted { ($0.snapshot.id, $0.name) < ($1.snapshot.id, $1.name) }
   }
 
@@ -52,11 +55,13 @@ package struct TagDirectory: Sendable {
   /// - Parameters:
   ///   - snapshotID: nil for the newest that is complete.
   ///   - retainedMillis: nil for `tag.default-time-retained`, else for ever.
+  ///   - allowsNumber: a name of digits, such as `20261120`, is no mistake.
   /// - Throws: kind `conflict` when there is such a tag, `notFound` when there is no such snapshot.
   @discardableResult package func create(
-    _ name: String, snapshotID: Int64? = nil, retainedMillis: Int64? = nil
+    _ name: String, snapshotID: Int64? = nil, retainedMillis: Int64? = nil,
+    allowsNumber: Bool = false
   ) throws(TerraceError) -> Tag {
-    let tag = try make(name, snapshotID, retainedMillis)
+    let tag = try make(name, snapshotID, retainedMillis, allowsNumber: allowsNumber)
     try files.makeDirectories(path.tags)
     let bytes = Array(tag.json.text(pretty: true).utf8)
     guard try files.publishNew(path.tag(name), bytes, names: environment.names) else {
@@ -77,10 +82,10 @@ package struct TagDirectory: Sendable {
   }
 
   private func make(
-    _ name: String, _ snapshotID: Int64?, _ retainedMillis: Int64?
+    _ name: String, _ snapshotID: Int64?, _ retainedMillis: Int64?, allowsNumber: Bool
   ) throws(TerraceError) -> Tag {
     try Tag.checkName(name)
-    if !name.isEmpty, name.allSatisfy({ $0.isASCII && $0.isNumber }) {
+    if !allowsNumber, name.allSatisfy({ $0.isASCII && $0.isNumber }) {
       throw TerraceError(.invalid, "a tag must not be a number: it would look like a snapshot")
         .with("tag", name)
     }
@@ -114,7 +119,8 @@ package struct TagDirectory: Sendable {
     _ name: String, snapshotID: Int64? = nil, retainedMillis: Int64? = nil
   ) throws(TerraceError) -> Tag {
     let old = try tag(name)
-    let tag = try make(name, snapshotID ?? old.snapshot.id, retainedMillis)
+    let tag = try make(
+      name, snapshotID ?? old.snapshot.id, retainedMillis, allowsNumber: true)
     let bytes = Array(tag.json.text(pretty: true).utf8)
     try files.replace(path.tag(name), with: bytes, durable: true)
     if old.snapshot != tag.snapshot { try clean([old]) }
