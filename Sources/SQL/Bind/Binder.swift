@@ -84,7 +84,11 @@ package final class Binder {
     let inner = Binder(text, resolver: resolver, isStreaming: isStreaming)
     inner.viewDepth = viewDepth + 1
     inner.cost = cost
-    let bound = try inner.query(query)
+    let bound: BoundQuery
+    // What is wrong in a view is shown in its own text.
+    do throws(TerraceError) { bound = try inner.query(query) } catch {
+      throw text.name == source.name ? error : text.named(error)
+    }
     for table in inner.tables { mention(table) }
     cost = inner.cost
     return bound

@@ -7,10 +7,18 @@ extension QuerySyntax {
     collector.visit(self)
     return collector.names
   }
+
+  /// Every place where a table is named, common tables left out.
+  package var tableMentions: [NamePath] {
+    var collector = TableNameCollector()
+    collector.visit(self)
+    return collector.mentions
+  }
 }
 
 private struct TableNameCollector {
   private(set) var names: [NamePath] = []
+  private(set) var mentions: [NamePath] = []
   private var seen: Set<[String]> = []
   private var common: [String] = []
 
@@ -47,6 +55,7 @@ private struct TableNameCollector {
     switch table.kind {
     case .named(let path, _, _):
       if path.parts.count == 1, common.contains(path.last.text) { return }
+      mentions.append(path)
       if seen.insert(path.texts).inserted { names.append(path) }
     case .query(let query, _): visit(query)
     case .function(let call, _): visit(call)

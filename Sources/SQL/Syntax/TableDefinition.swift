@@ -69,6 +69,19 @@ package struct CreateTableSyntax: Sendable {
   package var definition: TableDefinition
   package var like: LikeSyntax?
   package var query: QuerySyntax?
+
+  package init(
+    name: NamePath, isTemporary: Bool, ifNotExists: Bool, orReplace: Bool,
+    definition: TableDefinition, like: LikeSyntax? = nil, query: QuerySyntax? = nil
+  ) {
+    self.name = name
+    self.isTemporary = isTemporary
+    self.ifNotExists = ifNotExists
+    self.orReplace = orReplace
+    self.definition = definition
+    self.like = like
+    self.query = query
+  }
 }
 
 package enum RefreshMode: String, Sendable { case continuous = "CONTINUOUS", full = "FULL" }

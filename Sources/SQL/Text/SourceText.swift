@@ -72,6 +72,19 @@ package struct SourceText: Sendable {
     error(what, at: span, hint: hint, kind: .unsupported)
   }
 
+  /// An error with a line of this text, with what is needed to show it: the facts `source` and `text`.
+  /// One that has them already stays as it is.
+  package func named(_ error: TerraceError) -> TerraceError {
+    if error.facts.contains(where: { $0.name == "source" || $0.name == "file" }) { return error }
+    guard let line = error.facts.last(where: { $0.name == "line" }).flatMap({ Int($0.value) })
+    else { return error }
+    let start = offset(ofLine: line) ?? bytes.count
+    let end = bytes[start...].firstIndex(of: 0x0a) ?? bytes.count
+    var shown = text(SourceSpan(start, end))
+    if shown.hasSuffix("\r") { shown.removeLast() }
+    return error.with("source", name).with("text", shown)
+  }
+
   /// What a user reads: `file:line:column: what is wrong`, the line, a caret, and a hint.
   ///
   /// An error without a place is told without one.

@@ -78,13 +78,22 @@ extension SQLSession {
       .bind(insert, into: target.sink)
     switch target {
     case .stored(let name, let table, _):
+      let count: Int
       if insert.isOverwrite {
-        throw at.source.unsupported("INSERT OVERWRITE", at: insert.span)
+        count = try overwrite(bound.plan, insert, catalog, table)
+      } else {
+        count = try append(bound.plan, catalog, to: table)
       }
-      let count = try append(bound.plan, catalog, to: table)
       try output.done("\(DisplayText.count(count, "row")) written to \(name)")
     case .connector(let temporary):
-      throw TerraceError(.unsupported, "writing to \(temporary.connector.name)")
+      if insert.isOverwrite {
+        throw at.source.unsupported(
+          "INSERT OVERWRITE of a table with a connector", at: insert.target.span)
+      }
+      do throws(TerraceError) {
+        let count = try send(bound.plan, catalog, to: temporary.connector)
+        try output.done("\(DisplayText.count(count, "row")) written to \(insert.target.text)")
+      } catch { throw at.placed(error, insert.target.span) }
     }
   }
 
@@ -94,6 +103,44 @@ extension SQLSession {
   func append(
     _ plan: Plan, _ catalog: SessionCatalog, to table: Table
   ) throws(TerraceError) -> Int {
+    try commit(table) { (writer) throws(TerraceError) in
+      var count = 0
+      try self.run(plan, catalog) { (batch) throws(TerraceError) in
+        count += batch.count
+        try writer.write(batch)
+      }
+      return count
+    }
+  }
+
+  /// Gives a writer rows and commits them, or leaves nothing behind.
+  func commit(
+    _ table: Table, _ fill: (TableWriter) throws(TerraceError) -> Int
+  ) throws(TerraceError) -> Int {
+    let writer = try table.writer()
+    let count: Int
+    do throws(TerraceError) {
+      count = try fill(writer)
+      try writer.commit()
+    } catch {
+      writer.abandon()
+      throw error
+    }
+    writer.close()
+    maintain(table)
+    return count
+  }
+
+  /// Old snapshots that stay do no harm, and the rows are committed: a failure is told and no more.
+  func maintain(_ table: Table) {
+    guard let failure = table.maintain() else { return }
+    notices.append("the rows are committed, but old snapshots could not be removed: \(failure)")
+  }
+
+  /// INSERT OVERWRITE: the table, or the partitions that PARTITION names whole or that rows go to.
+  private func overwrite(
+    _ plan: Plan, _ insert: InsertSyntax, _ catalog: SessionCatalog, _ table: Table
+  ) throws(TerraceError) -> Int {
     let writer = try table.writer()
     var count = 0
     do throws(TerraceError) {
@@ -101,12 +148,70 @@ extension SQLSession {
         count += batch.count
         try writer.write(batch)
       }
-      try writer.commit()
+      let messages = try writer.prepareCommit()
+      let scope = try self.scope(insert, table, messages)
+      if let scope { _ = try table.commit().overwrite(scope, messages) }
     } catch {
       writer.abandon()
       throw error
     }
     writer.close()
+    maintain(table)
+    return count
+  }
+
+  /// What is replaced; nil for nothing.
+  private func scope(
+    _ insert: InsertSyntax, _ table: Table, _ messages: [CommitMessage]
+  ) throws(TerraceError) -> OverwriteScope? {
+    let schema = table.schema
+    if schema.partitionKeys.isEmpty { return .table }
+    let fixed = insert.partition.filter { $0.value != nil }
+    let isDynamic = try schema.options.dynamicPartitionOverwrite
+    // Partitions that are named whole are replaced even by nothing; else those that rows go to.
+    if fixed.count < schema.partitionKeys.count, isDynamic {
+      let touched = Set(messages.map(\.partition))
+      return touched.isEmpty ? nil : .partitions(touched)
+    }
+    if fixed.isEmpty { return .table }
+    var parts: [Columns.Predicate] = []
+    let type = schema.partitionType
+    for part in fixed {
+      guard let index = type.index(of: part.column.text), let value = part.value else { continue }
+      let scalar = try partitionValue(value, type.fields[index].type)
+      parts.append(
+        scalar.isNull ? .isNull(column: index) : .compare(column: index, .equal, scalar))
+    }
+    return .matching(
+      ManifestFilter(
+        partitionType: type, partition: parts.count == 1 ? parts[0] : .and(parts)))
+  }
+
+  /// A constant of PARTITION (…) as a value of its column.
+  private func partitionValue(
+    _ value: ExpressionSyntax, _ type: DataType
+  ) throws(TerraceError) -> Scalar {
+    let text = SourceText(
+      "SELECT CAST(\(SyntaxText.expression(value)) AS \(type.nullable.text))", name: "PARTITION")
+    let plan = try Binder(text, resolver: SessionCatalog(self), isStreaming: false)
+      .bind(try Parser.query(text)).plan
+    let rows = try BatchQuery(plan, context: context()).finish()
+    return rows.columns[0].scalar(0)
+  }
+
+  /// Writes the rows of a plan to a connector.
+  private func send(
+    _ plan: Plan, _ catalog: SessionCatalog, to connector: ConnectorTable
+  ) throws(TerraceError) -> Int {
+    let sink = try Connectors.sink(connector, warehouse.environment)
+    defer { sink.close() }
+    try sink.recover(nil)
+    var count = 0
+    try run(plan, catalog) { (batch) throws(TerraceError) in
+      count += batch.count
+      try sink.write(batch, kinds: nil)
+    }
+    try sink.publish(try sink.prepare(epoch: warehouse.environment.time.nowMillis()))
     return count
   }
 }

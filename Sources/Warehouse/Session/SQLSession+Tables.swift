@@ -6,7 +6,7 @@ import Store
 
 extension SQLSession {
   /// The name of a table to be made.
-  private func newName(_ path: NamePath, _ at: SessionStatement) throws(TerraceError) -> TableName {
+  func newName(_ path: NamePath, _ at: SessionStatement) throws(TerraceError) -> TableName {
     do throws(TerraceError) {
       guard let name = try name(path.texts) else {
         throw TerraceError(.notFound, "catalog '\(path.texts[0])'")
@@ -67,7 +67,7 @@ extension SQLSession {
   }
 
   /// Types of computed columns, found by reading them.
-  private func computedTypes(
+  func computedTypes(
     _ shape: TableShape, _ source: SourceText
   ) throws(TerraceError) -> [String: DataType] {
     if shape.computed.isEmpty { return [:] }
@@ -96,6 +96,19 @@ extension SQLSession {
       throw error
     }
     try output.done("table \(name) created with \(DisplayText.count(count, "row"))")
+  }
+
+  /// CREATE MATERIALIZED TABLE in a script: a table that is filled once, now.
+  func createMaterialized(
+    _ create: CreateMaterializedTableSyntax, _ at: SessionStatement, _ output: any ResultOutput
+  ) throws(TerraceError) {
+    let table = CreateTableSyntax(
+      name: create.name, isTemporary: false, ifNotExists: false, orReplace: create.orAlter,
+      definition: create.definition, query: create.query)
+    try createTable(table, at, output)
+    output.warn(
+      "\(create.name.text) was filled once; “terrace run” keeps it fresh when it is a file under layers/"
+    )
   }
 
   private func createTemporary(
@@ -158,8 +171,6 @@ extension SQLSession {
     return try warehouse.has(name)
   }
 
-  func view(_ name: TableName) throws(TerraceError) -> StoredView? { temporaryViews[name] }
-
   /// The default database is made when it is first needed.
   func haveDatabase(_ name: String) throws(TerraceError) {
     if name == SQLSession.defaultDatabase {
@@ -200,7 +211,9 @@ extension SQLSession {
         try warehouse.drop(database: name, cascade: drop.isCascade)
         try output.done("database \(name) dropped")
       } catch { throw at.placed(error, drop.name.span) }
-    default: throw at.source.unsupported("DROP \(drop.kind.rawValue)", at: at.span)
+    case .view: try dropView(drop, at, output)
+    case .catalog, .function:
+      throw at.source.unsupported("DROP \(drop.kind.rawValue)", at: at.span)
     }
   }
 

@@ -18,6 +18,8 @@ package final class SQLSession {
   package let defaults: [String: String]
   var temporaryTables: [TableName: TemporaryTable] = [:]
   var temporaryViews: [TableName: StoredView] = [:]
+  /// Things to tell at the end of the statement.
+  var notices: [String] = []
   /// Asked between batches: true ends a statement with an error.
   package var isInterrupted: () -> Bool = { false }
 
@@ -54,6 +56,10 @@ package final class SQLSession {
   func run(
     _ statement: Statement, of source: SourceText, to output: any ResultOutput
   ) throws(TerraceError) {
+    defer {
+      for notice in notices { output.warn(notice) }
+      notices = []
+    }
     do throws(TerraceError) {
       try execute(statement.kind, SessionStatement(source: source, span: statement.span), output)
     } catch {
@@ -70,13 +76,33 @@ package final class SQLSession {
     case .statementSet(let inserts):
       for insert in inserts { try self.insert(insert, at, output) }
     case .createTable(let create): try createTable(create, at, output)
+    case .createMaterializedTable(let create): try createMaterialized(create, at, output)
+    case .createView(let create): try createView(create, at, output)
     case .createDatabase(let create): try createDatabase(create, at, output)
+    case .createCatalog(let create):
+      throw at.source.unsupported(
+        "CREATE CATALOG", at: create.name.span,
+        hint: "the warehouse is the catalog, \(SQLSession.catalogName)")
     case .drop(let drop): try self.drop(drop, at, output)
+    case .alterTable(let alter): try alterTable(alter, at, output)
+    case .alterView(let name, let change): try alterView(name, change, at, output)
+    case .alterMaterializedTable(let name, _):
+      throw at.source.unsupported(
+        "ALTER MATERIALIZED TABLE in a script", at: name.span,
+        hint: "a materialized table is a file under layers/; “terrace apply” takes its changes in")
+    case .alterDatabase(let name, _):
+      throw at.source.unsupported("options of a database", at: name.span)
     case .set(let option): try set(option, at, output)
     case .reset(let key): try reset(key, at, output)
-    case .use(let kind, let name): try use(kind, name, at, output)
+    case .show(let show): try self.show(show, at, output)
+    case .describe(let kind, let name, _): try describe(kind, name, at, output)
     case .explain(_, let statement): try explain(statement, at, output)
-    default: throw at.source.unsupported("this statement", at: at.span)
+    case .use(let kind, let name): try use(kind, name, at, output)
+    case .call(let name, let arguments): try call(name, arguments, at, output)
+    case .delete(let name, let filter): try delete(name, filter, at, output)
+    case .update(let name, let values, let filter):
+      try update(name, values, filter, at, output)
+    case .truncate(let name): try truncate(name, at, output)
     }
   }
 }
@@ -113,26 +139,13 @@ extension SourceText {
   func placed(_ error: TerraceError, _ span: SourceSpan?) -> TerraceError {
     if error.fact("source") != nil { return error }
     // A record of a data file has its own place.
-    if error.fact("line") != nil, error.fact("file") != nil { return error }
+    if error.fact("file") != nil, error.fact("line") ?? error.fact("record") != nil { return error }
     var out = error
     if error.fact("line") == nil {
       guard let span else { return error }
       let first = text(span).prefix { !$0.isNewline }.utf8.count
       out = self.error(error, at: SourceSpan(Int(span.start), Int(span.start) + first))
     }
-    guard let line = out.fact("line").flatMap({ Int($0) }) else { return out }
-    return out.with("source", name).with("text", lineText(line))
-  }
-
-  /// A line without its end, from 1.
-  private func lineText(_ line: Int) -> String {
-    var current = 1
-    var start = 0
-    for (i, byte) in bytes.enumerated() where byte == 0x0a {
-      if current == line { return text(SourceSpan(start, i)) }
-      current += 1
-      start = i + 1
-    }
-    return current == line ? text(SourceSpan(start, bytes.count)) : ""
+    return named(out)
   }
 }

@@ -15,6 +15,15 @@ final class SessionCatalog: TableResolver {
 
   func resolve(_ reference: TableReference) throws(TerraceError) -> ResolvedTable? {
     if let known = byReference[reference] { return known }
+    if let (kind, base) = try session.systemTable(reference.path) {
+      guard try session.isStored(base) else { return nil }
+      let key = SessionCatalog.key("\(base)$\(kind.rawValue)", reference)
+      let table = try SystemSessionTable(kind, base, reference, session)
+      opened[key] = table
+      let resolved = ResolvedTable.table(table.bound(key))
+      byReference[reference] = resolved
+      return resolved
+    }
     guard let name = try session.name(reference.path) else { return nil }
     let resolved: ResolvedTable
     if let view = try session.view(name) {
@@ -30,6 +39,11 @@ final class SessionCatalog: TableResolver {
     }
     byReference[reference] = resolved
     return resolved
+  }
+
+  /// Ids of the snapshots that stored tables are read at.
+  var snapshots: Set<Int64> {
+    Set(opened.values.compactMap { ($0 as? StoredSessionTable)?.version.snapshot?.id })
   }
 
   private func open(
@@ -106,6 +120,19 @@ extension SQLSession {
     guard let table = parts.last else { return nil }
     try TableName.check(database, "database")
     return try TableName(database: database, sqlName: table)
+  }
+
+  /// `orders$snapshots` or `orders$branch_b$files`; nil for other names.
+  func systemTable(_ path: [String]) throws(TerraceError) -> (SystemTable, TableName)? {
+    guard let last = path.last, let mark = last.lastIndex(of: "$") else { return nil }
+    let word = String(last[last.index(after: mark)...])
+    if word.hasPrefix("branch_") { return nil }
+    guard let kind = SystemTable(rawValue: word) else {
+      throw TerraceError(.unsupported, "the system table $\(word)").hint(
+        NearestName.hint(word, among: SystemTable.allCases.map(\.rawValue), else: "there are "))
+    }
+    guard let base = try name(path.dropLast() + [String(last[..<mark])]) else { return nil }
+    return (kind, base)
   }
 
   /// Names of all stored tables, without the database for those of the current one.

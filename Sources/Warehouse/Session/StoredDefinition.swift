@@ -72,6 +72,13 @@ extension TableShape {
       comment: comment, timeMillis: timeMillis)
   }
 
+  /// Computed columns and the watermark as options of a schema.
+  func storedExpressions(_ types: [String: DataType]) -> [String: String] {
+    var values: [String: String] = [:]
+    storeComputed(types, &values)
+    return values
+  }
+
   private func storeComputed(_ types: [String: DataType], _ values: inout [String: String]) {
     for (index, name) in order.enumerated() {
       guard let column = computed.first(where: { $0.name == name }) else { continue }

@@ -18,7 +18,7 @@ final class StoredSessionTable: SessionTable {
     definition = try StoredDefinition(version.table.schema)
   }
 
-  private static func travel(
+  static func travel(
     _ reference: TableReference, _ session: SQLSession
   ) throws(TerraceError) -> TimeTravel {
     switch reference.travel {

@@ -42,6 +42,35 @@ package enum TableDDL {
     return text
   }
 
+  /// A table with a connector.
+  static func createTemporary(_ shape: TableShape, _ name: String) -> String {
+    var columns: [String] = []
+    for column in shape.order {
+      var line = "  \(quoted(column)) "
+      if let computed = shape.computed.first(where: { $0.name == column }) {
+        line += "AS " + SyntaxText.expression(computed.value)
+      } else if let field = shape.type.fields.first(where: { $0.name == column }) {
+        line += field.type.text
+        if let metadata = shape.metadata.first(where: { $0.column == column }) {
+          line += " METADATA FROM \(string(metadata.key))" + (metadata.isVirtual ? " VIRTUAL" : "")
+        }
+      }
+      columns.append(line + comment(shape.comments[column]))
+    }
+    if let watermark = shape.watermark {
+      columns.append(
+        "  WATERMARK FOR \(watermark.column.text) AS \(SyntaxText.expression(watermark.value))")
+    }
+    if !shape.primaryKey.isEmpty {
+      columns.append("  PRIMARY KEY \(list(shape.primaryKey)) NOT ENFORCED")
+    }
+    var text =
+      "CREATE TEMPORARY TABLE \(quoted(name)) (\n" + columns.joined(separator: ",\n") + "\n)"
+    if !shape.partitionKeys.isEmpty { text += "\nPARTITIONED BY \(list(shape.partitionKeys))" }
+    let options = shape.options.map { "  \(string($0.key)) = \(string($0.value))" }
+    return text + "\nWITH (\n" + options.joined(separator: ",\n") + "\n)"
+  }
+
   private static func comment(_ text: String?) -> String {
     text.map { " COMMENT \(string($0))" } ?? ""
   }

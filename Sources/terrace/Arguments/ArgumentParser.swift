@@ -46,7 +46,7 @@ struct ArgumentParser {
     while let word = rest.popFirst() {
       if !flagsEnded, word == "--" {
         flagsEnded = true
-      } else if !flagsEnded, word.hasPrefix("--") {
+      } else if !flagsEnded, word.hasPrefix("--"), !ArgumentParser.isText(word) {
         if let pair = try longFlag(word, &rest) { given += pair }
       } else if !flagsEnded, word.count > 1, word.hasPrefix("-") {
         given += try shortFlags(word, &rest)
@@ -68,6 +68,11 @@ struct ArgumentParser {
     }
     for (operand, value) in plain { arguments.set(operand, value) }
     return .run(command, arguments)
+  }
+
+  /// No flag has white space in its name: this is SQL that begins with a comment.
+  private static func isText(_ word: String) -> Bool {
+    word.prefix { $0 != "=" }.contains { $0.isWhitespace }
   }
 
   private var current: Command { chain[chain.count - 1] }
