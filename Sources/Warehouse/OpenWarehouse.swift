@@ -1,22 +1,37 @@
+package import Catalog
 package import Columns
+import Foundation
 package import Store
 
 /// A warehouse folder: databases are folders `NAME.db`, tables folders inside them (Paimon's
-/// filesystem catalog).
+/// filesystem catalog). With a metastore the names are rows there too, as Paimon's JDBC catalog wants it.
 package struct OpenWarehouse: Sendable {
   package let location: WarehouseLocation
   package let environment: Environment
+  private let door: MetastoreDoor
 
-  package init(_ location: WarehouseLocation, _ environment: Environment) {
+  /// - Parameter metastore: of the project that the warehouse belongs to.
+  package init(
+    _ location: WarehouseLocation, _ environment: Environment, metastore: MetastoreDoor = .none
+  ) {
     self.location = location
     self.environment = environment
+    door = metastore
   }
+
+  /// Nil for a warehouse without one.
+  package var metastore: Metastore? { get throws(TerraceError) { try door.metastore } }
 
   private var files: any FileIO { environment.files }
 
   // MARK: Databases
 
+  /// Without the hidden ones, whose names begin with `_`: they hold what the jobs remember.
   package func databases() throws(TerraceError) -> [String] {
+    try allDatabases().filter { !$0.hasPrefix("_") }
+  }
+
+  package func allDatabases() throws(TerraceError) -> [String] {
     try location.mustExist(files)
     var names: [String] = []
     for name in try files.list(location.path) where name.hasSuffix(".db") && name.count > 3 {
@@ -50,6 +65,7 @@ package struct OpenWarehouse: Sendable {
     if !location.isNamed { try location.mustExist(files) }
     if try isFolder(folder) { return false }
     try files.makeDirectories(folder)
+    try register(database: name)
     return true
   }
 
@@ -63,7 +79,21 @@ package struct OpenWarehouse: Sendable {
         "database \(name) has tables: \(tables.prefix(5).joined(separator: ", "))"
           + (tables.count > 5 ? ", …" : ""), hint: "--cascade drops them too")
     }
+    try metastore?.forget(database: name)
     try files.deleteTree(try folder(ofDatabase: name))
+  }
+
+  /// Makes a database known to the metastore, with its folder as others see it. Hidden ones stay so.
+  package func register(database name: String) throws(TerraceError) {
+    guard !name.hasPrefix("_"), let metastore = try metastore else { return }
+    let folder = URL(fileURLWithPath: try folder(ofDatabase: name)).standardizedFileURL.path
+    try metastore.register(database: name, location: folder)
+  }
+
+  /// Makes a table known to the metastore.
+  package func register(_ name: TableName) throws(TerraceError) {
+    guard !name.database.hasPrefix("_"), let metastore = try metastore else { return }
+    try metastore.register(database: name.database, table: name.table)
   }
 
   // MARK: Tables
@@ -121,7 +151,9 @@ package struct OpenWarehouse: Sendable {
         .invalid, "a branch is not made by table create", hint: "see “branch create”")
     }
     if try has(name) { return false }
-    return try SchemaDirectory(try path(of: name), environment).publish(schema)
+    guard try SchemaDirectory(try path(of: name), environment).publish(schema) else { return false }
+    try register(name)
+    return true
   }
 
   package func drop(_ name: TableName) throws(TerraceError) {
@@ -129,6 +161,7 @@ package struct OpenWarehouse: Sendable {
     guard name.branch == nil else {
       throw TerraceError(.invalid, "a branch is not a table", hint: "see “branch delete”")
     }
+    try metastore?.forget(database: name.database, table: name.table)
     try files.deleteTree(try path(of: name).root)
   }
 
@@ -142,7 +175,13 @@ package struct OpenWarehouse: Sendable {
     if try files.exists(target) {
       throw TerraceError(.invalid, "table \(new) is there already")
     }
-    try files.rename(try path(of: name).root, to: target)
+    let root = try path(of: name).root
+    guard let metastore = try metastore else { return try files.rename(root, to: target) }
+    try metastore.transaction { () throws(TerraceError) in
+      try metastore.rename(
+        database: name.database, table: name.table, to: (new.database, new.table))
+      try files.rename(root, to: target)
+    }
   }
 
   package func branches(of name: TableName) throws(TerraceError) -> [String] {

@@ -15,12 +15,23 @@ package struct PartitionDirectory: Sendable {
   /// - Parameters:
   ///   - session: the time zone of process time.
   ///   - metastore: nil for a warehouse without one.
+  ///   - sources: the schedule that a job's target takes from its sources, when it has none of its own; nil
+  ///     to read it from the table's newest snapshot.
   package init(
-    _ name: TableName, _ table: Table, session: SessionZone, metastore: Metastore?
+    _ name: TableName, _ table: Table, session: SessionZone, metastore: Metastore?,
+    sources: TagSchedule? = nil
   ) throws(TerraceError) {
     self.name = name
     self.table = table
-    schedule = try TagSchedule(table.schema, session: session)
+    let own = try TagSchedule(table.schema, session: session)
+    if own.mode != .none {
+      schedule = own
+    } else if let sources {
+      schedule = own.inheriting(sources)
+    } else {
+      let text = try table.snapshots.latest()?.properties?[TagSchedule.propertyName]
+      schedule = text.flatMap { own.inheriting(encoded: $0) } ?? own
+    }
     // A branch has tags of its own, which are nobody's partitions.
     self.metastore = name.branch == nil ? metastore : nil
   }
@@ -209,5 +220,16 @@ package struct PartitionDirectory: Sendable {
     return TagPartition(
       table: name.description, column: column, value: tag, tag: tag, snapshotID: snapshot.id,
       rows: snapshot.totalRecordCount, bytes: bytes, createdMillis: createdMillis)
+  }
+}
+
+extension OpenWarehouse {
+  /// The partitions by tag of a table.
+  ///
+  /// - Parameter session: the time zone of process time.
+  package func tagPartitions(
+    of name: TableName, session: SessionZone = .utc
+  ) throws(TerraceError) -> PartitionDirectory {
+    try PartitionDirectory(name, try open(name), session: session, metastore: try metastore)
   }
 }

@@ -9,6 +9,7 @@ package struct TagNames: Hashable, Sendable {
   }
 
   package let style: Style
+  package let isDuration: Bool
   private let pattern: [Part]
 
   private enum Part: Hashable, Sendable {
@@ -20,6 +21,7 @@ package struct TagNames: Hashable, Sendable {
   ///   minute, or the second where the length needs it.
   package init(_ style: Style, lengthMillis: Int64, isDuration: Bool) {
     self.style = style
+    self.isDuration = isDuration
     let dash = Part.mark(UInt8(ascii: "-"))
     let space = Part.mark(UInt8(ascii: " "))
     if isDuration {

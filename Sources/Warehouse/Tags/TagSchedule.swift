@@ -41,6 +41,7 @@ package struct TagSchedule: Hashable, Sendable {
   package let partitionColumn: String?
   /// Whether the period that is not over yet is shown as a partition too, and by which time.
   package let preview: Mode
+  private let hasOwnStyle: Bool
 
   package var lengthMillis: Int64 { calendar.lengthMillis }
   package var zone: SessionZone { calendar.zone }
@@ -71,6 +72,7 @@ package struct TagSchedule: Hashable, Sendable {
         .with("option", "tag.creation-delay").with("value", delay).with("period", length.millis)
     }
     delayMillis = delay
+    hasOwnStyle = options["tag.period-formatter"] != nil
     retainedMax = try options.int("tag.num-retained-max")
     if let most = retainedMax, most < 1 {
       throw TerraceError(.invalid, "at least one tag must be retained")
@@ -128,19 +130,21 @@ package struct TagSchedule: Hashable, Sendable {
     return column
   }
 
-  private init(_ model: TagSchedule, _ calendar: TagCalendar) {
-    mode = model.mode
+  /// `model` with another clock, calendar and style of names.
+  private init(
+    _ model: TagSchedule, _ mode: Mode, _ calendar: TagCalendar, _ style: TagNames.Style,
+    isDuration: Bool, delayMillis: Int64
+  ) {
+    self.mode = mode
     self.calendar = calendar
-    names = TagNames(
-      model.names.style, lengthMillis: calendar.lengthMillis,
-      isDuration: ![Period.daily, .hourly, .twoHours].map(\.millis)
-        .contains(calendar.lengthMillis))
-    delayMillis = 0
+    self.delayMillis = delayMillis
+    names = TagNames(style, lengthMillis: calendar.lengthMillis, isDuration: isDuration)
     retainedMax = model.retainedMax
     timeRetainedMillis = model.timeRetainedMillis
     completes = model.completes
     partitionColumn = model.partitionColumn
     preview = model.preview
+    hasOwnStyle = model.hasOwnStyle
   }
 
   // MARK: Periods
@@ -207,7 +211,45 @@ package struct TagSchedule: Hashable, Sendable {
     for other in automatic.dropFirst() {
       calendar = try calendar.common(with: other.calendar)
     }
-    return TagSchedule(first, calendar)
+    let isSame = calendar.lengthMillis == first.lengthMillis
+    let isUsual = [Period.daily, .hourly, .twoHours].map(\.millis).contains(calendar.lengthMillis)
+    return TagSchedule(
+      first, first.mode, calendar, first.names.style,
+      isDuration: isSame ? first.names.isDuration : !isUsual, delayMillis: 0)
+  }
+
+  /// The schedule of a table that is tagged as its sources are: their periods, in its own style of names
+  /// where it has one. How long tags are kept and shown stays its own.
+  package func inheriting(_ common: TagSchedule) -> TagSchedule {
+    TagSchedule(
+      self, common.mode, common.calendar, hasOwnStyle ? names.style : common.names.style,
+      isDuration: common.names.isDuration, delayMillis: 0)
+  }
+
+  // MARK: In a root
+
+  /// The property of a root that says by which schedule its table is tagged, for a table that inherits it.
+  package static let propertyName = "terrace.root.tag-schedule"
+
+  /// What ``inheriting(_:)`` needs to know, as text.
+  package var encoded: String {
+    [
+      mode.rawValue, String(lengthMillis), names.style.rawValue,
+      names.isDuration ? "duration" : "period", zone.name,
+    ].joined(separator: ";")
+  }
+
+  /// The schedule of a table whose newest root has this text; nil when the text is none.
+  package func inheriting(encoded text: String) -> TagSchedule? {
+    let parts = text.split(separator: ";", maxSplits: 4, omittingEmptySubsequences: false)
+      .map(String.init)
+    guard parts.count == 5, let mode = Mode(rawValue: parts[0]), let length = Int64(parts[1]),
+      TagCalendar.lengthRange.contains(length), let style = TagNames.Style(rawValue: parts[2]),
+      let zone = SessionZone(parts[4])
+    else { return nil }
+    return TagSchedule(
+      self, mode, TagCalendar(zone: zone, lengthMillis: length), hasOwnStyle ? names.style : style,
+      isDuration: parts[3] == "duration", delayMillis: 0)
   }
 }
 

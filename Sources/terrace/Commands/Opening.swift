@@ -13,7 +13,12 @@ extension Arguments {
     let location = try WarehouseLocation.find(
       path: text("--warehouse"), config: text("--config"), project: text("--project"),
       environment.files)
-    return OpenWarehouse(location, environment)
+    // A folder named by its path alone is opened without its project.
+    let isOfProject = text("--warehouse") == nil && text("--config") == nil
+    let door =
+      isOfProject
+      ? try MetastoreDoor(project: text("--project") ?? ".", environment.files) : .none
+    return OpenWarehouse(location, environment, metastore: door)
   }
 
   /// The operand TABLE, on the branch of `--branch` when that is given.
