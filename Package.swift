@@ -46,7 +46,7 @@ let package = Package(
     tests(of: "Columns"),
     tests(of: "Formats", on: ["Columns"]),
     tests(of: "Store", on: ["Formats", "Columns"]),
-    tests(of: "Dataflow", on: ["Columns"]),
+    tests(of: "Dataflow", on: ["Store", "Columns"]),
     tests(of: "SQL", on: ["Dataflow", "Columns"]),
     tests(of: "Catalog", on: ["Store", "Columns"]),
     tests(of: "Connectors", on: ["Store", "Formats", "Columns"]),

@@ -38,6 +38,18 @@ public final class Column: @unchecked Sendable {
       "values are shorter than \(count) rows")
   }
 
+  private init(_ origin: Column, type: DataType, validity: Bitmap?) {
+    precondition(validity == nil || validity?.count == origin.count, "validity of another length")
+    self.type = type
+    physical = type.physical
+    count = origin.count
+    self.validity = validity
+    values = origin.values
+    offsetBase = origin.offsetBase
+    children = origin.children
+    owners = origin.owners
+  }
+
   private init(
     slicing origin: Column, type: DataType, from: Int, count: Int, children: [Column]
   ) {
@@ -99,6 +111,13 @@ public final class Column: @unchecked Sendable {
     default: break
     }
     return Column(slicing: self, type: type, from: 0, count: count, children: inner)
+  }
+
+  /// The same values with other rows null; for columns that are not nested. A row that becomes null has
+  /// no bytes.
+  public func withValidity(_ validity: Bitmap?, _ type: DataType) -> Column {
+    precondition(type.physical == physical && children.isEmpty, "\(type) for \(self.type)")
+    return Column(self, type: type, validity: validity)
   }
 
   /// Bytes that the rows take in memory, children included.

@@ -118,7 +118,8 @@ package final class Pipeline {
     operators.enumerated().flatMap { i, operation in
       operation.stateTables.map {
         StateTable(
-          name: "\(i)-\($0.name)", type: $0.type, kind: $0.kind, keyCount: $0.keyCount)
+          name: "\(i)-\($0.name)", type: $0.type, keyCount: $0.keyCount,
+          lookupCount: $0.lookupCount)
       }
     }
   }
@@ -131,15 +132,28 @@ package final class Pipeline {
     return all
   }
 
+  /// Bytes that `takeState` is about to give, roughly.
+  package var pendingStateBytes: Int { operators.reduce(0) { $0 + $1.pendingBytes } }
+
   /// Rows of state table `table`, into a pipeline that has seen nothing yet; in pieces if wished.
-  package func restore(_ rows: DeltaBatch, to table: Int) throws(TerraceError) {
+  /// The tables in their order, and their rows in the order of their keys.
+  package func restore(_ rows: Batch, to table: Int) throws(TerraceError) {
     runtime.isRestoring = true
+    let (operation, own) = place(of: table)
+    if rows.count > 0 { try operation.restore(own, rows) }
+  }
+
+  /// Where the numbers of new rows begin, above those that the table may have.
+  package func setNumberBase(_ base: Int64, of table: Int) {
+    let (operation, own) = place(of: table)
+    operation.setNumberBase(own, base)
+  }
+
+  private func place(of table: Int) -> (Operator, Int) {
     var first = 0
     for operation in operators {
       let count = operation.stateTables.count
-      if table < first + count {
-        return rows.count == 0 ? () : try operation.restore(table - first, rows)
-      }
+      if table < first + count { return (operation, table - first) }
       first += count
     }
     preconditionFailure("no state table \(table)")
@@ -154,7 +168,6 @@ package final class Pipeline {
     for operation in operators {
       if let values = operation as? ValuesOperator { try values.start() }
       try operation.finishEpoch()
-      _ = try operation.takeState()
     }
     runtime.isRestoring = false
     runtime.evaluator.context.watermark = watermark == .min ? nil : watermark

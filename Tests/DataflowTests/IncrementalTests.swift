@@ -1,4 +1,5 @@
 import Columns
+import Store
 import XCTest
 
 @testable import Dataflow
@@ -46,6 +47,8 @@ struct Trial {
   var mutateOutput: ([DeltaBatch]) -> [DeltaBatch] = { $0 }
   /// The pipeline is thrown away after each epoch, and a new one goes on from its state tables.
   var restarts = false
+  /// The same with a ``StateStore`` on files in memory; state is also freed at random.
+  var storesState = false
   var met: (String, OperatorStatistics) -> Void = { _, _ in }
 
   func run() throws -> Outcome {
@@ -53,7 +56,12 @@ struct Trial {
     let appendOnly = plans.random.chance(5)
     let plan = plans.plan(depth: 1 + plans.random.below(3), appendOnly: appendOnly)
     let pairsMax = 1 + plans.random.below(40)
-    var pipeline = try Pipeline(mutatePlan(plan), recordsChanges: restarts, pairsMax: pairsMax)
+    var pipeline = try Pipeline(
+      mutatePlan(plan), recordsChanges: restarts || storesState, pairsMax: pairsMax)
+    let disk = MemoryFileIO()
+    var store = StateStore(
+      pipeline, environment: Environment(files: disk), folder: "state", user: "job")
+    if storesState { try store.open(at: nil) }
     var stored = pipeline.stateTables.map { StoredState($0) }
     var tables = Dictionary(uniqueKeysWithValues: RandomPlans.tables.map { ($0, Bag()) })
     var result: Bag = [:]
@@ -79,8 +87,25 @@ struct Trial {
         }
         let marks = pipeline.watermarks
         pipeline = try Pipeline(mutatePlan(plan), recordsChanges: true, pairsMax: pairsMax)
-        for (i, state) in stored.enumerated() { try pipeline.restore(state.rows, to: i) }
+        for (i, state) in stored.enumerated() {
+          pipeline.setNumberBase(Int64(epoch + 1) << 32, of: i)
+          try pipeline.restore(state.rows, to: i)
+        }
         try pipeline.finishRestore(watermarks: marks)
+      }
+      if storesState {
+        let snapshots = try store.commit(identifier: Int64(epoch + 1))
+        switch plans.random.below(3) {
+        case 0: try store.evict(toBytes: plans.random.chance(2) ? 0 : 1000)
+        case 1:
+          let marks = pipeline.watermarks
+          store.close()
+          pipeline = try Pipeline(mutatePlan(plan), recordsChanges: true, pairsMax: pairsMax)
+          store = StateStore(
+            pipeline, environment: Environment(files: disk), folder: "state", user: "job")
+          try store.open(at: snapshots, watermarks: marks)
+        default: try store.expire(keeping: snapshots)
+        }
       }
       if result != expected {
         return .differs(Trial.describe(plan, epoch, result, expected))
@@ -101,22 +126,27 @@ struct Trial {
 /// A state table as a store would keep it.
 struct StoredState {
   let table: StateTable
-  private var bag: Bag = [:]
+  private var rowOfKey: [Row: Row] = [:]
 
   init(_ table: StateTable) { self.table = table }
 
   mutating func apply(_ delta: DeltaBatch) {
-    if table.kind == .rows { return Bags.add(delta, to: &bag) }
     let w = delta.weights.pointer(Int64.self)
     for i in 0..<delta.count {
       let row = delta.rows.columns.map { $0.scalar(i) }
-      let key = Array(row[..<table.keyCount])
-      for old in bag.keys where Array(old[..<table.keyCount]) == key { bag[old] = nil }
-      if w[i] > 0 { bag[row] = 1 }
+      rowOfKey[Array(row[..<table.keyCount])] = w[i] > 0 ? row : nil
     }
   }
 
-  var rows: DeltaBatch { Bags.delta(bag.map { ($0.key, $0.value) }, table.type) }
+  /// In the order of their keys.
+  var rows: Batch {
+    let all = Bags.delta(rowOfKey.values.map { ($0, 1) }, table.type).rows
+    if table.keyCount == 0 { return all }
+    let keys = Array(all.columns[..<table.keyCount])
+    let order = KeyEncoder(keys.map { $0.type.nullable }).encode(keys, count: all.count)
+      .sortedRows()
+    return all.gather(order.pointer(Int32.self), count: all.count)
+  }
 }
 
 final class IncrementalTests: XCTestCase {
@@ -132,6 +162,20 @@ final class IncrementalTests: XCTestCase {
       }
     }
     print("restarted from state tables: \(pairs) pairs, seeds 1…300")
+  }
+
+  /// Design 5: state lies in tables of the store, is read on demand, and may leave memory at any time.
+  func test_pipeline_goesOnFromStoredStateThatWasFreed() throws {
+    var pairs = 0
+    for seed in UInt64(1)...150 {
+      var trial = Trial(seed: seed)
+      trial.storesState = true
+      switch try trial.run() {
+      case .equal(let count): pairs += count
+      case .differs(let text): return XCTFail("seed \(seed): \(text)")
+      }
+    }
+    print("stored state: \(pairs) pairs, seeds 1…80")
   }
 
   func test_pipeline_equalsRecomputeAfterEveryEpoch() throws {

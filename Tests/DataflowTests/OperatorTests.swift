@@ -182,7 +182,9 @@ final class OperatorTests: XCTestCase {
       Bags.delta([(row(1, 0, 1), 1), (row(2, 0, 1), 1), (row(2, 0, 1), -1)], type), to: 0)
     _ = try pipeline.endEpoch()
     let delta = try XCTUnwrap(try pipeline.takeState()[0])
-    XCTAssertEqual(collect([delta]), [row(1, 0, 1): 1])
+    // Key, number within the key, the other columns, weight.
+    XCTAssertEqual(
+      collect([delta]), [[.int(1), .int(0), .int(0), .int(1), .double(0), .int(1)]: 1])
     XCTAssertNil(try pipeline.takeState()[0])
     XCTAssertEqual(pipeline.stateTables.map(\.name), ["2-left", "2-right"])
   }

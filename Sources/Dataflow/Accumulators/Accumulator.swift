@@ -7,6 +7,8 @@ struct AccumulatorInput {
   let groups: UnsafePointer<Int32>
   let weights: UnsafePointer<Int64>
   let count: Int
+  /// Rows that come from a state table: their numbers within their groups.
+  var numbers: UnsafePointer<Int64>?
 }
 
 /// What one aggregate call keeps of every group.

@@ -9,7 +9,10 @@ final class Grouping {
   private var distincts: [DistinctValues?] = []
   /// Rows (by weight) of each group.
   let rows = Lane<Int64>()
-  /// What changed since the last state commit: of the groups, and of each list of values.
+  private let recordsChanges: Bool
+  /// Groups that changed since the last state commit.
+  private let changed = DirtySet()
+  /// Changes of the groups, and of each list of values, from before groups were numbered anew.
   private let groupChanges: StateChanges
   private var listChanges: [StateChanges] = []
 
@@ -19,7 +22,8 @@ final class Grouping {
   ) throws(TerraceError) {
     self.calls = calls
     self.keyTypes = keyTypes
-    groupChanges = StateChanges(.keyed, keyCount: keyTypes.count)
+    self.recordsChanges = recordsChanges
+    groupChanges = StateChanges(keyCount: keyTypes.count)
     index = KeyIndex(keyTypes)
     for call in calls {
       let argument = call.argument.map { input.fields[$0].type }
@@ -31,7 +35,7 @@ final class Grouping {
         call.isDistinct && argument != nil
           ? DistinctValues(argument ?? .int, recordsChanges: recordsChanges) : nil)
     }
-    listChanges = lists.map { _ in StateChanges(.rows) }
+    listChanges = lists.map { _ in StateChanges(keyCount: keyTypes.count + 1) }
   }
 
   /// Without keys everything is one group, number 0.
@@ -54,6 +58,7 @@ final class Grouping {
 
   func reserve(_ count: Int) {
     rows.reserve(count)
+    if recordsChanges { changed.reserve(count) }
     for accumulator in accumulators { accumulator.reserve(count) }
     for distinct in distincts { distinct?.reserve(count) }
   }
@@ -63,6 +68,7 @@ final class Grouping {
   ) throws(TerraceError) {
     let total = rows.pointer
     for i in 0..<n { total[Int(ids[i])] &+= weights[i] }
+    if recordsChanges { for i in 0..<n { changed.note(ids[i]) } }
     for (i, call) in calls.enumerated() {
       let input = CallInput(call, columns, weights, ids, n)
       if let distinct = distincts[i], let column = input.seen.column {
@@ -105,100 +111,90 @@ final class Grouping {
     return RowType(fields)
   }
 
+  /// As ``RowLayout`` has rows: the group's key, the value's number in the group, value and weight.
   private func listType(_ values: ValueLists) -> RowType {
-    RowType(keyFields + [("value", values.valueType)])
+    RowType(
+      keyFields + [
+        ("_row", DataType.bigint.notNull), ("value", values.valueType),
+        ("_weight", DataType.bigint.nullable),
+      ])
   }
 
   var stateTables: [StateTable] {
-    [StateTable(name: "groups", type: groupType, kind: .keyed, keyCount: keyTypes.count)]
+    let width = keyTypes.count
+    return [StateTable(name: "groups", type: groupType, keyCount: width, lookupCount: width)]
       + lists.map {
-        StateTable(name: $0.name, type: listType($0.values), kind: .rows, keyCount: 0)
+        StateTable(
+          name: $0.name, type: listType($0.values), keyCount: width + 1, lookupCount: width)
       }
   }
 
-  /// Notes groups that have changed for the next state commit.
-  func record(_ ids: IDList) throws(TerraceError) {
-    try recordLists()
-    if ids.count == 0 { return }
-    let weights = Buffer(byteCount: ids.count * 8)
-    for i in 0..<ids.count {
-      let stays = isGlobal || rows[Int(ids[i])] != 0
-      weights.pointer(Int64.self)[i] = stays ? 1 : -1
-    }
-    try record(ids, weights)
-  }
-
-  /// Notes groups that will not be asked for again.
-  func recordGone(_ ids: IDList) throws(TerraceError) {
-    if ids.count == 0 || listChanges.count != lists.count { return }
-    try recordLists()
-    let weights = Buffer(byteCount: ids.count * 8)
-    weights.pointer(Int64.self).update(repeating: -1, count: ids.count)
-    try record(ids, weights)
+  /// Puts changes under the keys of their groups: numbers of groups do not last.
+  private func recordChanges() {
+    if !recordsChanges { return }
     for (k, list) in lists.enumerated() {
-      let (ordinals, values, counts) = list.values.values(ofGroups: ids.pointer, ids.count)
-      let n = ordinals.count
-      let groups = IDList()
-      for i in 0..<n { groups.append(ids[Int(ordinals[i])]) }
-      let keys = index.keys.types.indices.map { index.keys.gather($0, groups.pointer, n) }
-      let gone = DeltaBatch(
-        Batch(listType(list.values), keys + [values], count: n), weights: counts)
-      listChanges[k].append(gone.negated())
+      listChanges[k].append(list.values.takeChanges().map { stored($0, list.values) })
     }
+    let (puts, gone) = changed.take { isGlobal || rows[$0] != 0 }
+    groupChanges.append(stored(gone, -1))
+    groupChanges.append(stored(puts, 1))
   }
 
-  private func record(_ ids: IDList, _ weights: Buffer) throws(TerraceError) {
-    var columns = index.keys.types.indices.map { index.keys.gather($0, ids.pointer, ids.count) }
+  private func stored(_ delta: DeltaBatch, _ list: ValueLists) -> DeltaBatch {
+    let given = delta.rows.columns
+    let columns = keys(given[0].pointer(Int32.self), delta.count) + [given[2], given[1], given[3]]
+    return DeltaBatch(
+      listType(list).batch(columns, count: delta.count), weights: delta.weights)
+  }
+
+  private func keys(_ ids: UnsafePointer<Int32>, _ n: Int) -> [Column] {
+    index.keys.types.indices.map { index.keys.gather($0, ids, n) }
+  }
+
+  private func stored(_ ids: IDList, _ weight: Int64) -> DeltaBatch {
+    var columns = keys(ids.pointer, ids.count)
     columns.append(rows.column(ids.pointer, ids.count, .bigint))
     for accumulator in accumulators {
       columns += accumulator.exportState(ids.pointer, ids.count)
     }
-    let type = groupType
-    let typed = zip(columns, type.fields).map { $0.retyped($1.type) }
-    groupChanges.append(DeltaBatch(Batch(type, typed, count: ids.count), weights: weights))
-  }
-
-  /// Values that changed, under the keys of their groups: numbers of groups do not last.
-  private func recordLists() throws(TerraceError) {
-    for (k, list) in lists.enumerated() {
-      guard let delta = try list.values.takeChanges() else { continue }
-      let groups = delta.rows.columns[0]
-      let keys = index.keys.types.indices.map {
-        index.keys.gather($0, groups.pointer(Int32.self), delta.count)
-      }
-      listChanges[k].append(
-        DeltaBatch(
-          Batch(listType(list.values), keys + [delta.rows.columns[1]], count: delta.count),
-          weights: delta.weights))
-    }
+    return DeltaBatch(groupType.batch(columns, count: ids.count), weight: weight)
   }
 
   func takeState() throws(TerraceError) -> [DeltaBatch?] {
-    try recordLists()
+    recordChanges()
     var out = [try groupChanges.take()]
     for changes in listChanges { out.append(try changes.take()) }
     return out
   }
 
-  /// Rows of a state table, into groups that have seen nothing yet.
-  func restore(_ table: Int, _ delta: DeltaBatch) throws(TerraceError) {
-    let n = delta.count
-    let columns = delta.rows.columns
-    let ids = try number(Array(columns[..<keyTypes.count]), count: n)
+  var pendingBytes: Int {
+    changed.count * (16 + byteCount / max(1, count)) + groupChanges.byteCount
+      + listChanges.reduce(0) { $0 + $1.byteCount }
+      + lists.reduce(0) { $0 + $1.values.pendingBytes }
+  }
+
+  /// Rows of a state table, in the order of its key.
+  func restore(_ table: Int, _ stored: Batch) throws(TerraceError) {
+    let n = stored.count
+    let columns = stored.columns
+    let width = keyTypes.count
+    let ids = try number(Array(columns[..<width]), count: n)
     let p = ids.pointer(Int32.self)
     if table == 0 {
-      rows.set(columns[keyTypes.count], p, n)
-      var at = keyTypes.count + 1
+      rows.set(columns[width], p, n)
+      if recordsChanges { for i in 0..<n { changed.setStored(Int(p[i])) } }
+      var at = width + 1
       for accumulator in accumulators {
-        let width = accumulator.stateTypes.count
-        accumulator.importState(Array(columns[at..<at + width]), p, n)
-        at += width
+        let count = accumulator.stateTypes.count
+        accumulator.importState(Array(columns[at..<at + count]), p, n)
+        at += count
       }
       return
     }
     let input = AccumulatorInput(
-      column: columns[keyTypes.count], groups: UnsafePointer(p),
-      weights: UnsafePointer(delta.weights.pointer(Int64.self)), count: n)
+      column: columns[width + 1], groups: UnsafePointer(p),
+      weights: UnsafePointer(columns[width + 2].pointer(Int64.self)), count: n,
+      numbers: UnsafePointer(columns[width].pointer(Int64.self)))
     var at = 1
     for i in calls.indices {
       if accumulators[i].valueLists != nil {
@@ -207,7 +203,7 @@ final class Grouping {
       }
       if let distinct = distincts[i] {
         if at == table {
-          _ = try distinct.net(input, columns[keyTypes.count])
+          _ = try distinct.net(input, columns[width + 1])
           return
         }
         at += 1
@@ -215,17 +211,36 @@ final class Grouping {
     }
   }
 
-  /// Keeps the groups `ids`, ascending, numbered anew in that order.
+  /// Keeps the groups `ids`, ascending, numbered anew in that order. What the others hold is gone, also
+  /// from the state table.
   func keep(_ ids: UnsafePointer<Int32>, _ n: Int) throws(TerraceError) {
-    try recordLists()
+    if recordsChanges { try recordLost(keeping: ids, n) }
     try index.keep(ids, n)
     rows.keep(ids, n)
+    changed.keep(ids, n)
     for accumulator in accumulators { try accumulator.keep(ids, n) }
     for distinct in distincts { try distinct?.keep(ids, n) }
   }
 
+  private func recordLost(keeping ids: UnsafePointer<Int32>, _ n: Int) throws(TerraceError) {
+    let lost = IDList()
+    var at = 0
+    for id in 0..<count {
+      if at < n && Int(ids[at]) == id { at += 1 } else { lost.append(Int32(id)) }
+    }
+    for i in 0..<lost.count where rows[Int(lost[i])] != 0 {
+      rows[Int(lost[i])] = 0
+      changed.note(lost[i])
+    }
+    recordChanges()
+    for (k, list) in lists.enumerated() {
+      listChanges[k].append(list.values.gone(groups: lost).map { stored($0, list.values) })
+    }
+  }
+
   var byteCount: Int {
-    index.byteCount + rows.byteCount + accumulators.reduce(0) { $0 + $1.byteCount }
+    index.byteCount + rows.byteCount + changed.byteCount
+      + accumulators.reduce(0) { $0 + $1.byteCount }
       + distincts.reduce(0) { $0 + ($1?.byteCount ?? 0) }
   }
 }

@@ -16,14 +16,21 @@ final class ValueLists {
     self.recordsChanges = recordsChanges
     state = KeyedState(
       RowType([("group", groupType), ("value", argument.nullable)]), isAppendOnly: isAppendOnly,
-      recordsChanges: recordsChanges)
+      recordsChanges: recordsChanges, keepsNumbers: true)
   }
 
   /// The type of the values.
   var valueType: DataType { argument.nullable }
 
-  /// (group, value) rows that came and went since the last call.
-  func takeChanges() throws(TerraceError) -> DeltaBatch? { try state.takeDelta() }
+  /// (group, value, number, weight) of values that came and went since the last call.
+  func takeChanges() -> DeltaBatch? { state.takeChanges() }
+  var pendingBytes: Int { state.pendingBytes }
+
+  /// What takes the values of groups away, after `takeChanges` has told of them.
+  func gone(groups: IDList) -> DeltaBatch? {
+    let slots = state.slots(of: groups.pointer, groups.count).slots
+    return slots.count == 0 ? nil : state.gone(slots, state.numbers.keeping(slots))
+  }
 
   func reserve(_ count: Int) { state.reserve(keys: count) }
 
@@ -35,7 +42,7 @@ final class ValueLists {
     let key = Column(type: groupType, count: input.count, values: groups)
     try state.apply(
       [key, column.retyped(argument.nullable)], weights: input.weights, keys: input.groups,
-      count: input.count, slots: slots.pointer(Int32.self))
+      count: input.count, slots: slots.pointer(Int32.self), stored: input.numbers)
     return slots
   }
 
@@ -111,26 +118,24 @@ final class ValueLists {
     let fresh = ValueLists(
       argument, isAppendOnly: state.isAppendOnly, recordsChanges: recordsChanges)
     fresh.reserve(n)
-    let (ordinals, column, weights) = values(ofGroups: ids, n)
-    let count = ordinals.count
+    let (slots, ordinals) = state.slots(of: ids, n)
+    let count = slots.count
     if count == 0 { return fresh }
+    let column = state.rows.gather(1, slots.pointer, count)
+    // What moves has not changed: it comes as from the table.
+    let numbers = Lane<Int64>()
+    let weights = Lane<Int64>()
+    numbers.reserve(count)
+    weights.reserve(count)
+    for i in 0..<count {
+      weights[i] = state.weights[Int(slots[i])]
+      numbers[i] = state.numbers[Int(slots[i])]
+    }
     _ = try fresh.add(
       AccumulatorInput(
-        column: column, groups: ordinals.pointer, weights: weights.pointer(Int64.self),
-        count: count), column)
-    // What moved has not changed.
-    _ = try fresh.takeChanges()
+        column: column, groups: ordinals.pointer, weights: weights.pointer, count: count,
+        numbers: UnsafePointer(numbers.pointer)), column)
     return fresh
-  }
-
-  /// All values of some groups: which of the groups, the value, how often.
-  func values(
-    ofGroups ids: UnsafePointer<Int32>, _ n: Int
-  ) -> (ordinals: IDList, values: Column, weights: Buffer) {
-    let (slots, ordinals) = state.slots(of: ids, n)
-    let weights = Buffer(byteCount: slots.count * 8)
-    for i in 0..<slots.count { weights.pointer(Int64.self)[i] = state.weights[Int(slots[i])] }
-    return (ordinals, state.rows.gather(1, slots.pointer, slots.count), weights)
   }
 
   var byteCount: Int { state.byteCount }

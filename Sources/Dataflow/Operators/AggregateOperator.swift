@@ -28,9 +28,10 @@ final class AggregateOperator: Operator {
   override var stateBytes: Int { grouping.byteCount }
   override var stateTables: [StateTable] { grouping.stateTables }
   override func takeState() throws(TerraceError) -> [DeltaBatch?] { try grouping.takeState() }
-  override func restore(_ table: Int, _ delta: DeltaBatch) throws(TerraceError) {
-    try grouping.restore(table, delta)
+  override func restore(_ table: Int, _ rows: Batch) throws(TerraceError) {
+    try grouping.restore(table, rows)
   }
+  override var pendingBytes: Int { grouping.pendingBytes }
 
   override func push(_ delta: DeltaBatch, from input: Int) throws(TerraceError) {
     let columns = delta.rows.columns
@@ -86,7 +87,6 @@ final class AggregateOperator: Operator {
       if exists(touched[i]) { live.append(touched[i]) }
     }
     died += touched.count - live.count
-    if runtime.recordsChanges { try grouping.record(touched) }
     let after = try rows(of: live.pointer, live.count)
     try send(before.isEmpty ? nil : Batch.concat(before), after, live)
     before = []
@@ -129,6 +129,5 @@ final class AggregateOperator: Operator {
     for id in 0..<grouping.count where grouping.rows[id] != 0 { live.append(Int32(id)) }
     if live.count * 2 > grouping.count { return }
     try grouping.keep(live.pointer, live.count)
-    for id in 0..<isTouched.capacity { isTouched[id] = 0 }
   }
 }

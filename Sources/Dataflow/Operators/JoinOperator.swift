@@ -29,28 +29,34 @@ final class JoinOperator: Operator {
     let tracksRight = [.right, .full].contains(node.kind)
     sides = [
       JoinSide(
-        left, keys: node.leftKeys, isAppendOnly: node.left.isAppendOnly,
+        left, keys: node.leftKeys, nullSafe: node.nullSafe, isAppendOnly: node.left.isAppendOnly,
         tracks: tracksLeft, counts: tracksLeft && node.residual != nil, runtime),
       JoinSide(
-        right, keys: node.rightKeys, isAppendOnly: node.right.isAppendOnly,
-        tracks: tracksRight, counts: tracksRight && node.residual != nil, runtime),
+        right, keys: node.rightKeys, nullSafe: node.nullSafe,
+        isAppendOnly: node.right.isAppendOnly, tracks: tracksRight,
+        counts: tracksRight && node.residual != nil, runtime),
     ]
     super.init(Plan.join(node).operatorName, runtime, type: type)
   }
 
   override var stateTables: [StateTable] {
-    [sides[0].state.table("left"), sides[1].state.table("right")]
+    zip(sides, ["left", "right"]).map { $0.layout.table($1) }
   }
 
   override func takeState() throws(TerraceError) -> [DeltaBatch?] {
-    [try sides[0].state.takeDelta(), try sides[1].state.takeDelta()]
+    sides.map { side in side.state.takeChanges().map(side.layout.stored) }
   }
 
-  override func restore(_ table: Int, _ delta: DeltaBatch) throws(TerraceError) {
-    try push(delta, from: table)
+  override func restore(_ table: Int, _ rows: Batch) throws(TerraceError) {
+    let side = sides[table]
+    let stored = side.layout.split(rows)
+    let delta = stored.delta(side.state.rowType)
+    try meet(try number(delta, side, keepsOrder: true), table, stored)
   }
 
   override var stateBytes: Int { sides.reduce(index.byteCount) { $0 + $1.byteCount } }
+  override var pendingBytes: Int { sides.reduce(0) { $0 + $1.state.pendingBytes } }
+  override func setNumberBase(_ table: Int, _ base: Int64) { sides[table].state.numberBase = base }
 
   /// The output has the columns of both sides.
   private var pairs: Bool { node.kind != .semi && node.kind != .anti }
@@ -98,7 +104,9 @@ final class JoinOperator: Operator {
     }
   }
 
-  private func number(_ delta: DeltaBatch, _ side: JoinSide) throws(TerraceError) -> Keyed {
+  private func number(
+    _ delta: DeltaBatch, _ side: JoinSide, keepsOrder: Bool = false
+  ) throws(TerraceError) -> Keyed {
     let n = delta.count
     let ids = Buffer(byteCount: n * 4)
     if side.keys.isEmpty {
@@ -109,7 +117,7 @@ final class JoinOperator: Operator {
     var rows = delta
     var keys = KeyIndex.normalized(side.keys.map { delta.rows.columns[$0] })
     var hashes = index.hash(keys, count: n)
-    if let order = index.partitionOrder(hashes, count: n) {
+    if !keepsOrder, let order = index.partitionOrder(hashes, count: n) {
       // Rows in hash order: the table is met part by part, and so are the rows stored.
       let o = order.pointer(Int32.self)
       rows = delta.gather(o, count: n)
@@ -126,7 +134,10 @@ final class JoinOperator: Operator {
 
   // MARK: - Meeting the other side
 
-  private func meet(_ keyed: Keyed, _ input: Int) throws(TerraceError) {
+  /// - Parameter stored: the rows come from the state table.
+  private func meet(
+    _ keyed: Keyed, _ input: Int, _ stored: StoredRows? = nil
+  ) throws(TerraceError) {
     let mine = sides[input]
     let other = sides[1 - input]
     let n = keyed.count
@@ -155,7 +166,7 @@ final class JoinOperator: Operator {
     if mine.tracks { try emitOwn(keyed, partners, input) }
     try mine.state.apply(
       keyed.delta.rows.columns, weights: w, keys: ids, count: n,
-      slots: slots.pointer(Int32.self))
+      slots: slots.pointer(Int32.self), stored: stored?.numbers)
     if let partners {
       mine.matches.reserve(mine.state.count)
       let p = partners.pointer(Int64.self)
@@ -367,6 +378,7 @@ private final class JoinSide {
   /// Rows count their partners themselves, since a further condition decides.
   let counts: Bool
   let state: KeyedState
+  let layout: RowLayout
   /// Rows (by weight) of each key.
   let totals = Lane<Int64>()
   /// The totals of keys before the batch being handled; `untouched` for the others.
@@ -376,13 +388,14 @@ private final class JoinSide {
   private var keyCount = 0
 
   init(
-    _ type: RowType, keys: [Int], isAppendOnly: Bool, tracks: Bool, counts: Bool,
+    _ type: RowType, keys: [Int], nullSafe: [Bool], isAppendOnly: Bool, tracks: Bool, counts: Bool,
     _ runtime: Runtime
   ) {
     self.keys = keys
     self.tracks = tracks
     self.counts = counts
     state = KeyedState(type, isAppendOnly: isAppendOnly, recordsChanges: runtime.recordsChanges)
+    layout = RowLayout(type, key: keys, nullable: nullSafe)
   }
 
   func reserve(keys count: Int) {

@@ -22,14 +22,18 @@ final class NotInOperator: Operator {
 
   /// The keys of the sub-query: all that is kept of it.
   private let rightType: RowType
-  private let changes = StateChanges(.rows)
+  private let changed = DirtySet()
+  private let layout: RowLayout
 
   init(_ node: Plan.Join, _ runtime: Runtime, type: RowType) {
     self.node = node
     let left = node.left.type
     let right = node.right.type
     rightType = RowType(
-      node.rightKeys.enumerated().map { ("k\($0.offset)", right.fields[$0.element].type) })
+      node.rightKeys.enumerated().map {
+        ("k\($0.offset)", right.fields[$0.element].type.nullable)
+      } + [("_weight", DataType.bigint.nullable)])
+    layout = RowLayout(left, key: node.leftKeys)
     let types = node.leftKeys.map { left.fields[$0].type.nullable }
     fullIndex = KeyIndex(types)
     outerIndex = KeyIndex(Array(types.dropLast()))
@@ -39,19 +43,38 @@ final class NotInOperator: Operator {
 
   override var stateTables: [StateTable] {
     [
-      state.table("left"),
-      StateTable(name: "right", type: rightType, kind: .rows, keyCount: 0),
+      layout.table("left", isLookedUp: false),
+      StateTable(
+        name: "right", type: rightType, keyCount: rightType.count - 1, lookupCount: 0),
     ]
   }
 
   override func takeState() throws(TerraceError) -> [DeltaBatch?] {
-    [try state.takeDelta(), try changes.take()]
+    let (puts, gone) = changed.take { matches[$0] != 0 }
+    return [
+      state.takeChanges().map(layout.stored),
+      DeltaBatch.joined([right(gone, -1), right(puts, 1)]),
+    ]
   }
 
-  override func restore(_ table: Int, _ delta: DeltaBatch) throws(TerraceError) {
-    if table == 0 { return try push(delta, from: 0) }
-    try pushRight(delta.rows.columns, delta)
+  private func right(_ ids: IDList, _ weight: Int64) -> DeltaBatch {
+    let n = ids.count
+    let columns =
+      fullIndex.keys.gather(ids.pointer, n) + [matches.column(ids.pointer, n, .bigint)]
+    return DeltaBatch(rightType.batch(columns, count: n), weight: weight)
   }
+
+  override func restore(_ table: Int, _ rows: Batch) throws(TerraceError) {
+    if table == 0 {
+      let stored = layout.split(rows)
+      return try pushLeft(stored.delta(state.rowType), stored)
+    }
+    let keys = Array(rows.columns.dropLast())
+    let counts = rows.columns[rows.columns.count - 1]
+    try pushRight(keys, counts.pointer(Int64.self), rows.count, isStored: true)
+  }
+
+  override var pendingBytes: Int { state.pendingBytes + changed.count * 24 }
 
   override var stateBytes: Int {
     state.byteCount + fullIndex.byteCount + outerIndex.byteCount + matches.byteCount
@@ -79,6 +102,7 @@ final class NotInOperator: Operator {
     let groups = before.isEmpty ? 1 : outerIndex.count
     totals.reserve(groups)
     nulls.reserve(groups)
+    changed.reserve(fullIndex.count)
     return (full, outer)
   }
 
@@ -86,17 +110,11 @@ final class NotInOperator: Operator {
     let n = delta.count
     if input == 1 {
       let keys = node.rightKeys.map { delta.rows.columns[$0] }
-      if runtime.recordsChanges {
-        let typed = zip(keys, rightType.fields).map { $0.retyped($1.type) }
-        changes.append(DeltaBatch(Batch(rightType, typed, count: n), weights: delta.weights))
-      }
-      return try pushRight(keys, delta)
+      let weights = delta.weights
+      return try pushRight(keys, weights.pointer(Int64.self), n, isStored: false)
     }
-    let columns = node.leftKeys.map { delta.rows.columns[$0] }
-    let (f, o) = try numbered(columns, n)
-    let last = columns[columns.count - 1]
-    statistics.nullKeys += last.nullCount
-    try pushLeft(delta, f.pointer(Int32.self), o.pointer(Int32.self), last)
+    statistics.nullKeys += delta.rows.columns[node.leftKeys[node.leftKeys.count - 1]].nullCount
+    try pushLeft(delta, nil)
   }
 
   private func numbered(
@@ -106,28 +124,37 @@ final class NotInOperator: Operator {
     return try number(columns, n, Bitmap.all(strict))
   }
 
-  private func pushRight(_ columns: [Column], _ delta: DeltaBatch) throws(TerraceError) {
-    let n = delta.count
+  private func pushRight(
+    _ columns: [Column], _ w: UnsafePointer<Int64>, _ n: Int, isStored: Bool
+  ) throws(TerraceError) {
     let (full, outer) = try numbered(columns, n)
     let f = full.pointer(Int32.self)
     let o = outer.pointer(Int32.self)
-    let w = delta.weights.pointer(Int64.self)
     let last = columns[columns.count - 1]
     for i in 0..<n where o[i] >= 0 {
       totals[Int(o[i])] += w[i]
       if last.isNull(i) { nulls[Int(o[i])] += w[i] }
       matches[Int(f[i])] += w[i]
+      if isStored {
+        changed.setStored(Int(f[i]))
+      } else if runtime.recordsChanges {
+        changed.note(f[i])
+      }
     }
   }
 
-  private func pushLeft(
-    _ delta: DeltaBatch, _ f: UnsafePointer<Int32>, _ o: UnsafePointer<Int32>, _ last: Column
-  ) throws(TerraceError) {
+  private func pushLeft(_ delta: DeltaBatch, _ stored: StoredRows?) throws(TerraceError) {
     let n = delta.count
+    let columns = node.leftKeys.map { delta.rows.columns[$0] }
+    let (full, outer) = try numbered(columns, n)
+    let f = full.pointer(Int32.self)
+    let o = outer.pointer(Int32.self)
+    let last = columns[columns.count - 1]
     let slots = Buffer(byteCount: n * 4)
     let s = slots.pointer(Int32.self)
     let w = delta.weights.pointer(Int64.self)
-    try state.apply(delta.rows.columns, weights: w, keys: f, count: n, slots: s)
+    try state.apply(
+      delta.rows.columns, weights: w, keys: f, count: n, slots: s, stored: stored?.numbers)
     outerOf.reserve(state.count)
     isNull.reserve(state.count)
     sent.reserve(state.count)

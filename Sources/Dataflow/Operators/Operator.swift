@@ -104,8 +104,12 @@ class Operator {
   var stateTables: [StateTable] { [] }
   /// What changed in each of them since the last call.
   func takeState() throws(TerraceError) -> [DeltaBatch?] { [] }
-  /// Rows of one of them, into an operator that has seen nothing yet.
-  func restore(_ table: Int, _ delta: DeltaBatch) throws(TerraceError) {}
+  /// Rows of one of them, in the order of its key. Nothing is sent.
+  func restore(_ table: Int, _ rows: Batch) throws(TerraceError) {}
+  /// Numbers of rows within their key that a state table does not have yet begin here.
+  func setNumberBase(_ table: Int, _ base: Int64) {}
+  /// Bytes that `takeState` is about to give, roughly.
+  var pendingBytes: Int { 0 }
   /// Bytes held in memory.
   var stateBytes: Int { 0 }
 }

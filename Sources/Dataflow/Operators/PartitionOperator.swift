@@ -8,6 +8,7 @@ class PartitionOperator: Operator {
   let state: KeyedState
   let index: KeyIndex
   private let partition: [Int]
+  private let layout: RowLayout
   private let touched = IDList()
   private let isTouched = Lane<UInt8>()
   private var before: [DeltaBatch] = []
@@ -21,15 +22,25 @@ class PartitionOperator: Operator {
     self.partition = partition
     index = KeyIndex(partition.map { input.fields[$0].type.nullable })
     state = KeyedState(input, isAppendOnly: isAppendOnly, recordsChanges: runtime.recordsChanges)
+    layout = RowLayout(input, key: partition)
     super.init(name, runtime, type: type)
   }
 
-  override var stateTables: [StateTable] { [state.table("rows")] }
-  override func takeState() throws(TerraceError) -> [DeltaBatch?] { [try state.takeDelta()] }
-  override func restore(_ table: Int, _ delta: DeltaBatch) throws(TerraceError) {
-    try push(delta, from: 0)
+  override var stateTables: [StateTable] { [layout.table("rows")] }
+  override func takeState() throws(TerraceError) -> [DeltaBatch?] {
+    [state.takeChanges().map(layout.stored)]
+  }
+  override func restore(_ table: Int, _ rows: Batch) throws(TerraceError) {
+    let stored = layout.split(rows)
+    let ids = try number(stored.columns, stored.count)
+    let slots = Buffer(byteCount: stored.count * 4)
+    try state.apply(
+      stored.columns, weights: stored.weights, keys: ids.pointer(Int32.self), count: stored.count,
+      slots: slots.pointer(Int32.self), stored: stored.numbers)
   }
   override var stateBytes: Int { state.byteCount + index.byteCount }
+  override var pendingBytes: Int { state.pendingBytes }
+  override func setNumberBase(_ table: Int, _ base: Int64) { state.numberBase = base }
 
   /// The output for the partitions `ids`.
   func compute(_ ids: UnsafePointer<Int32>, _ n: Int) throws(TerraceError) -> DeltaBatch? { nil }
@@ -40,21 +51,11 @@ class PartitionOperator: Operator {
   final override func push(_ delta: DeltaBatch, from input: Int) throws(TerraceError) {
     let n = delta.count
     let columns = delta.rows.columns
-    let ids = Buffer(byteCount: n * 4)
-    let p = ids.pointer(Int32.self)
-    if partition.isEmpty {
-      p.update(repeating: 0, count: n)
-      state.reserve(keys: 1)
-      isTouched.reserve(1)
-    } else {
-      let keys = KeyIndex.normalized(partition.map { columns[$0] })
-      if let validity = Bitmap.all(keys.compactMap(\.validity)) {
-        statistics.nullKeys += n - validity.setCount
-      }
-      try index.insert(keys, hashes: index.hash(keys, count: n), count: n, into: p)
-      state.reserve(keys: index.count)
-      isTouched.reserve(index.count)
+    if let validity = Bitmap.all(partition.compactMap { columns[$0].validity }) {
+      statistics.nullKeys += n - validity.setCount
     }
+    let ids = try number(columns, n)
+    let p = ids.pointer(Int32.self)
     let fresh = IDList()
     for i in 0..<n where isTouched[Int(p[i])] == 0 {
       isTouched[Int(p[i])] = 1
@@ -69,6 +70,22 @@ class PartitionOperator: Operator {
     try state.apply(
       columns, weights: delta.weights.pointer(Int64.self), keys: p, count: n,
       slots: slots.pointer(Int32.self))
+  }
+
+  /// The numbers of the rows' partitions.
+  private func number(_ columns: [Column], _ n: Int) throws(TerraceError) -> Buffer {
+    let ids = Buffer(byteCount: n * 4)
+    let p = ids.pointer(Int32.self)
+    if partition.isEmpty {
+      p.update(repeating: 0, count: n)
+    } else {
+      let keys = KeyIndex.normalized(partition.map { columns[$0] })
+      try index.insert(keys, hashes: index.hash(keys, count: n), count: n, into: p)
+    }
+    let count = partition.isEmpty ? 1 : index.count
+    state.reserve(keys: count)
+    isTouched.reserve(count)
+    return ids
   }
 
   final override func endEpoch() throws(TerraceError) {

@@ -104,51 +104,83 @@ final class SetOperator: Operator {
   private let sent = Lane<Int64>()
   private let touched = IDList()
   private let isTouched = Lane<UInt8>()
-  private let changes = [StateChanges(.rows), StateChanges(.rows)]
+  private let changed = DirtySet()
+  private let stateType: RowType
+  /// Rows that neither input has any more.
+  private var dead = 0
 
   init(_ node: Plan.SetOperation, _ runtime: Runtime, type: RowType) {
     self.node = node
     index = KeyIndex(type.fields.map(\.type.nullable))
+    stateType = RowType(
+      type.pairs.map { ($0.0, $0.1.nullable) }
+        + [("_left", DataType.bigint.nullable), ("_right", DataType.bigint.nullable)])
     super.init(Plan.setOperation(node).operatorName, runtime, type: type)
   }
 
   override var stateTables: [StateTable] {
-    ["left", "right"].map { StateTable(name: $0, type: type, kind: .rows, keyCount: 0) }
+    [StateTable(name: "rows", type: stateType, keyCount: type.count, lookupCount: type.count)]
   }
 
   override func takeState() throws(TerraceError) -> [DeltaBatch?] {
-    [try changes[0].take(), try changes[1].take()]
+    let (puts, gone) = changed.take { exists($0) }
+    return [DeltaBatch.joined([stored(gone, -1), stored(puts, 1)])]
   }
 
-  override func restore(_ table: Int, _ delta: DeltaBatch) throws(TerraceError) {
-    try push(delta, from: table)
+  private func exists(_ id: Int) -> Bool { counts[0][id] != 0 || counts[1][id] != 0 }
+
+  private func stored(_ ids: IDList, _ weight: Int64) -> DeltaBatch {
+    let n = ids.count
+    let columns =
+      index.keys.gather(ids.pointer, n) + counts.map { $0.column(ids.pointer, n, .bigint) }
+    return DeltaBatch(stateType.batch(columns, count: n), weight: weight)
+  }
+
+  override func restore(_ table: Int, _ rows: Batch) throws(TerraceError) {
+    let ids = try number(Array(rows.columns[..<type.count]), rows.count)
+    let p = ids.pointer(Int32.self)
+    for (side, lane) in counts.enumerated() {
+      lane.set(rows.columns[type.count + side], p, rows.count)
+    }
+    for i in 0..<rows.count {
+      sent[Int(p[i])] = wanted(Int(p[i]))
+      if runtime.recordsChanges { changed.setStored(Int(p[i])) }
+    }
   }
 
   override var stateBytes: Int {
     index.byteCount + counts[0].byteCount + counts[1].byteCount + sent.byteCount
+      + changed.byteCount
+  }
+  override var pendingBytes: Int {
+    changed.count * (index.keys.byteCount / max(1, index.count) + 16)
+  }
+
+  private func number(_ columns: [Column], _ n: Int) throws(TerraceError) -> Buffer {
+    let plain = KeyIndex.normalized(
+      zip(columns, type.fields).map { $0.retyped($1.type.nullable) })
+    let ids = Buffer(byteCount: n * 4)
+    try index.insert(
+      plain, hashes: index.hash(plain, count: n), count: n, into: ids.pointer(Int32.self))
+    for lane in counts { lane.reserve(index.count) }
+    sent.reserve(index.count)
+    isTouched.reserve(index.count)
+    changed.reserve(index.count)
+    return ids
   }
 
   override func push(_ delta: DeltaBatch, from input: Int) throws(TerraceError) {
     let n = delta.count
-    let columns = KeyIndex.normalized(
-      zip(delta.rows.columns, type.fields).map { $0.retyped($1.type.nullable) })
-    if let validity = Bitmap.all(columns.compactMap(\.validity)) {
+    if let validity = Bitmap.all(delta.rows.columns.compactMap(\.validity)) {
       statistics.nullKeys += n - validity.setCount
     }
-    let ids = Buffer(byteCount: n * 4)
+    let ids = try number(delta.rows.columns, n)
     let p = ids.pointer(Int32.self)
-    try index.insert(columns, hashes: index.hash(columns, count: n), count: n, into: p)
-    for lane in counts { lane.reserve(index.count) }
-    sent.reserve(index.count)
-    isTouched.reserve(index.count)
-    if runtime.recordsChanges {
-      let typed = zip(delta.rows.columns, type.fields).map { $0.retyped($1.type) }
-      changes[input].append(DeltaBatch(Batch(type, typed, count: n), weights: delta.weights))
-    }
     let w = delta.weights.pointer(Int64.self)
     for i in 0..<n {
       let id = Int(p[i])
       counts[input][id] += w[i]
+      if runtime.recordsChanges { changed.note(p[i]) }
       if isTouched[id] == 0 {
         isTouched[id] = 1
         touched.append(p[i])
@@ -173,6 +205,7 @@ final class SetOperator: Operator {
     for i in 0..<touched.count {
       let id = Int(touched[i])
       isTouched[id] = 0
+      if !exists(id) { dead += 1 }
       let now = wanted(id)
       if now == sent[id] { continue }
       if sent[id] != 0 { statistics.updates += 1 }
@@ -182,9 +215,23 @@ final class SetOperator: Operator {
       sent[id] = now
     }
     touched.removeAll()
-    if rows.count == 0 { return }
-    let buffer = Buffer(
-      copying: UnsafeRawBufferPointer(start: weights.pointer, count: rows.count * 8))
-    try emit(index.keys.gather(rows.pointer, rows.count), buffer, count: rows.count)
+    if rows.count > 0 {
+      let buffer = Buffer(
+        copying: UnsafeRawBufferPointer(start: weights.pointer, count: rows.count * 8))
+      try emit(index.keys.gather(rows.pointer, rows.count), buffer, count: rows.count)
+    }
+    try compact()
+  }
+
+  /// Forgets rows that neither input has, when they are the larger part.
+  private func compact() throws(TerraceError) {
+    guard dead > 4096, dead > index.count / 2 else { return }
+    dead = 0
+    let kept = IDList()
+    for id in 0..<index.count where exists(id) || changed.isDirty(id) { kept.append(Int32(id)) }
+    try index.keep(kept.pointer, kept.count)
+    for lane in counts { lane.keep(kept.pointer, kept.count) }
+    sent.keep(kept.pointer, kept.count)
+    changed.keep(kept.pointer, kept.count)
   }
 }

@@ -16,7 +16,7 @@ final class UpsertOperator: Operator {
   private let touched = IDList()
   /// Keys that have a row.
   private var live = 0
-  private let changes: StateChanges?
+  private let changed = DirtySet()
   private let stateType: RowType
 
   init(_ node: Plan.Upsert, _ runtime: Runtime, type: RowType) {
@@ -25,7 +25,6 @@ final class UpsertOperator: Operator {
     rest = type.fields.indices.filter { !key.contains($0) }
     index = KeyIndex(node.key.map { type.fields[$0].type.nullable })
     rows = RowStore(rest.map { type.fields[$0].type.nullable })
-    changes = runtime.recordsChanges ? StateChanges(.keyed, keyCount: node.key.count) : nil
     stateType = RowType(
       (node.key + rest).map { (type.fields[$0].name, type.fields[$0].type.nullable) })
     super.init("Upsert", runtime, type: type)
@@ -33,24 +32,45 @@ final class UpsertOperator: Operator {
 
   override var stateBytes: Int {
     index.byteCount + rows.byteCount + latest.byteCount + before.byteCount + isTouched.byteCount
-      + (changes?.byteCount ?? 0)
+      + changed.byteCount
   }
 
   override var stateTables: [StateTable] {
-    [StateTable(name: "rows", type: stateType, kind: .keyed, keyCount: node.key.count)]
+    let width = node.key.count
+    return [StateTable(name: "rows", type: stateType, keyCount: width, lookupCount: width)]
   }
 
-  override func takeState() throws(TerraceError) -> [DeltaBatch?] { [try changes?.take()] }
+  override func takeState() throws(TerraceError) -> [DeltaBatch?] {
+    let (puts, gone) = changed.take { latest[$0] >= 0 }
+    let slots = IDList()
+    for i in 0..<puts.count { slots.append(latest[Int(puts[i])]) }
+    let keys = index.keys.gather(gone.pointer, gone.count)
+    let nulls = rows.types.map { Column.repeatingNull($0, count: gone.count) }
+    let values = rows.gather(slots.pointer, slots.count)
+    return [
+      DeltaBatch.joined([
+        DeltaBatch(stateType.batch(keys + nulls, count: gone.count), weight: -1),
+        DeltaBatch(
+          stateType.batch(index.keys.gather(puts.pointer, puts.count) + values, count: puts.count),
+          weight: 1),
+      ])
+    ]
+  }
 
-  override func restore(_ table: Int, _ delta: DeltaBatch) throws(TerraceError) {
-    let columns = delta.rows.columns
-    let ids = try number(Array(columns[..<node.key.count]), delta.count)
+  override func restore(_ table: Int, _ stored: Batch) throws(TerraceError) {
+    let columns = stored.columns
+    let ids = try number(Array(columns[..<node.key.count]), stored.count)
     let p = ids.pointer(Int32.self)
     let base = rows.count
-    try rows.append(Array(columns[node.key.count...]), count: delta.count)
-    for i in 0..<delta.count { latest[Int(p[i])] = Int32(base + i) }
-    live += delta.count
+    try rows.append(Array(columns[node.key.count...]), count: stored.count)
+    for i in 0..<stored.count {
+      latest[Int(p[i])] = Int32(base + i)
+      if runtime.recordsChanges { changed.setStored(Int(p[i])) }
+    }
+    live += stored.count
   }
+
+  override var pendingBytes: Int { changed.count * (stateBytes / max(1, index.count)) }
 
   private func number(_ keys: [Column], _ n: Int) throws(TerraceError) -> Buffer {
     let ids = Buffer(byteCount: n * 4)
@@ -60,6 +80,7 @@ final class UpsertOperator: Operator {
     latest.reserve(index.count)
     before.reserve(index.count)
     isTouched.reserve(index.count)
+    changed.reserve(index.count)
     return ids
   }
 
@@ -108,6 +129,7 @@ final class UpsertOperator: Operator {
         latest[id] = from
         continue
       }
+      if runtime.recordsChanges { changed.note(touched[i]) }
       if from >= 0 {
         gone.append(touched[i])
         old.append(from)
@@ -120,7 +142,8 @@ final class UpsertOperator: Operator {
     }
     touched.removeAll()
     live += come.count - gone.count
-    try send(batch(gone, old), batch(come, new))
+    try emit(batch(gone, old).negated())
+    try emit(batch(come, new))
     try compact()
   }
 
@@ -130,15 +153,6 @@ final class UpsertOperator: Operator {
       let (y, j) = rows.place(c, Int(b))
       return x.equals(i, y, j)
     }
-  }
-
-  private func send(_ went: DeltaBatch, _ came: DeltaBatch) throws(TerraceError) {
-    if let changes {
-      changes.append(stored(went).negated())
-      changes.append(stored(came))
-    }
-    try emit(went.negated())
-    try emit(came)
   }
 
   /// Keys with rows, in the order of the output's columns.
@@ -151,27 +165,26 @@ final class UpsertOperator: Operator {
     return DeltaBatch(inserting: Batch(type, typed, count: n))
   }
 
-  /// The same rows with the key's columns first, as the state table has them.
-  private func stored(_ delta: DeltaBatch) -> DeltaBatch {
-    let columns = zip(node.key + rest, stateType.fields).map {
-      delta.rows.columns[$0].retyped($1.type)
-    }
-    return DeltaBatch(Batch(stateType, columns, count: delta.count), weights: delta.weights)
-  }
-
   /// Forgets rows that were replaced and keys that are gone, when they are the larger part.
   private func compact() throws(TerraceError) {
     guard max(rows.count, index.count) > max(8192, live * 2) else { return }
     let keys = IDList()
     let slots = IDList()
-    for id in 0..<index.count where latest[id] >= 0 {
+    let places = Lane<Int32>(filler: 0xff)
+    places.reserve(index.count)
+    for id in 0..<index.count {
+      // A key that the table still has is known until the table has been told.
+      let isAwaited = changed.isDirty(id) && changed.isStored(id)
+      if latest[id] < 0 && !isAwaited { continue }
+      if latest[id] >= 0 {
+        places[keys.count] = Int32(slots.count)
+        slots.append(latest[id])
+      }
       keys.append(Int32(id))
-      slots.append(latest[id])
     }
     try rows.keep(slots.pointer, slots.count)
     try index.keep(keys.pointer, keys.count)
-    latest = Lane<Int32>(filler: 0xff)
-    latest.reserve(keys.count)
-    for i in 0..<keys.count { latest[i] = Int32(i) }
+    changed.keep(keys.pointer, keys.count)
+    latest = places
   }
 }

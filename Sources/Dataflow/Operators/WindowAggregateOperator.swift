@@ -6,8 +6,6 @@ final class WindowAggregateOperator: Operator {
   private let node: Plan.WindowAggregate
   private let input: RowType
   private let grouping: Grouping
-  private let touched = IDList()
-  private let isTouched = Lane<UInt8>()
 
   init(_ node: Plan.WindowAggregate, _ runtime: Runtime, type: RowType) throws(TerraceError) {
     self.node = node
@@ -23,9 +21,10 @@ final class WindowAggregateOperator: Operator {
   override var stateBytes: Int { grouping.byteCount }
   override var stateTables: [StateTable] { grouping.stateTables }
   override func takeState() throws(TerraceError) -> [DeltaBatch?] { try grouping.takeState() }
-  override func restore(_ table: Int, _ delta: DeltaBatch) throws(TerraceError) {
-    try grouping.restore(table, delta)
+  override func restore(_ table: Int, _ rows: Batch) throws(TerraceError) {
+    try grouping.restore(table, rows)
   }
+  override var pendingBytes: Int { grouping.pendingBytes }
 
   override func push(_ delta: DeltaBatch, from input: Int) throws(TerraceError) {
     let times = delta.rows.columns[node.timeColumn]
@@ -52,24 +51,13 @@ final class WindowAggregateOperator: Operator {
     }
     let bounds = [starts, ends].map { Column(type: .bigint, count: n, values: $0) }
     let ids = try grouping.number(keys + bounds, count: n)
-    let p = ids.pointer(Int32.self)
-    try grouping.add(columns, kept.weights.pointer(Int64.self), p, count: n)
-    if !runtime.recordsChanges { return }
-    isTouched.reserve(grouping.count)
-    for i in 0..<n where isTouched[Int(p[i])] == 0 {
-      isTouched[Int(p[i])] = 1
-      touched.append(p[i])
-    }
+    try grouping.add(
+      columns, kept.weights.pointer(Int64.self), ids.pointer(Int32.self), count: n)
   }
 
   override func endEpoch() throws(TerraceError) {
     let count = grouping.count
     if count == 0 { return }
-    if runtime.recordsChanges {
-      try grouping.record(touched)
-      for i in 0..<touched.count { isTouched[Int(touched[i])] = 0 }
-      touched.removeAll()
-    }
     let closed = IDList()
     let open = IDList()
     let endColumn = node.keys.count + 1
@@ -83,7 +71,6 @@ final class WindowAggregateOperator: Operator {
     }
     if open.count == count { return }
     if closed.count > 0 { try send(closed) }
-    try grouping.recordGone(closed)
     try grouping.keep(open.pointer, open.count)
   }
 
@@ -109,6 +96,7 @@ final class SessionOperator: Operator {
   private let input: RowType
   private let index: KeyIndex
   private let state: KeyedState
+  private let layout: RowLayout
 
   init(
     _ node: Plan.WindowAggregate, gap: Int64, _ runtime: Runtime, type: RowType
@@ -119,15 +107,24 @@ final class SessionOperator: Operator {
     let fields = input.fields
     index = KeyIndex(node.keys.map { fields[$0].type.nullable })
     state = KeyedState(input, isAppendOnly: false, recordsChanges: runtime.recordsChanges)
+    layout = RowLayout(input, key: node.keys)
     super.init("SessionAggregate", runtime, type: type)
   }
 
-  override var stateTables: [StateTable] { [state.table("rows")] }
-  override func takeState() throws(TerraceError) -> [DeltaBatch?] { [try state.takeDelta()] }
-  override func restore(_ table: Int, _ delta: DeltaBatch) throws(TerraceError) {
-    try push(delta, from: 0)
+  override var stateTables: [StateTable] { [layout.table("rows", isLookedUp: false)] }
+  override func takeState() throws(TerraceError) -> [DeltaBatch?] {
+    [state.takeChanges().map(layout.stored)]
+  }
+  override func restore(_ table: Int, _ rows: Batch) throws(TerraceError) {
+    let stored = layout.split(rows)
+    let ids = try number(stored.columns, stored.count)
+    let slots = Buffer(byteCount: stored.count * 4)
+    try state.apply(
+      stored.columns, weights: stored.weights, keys: ids.pointer(Int32.self), count: stored.count,
+      slots: slots.pointer(Int32.self), stored: stored.numbers)
   }
   override var stateBytes: Int { state.byteCount + index.byteCount }
+  override var pendingBytes: Int { state.pendingBytes }
 
   override func push(_ delta: DeltaBatch, from input: Int) throws(TerraceError) {
     let times = delta.rows.columns[node.timeColumn]
@@ -141,23 +138,28 @@ final class SessionOperator: Operator {
     let n = timely.count
     if n == 0 { return }
     let kept = delta.gather(timely.buffer.pointer(Int32.self), count: n)
+    if let validity = Bitmap.all(node.keys.compactMap { kept.rows.columns[$0].validity }) {
+      statistics.nullKeys += n - validity.setCount
+    }
+    let ids = try number(kept.rows.columns, n)
+    let slots = Buffer(byteCount: n * 4)
+    try state.apply(
+      kept.rows.columns, weights: kept.weights.pointer(Int64.self), keys: ids.pointer(Int32.self),
+      count: n, slots: slots.pointer(Int32.self))
+  }
+
+  private func number(_ columns: [Column], _ n: Int) throws(TerraceError) -> Buffer {
     let ids = Buffer(byteCount: n * 4)
     let p = ids.pointer(Int32.self)
-    let keys = KeyIndex.normalized(node.keys.map { kept.rows.columns[$0] })
-    if keys.isEmpty {
+    if node.keys.isEmpty {
       p.update(repeating: 0, count: n)
       state.reserve(keys: 1)
     } else {
-      if let validity = Bitmap.all(keys.compactMap(\.validity)) {
-        statistics.nullKeys += n - validity.setCount
-      }
+      let keys = KeyIndex.normalized(node.keys.map { columns[$0] })
       try index.insert(keys, hashes: index.hash(keys, count: n), count: n, into: p)
       state.reserve(keys: index.count)
     }
-    let slots = Buffer(byteCount: n * 4)
-    try state.apply(
-      kept.rows.columns, weights: kept.weights.pointer(Int64.self), keys: p, count: n,
-      slots: slots.pointer(Int32.self))
+    return ids
   }
 
   override func endEpoch() throws(TerraceError) {

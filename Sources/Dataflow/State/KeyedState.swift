@@ -7,13 +7,14 @@ package import Columns
 /// content, so that a retraction costs the same however many rows share a key; for inputs that only
 /// grow that second index is left out.
 ///
-/// It is the hot form of a state table: `takeDelta` gives what the next state commit appends.
+/// It is the hot form of a state table: `takeChanges` gives what the next state commit appends. There
+/// a row is known by its key and a number that ascends along the key's chain.
 package final class KeyedState: @unchecked Sendable {
   /// Types of the rows.
   package let types: [DataType]
   let isAppendOnly: Bool
-  private let grown: RowStore?
-  private let content: KeyIndex?
+  let grown: RowStore?
+  let content: KeyIndex?
   /// Net count of each row, 0 when it is gone. May be negative while an epoch is not complete.
   let weights = Lane<Int64>()
   let next = Lane<Int32>(filler: 0xff)
@@ -24,15 +25,31 @@ package final class KeyedState: @unchecked Sendable {
   /// The key of each row; not for rows that stay.
   let owners = Lane<Int32>(filler: 0xff)
   private var dead = 0
-  /// Changes since the last `takeDelta`, when they are recorded.
-  private let changes: StateChanges?
-  private let rowType: RowType
+  let rowType: RowType
 
-  init(_ rowType: RowType, isAppendOnly: Bool, recordsChanges: Bool = false) {
+  // What the next state commit appends.
+  let recordsChanges: Bool
+  let keepsNumbers: Bool
+  /// Rows that may be taken back: those that changed, and the number of each within its key.
+  let changed = DirtySet()
+  let numbers = Lane<Int64>()
+  /// Rows that stay: those that came since the last commit, and where the numbers of the next begin.
+  var fresh: [Range<Int>] = []
+  package var numberBase: Int64 = 0
+  /// Rows that went and came back under another number.
+  var renumbered: [DeltaBatch] = []
+
+  /// - Parameter keepsNumbers: rows that stay are numbered as they come, too, so that they can be
+  ///   taken out of the table with their key.
+  init(
+    _ rowType: RowType, isAppendOnly: Bool, recordsChanges: Bool = false,
+    keepsNumbers: Bool = false
+  ) {
+    self.keepsNumbers = keepsNumbers
     self.rowType = rowType
     types = rowType.fields.map(\.type)
     self.isAppendOnly = isAppendOnly
-    changes = recordsChanges ? StateChanges(.rows) : nil
+    self.recordsChanges = recordsChanges
     grown = isAppendOnly ? RowStore(types.map(\.nullable)) : nil
     content = isAppendOnly ? nil : KeyIndex(types)
   }
@@ -50,7 +67,7 @@ package final class KeyedState: @unchecked Sendable {
   package var byteCount: Int {
     (grown?.byteCount ?? 0) + (content?.byteCount ?? 0) + weights.byteCount + next.byteCount
       + previous.byteCount + heads.byteCount + tails.byteCount + owners.byteCount
-      + (changes?.byteCount ?? 0)
+      + numbers.byteCount + changed.byteCount
   }
 
   /// Room for keys with numbers below `count`.
@@ -64,61 +81,116 @@ package final class KeyedState: @unchecked Sendable {
   /// - Parameters:
   ///   - keys: the number of each row's key; never negative.
   ///   - slots: gets the number of each row in this state.
+  ///   - stored: the rows come from the state table, where they have these numbers; a key's ascend.
   func apply(
     _ columns: [Column], weights more: UnsafePointer<Int64>, keys: UnsafePointer<Int32>,
-    count n: Int,
-    slots: UnsafeMutablePointer<Int32>
+    count n: Int, slots: UnsafeMutablePointer<Int32>, stored: UnsafePointer<Int64>? = nil
   ) throws(TerraceError) {
-    if let grown {
-      let base = grown.count
-      try grown.append(columns, count: n)
-      reserve(rows: base + n)
-      // Plain pointers: a property would be checked for exclusive access at every row.
-      let (w, following, first, last) = (
-        weights.pointer, next.pointer, heads.pointer, tails.pointer
-      )
-      for i in 0..<n {
-        let slot = Int32(truncatingIfNeeded: base &+ i)
-        let k = Int(keys[i])
-        slots[i] = slot
-        w[base &+ i] = more[i]
-        following[base &+ i] = -1
-        let end = last[k]
-        if end < 0 { first[k] = slot } else { following[Int(end)] = slot }
-        last[k] = slot
+    if grown != nil {
+      try grow(columns, more, keys, n, slots, stored)
+    } else if let stored {
+      try load(columns, more, keys, n, slots, stored)
+    } else {
+      try change(columns, more, keys, n, slots)
+    }
+  }
+
+  private func grow(
+    _ columns: [Column], _ more: UnsafePointer<Int64>, _ keys: UnsafePointer<Int32>, _ n: Int,
+    _ slots: UnsafeMutablePointer<Int32>, _ stored: UnsafePointer<Int64>?
+  ) throws(TerraceError) {
+    guard let grown else { return }
+    let base = grown.count
+    try grown.append(columns, count: n)
+    reserve(rows: base + n)
+    // Plain pointers: a property would be checked for exclusive access at every row.
+    let (w, following, first, last) = (weights.pointer, next.pointer, heads.pointer, tails.pointer)
+    for i in 0..<n {
+      let slot = Int32(truncatingIfNeeded: base &+ i)
+      let k = Int(keys[i])
+      slots[i] = slot
+      w[base &+ i] = more[i]
+      following[base &+ i] = -1
+      let end = last[k]
+      if keepsNumbers {
+        numbers[base &+ i] = stored?[i] ?? (end < 0 ? 0 : numbers[Int(end)] + 1)
       }
-    } else if let content {
-      let plain = KeyIndex.normalized(columns)
-      let hashes = content.hash(plain, count: n)
-      try content.insert(plain, hashes: hashes, count: n, into: slots)
-      reserve(rows: content.count)
-      for i in 0..<n {
-        let slot = Int(slots[i])
-        let before = weights[slot]
-        let after = before &+ more[i]
-        weights[slot] = after
-        if before == 0 && after != 0 {
-          if owners[slot] >= 0 { dead -= 1 }
-          link(slots[i], keys[i])
-        } else if before != 0 && after == 0 {
-          unlink(slots[i])
-          dead += 1
+      if end < 0 { first[k] = slot } else { following[Int(end)] = slot }
+      last[k] = slot
+    }
+    guard recordsChanges, stored == nil, n > 0 else { return }
+    if let end = fresh.last, end.upperBound == base {
+      fresh[fresh.count - 1] = end.lowerBound..<base + n
+    } else {
+      fresh.append(base..<base + n)
+    }
+  }
+
+  private func change(
+    _ columns: [Column], _ more: UnsafePointer<Int64>, _ keys: UnsafePointer<Int32>, _ n: Int,
+    _ slots: UnsafeMutablePointer<Int32>
+  ) throws(TerraceError) {
+    try place(columns, n, slots)
+    let back = IDList()
+    let old = Lane<Int64>()
+    for i in 0..<n {
+      let slot = Int(slots[i])
+      let before = weights[slot]
+      let after = before &+ more[i]
+      weights[slot] = after
+      if before == 0 && after != 0 {
+        if owners[slot] >= 0 { dead -= 1 }
+        let tail = tails[Int(keys[i])]
+        let number = tail < 0 ? 0 : numbers[Int(tail)] + 1
+        if recordsChanges, changed.isStored(slot), numbers[slot] != number {
+          old.reserve(back.count + 1)
+          old[back.count] = numbers[slot]
+          back.append(slots[i])
+          changed.setGone(slot)
         }
+        numbers[slot] = number
+        link(slots[i], keys[i])
+      } else if before != 0 && after == 0 {
+        unlink(slots[i])
+        dead += 1
       }
+      if recordsChanges { changed.note(slots[i]) }
     }
-    if let changes {
-      let copied = Buffer(
-        copying: UnsafeRawBufferPointer(start: more, count: n * 8))
-      changes.append(DeltaBatch(Batch(rowType, columns, count: n), weights: copied))
+    if back.count > 0 { renumbered.append(gone(back, old)) }
+  }
+
+  private func load(
+    _ columns: [Column], _ more: UnsafePointer<Int64>, _ keys: UnsafePointer<Int32>, _ n: Int,
+    _ slots: UnsafeMutablePointer<Int32>, _ stored: UnsafePointer<Int64>
+  ) throws(TerraceError) {
+    try place(columns, n, slots)
+    for i in 0..<n {
+      let slot = Int(slots[i])
+      weights[slot] = more[i]
+      numbers[slot] = stored[i]
+      if more[i] != 0 { link(slots[i], keys[i]) }
+      if recordsChanges { changed.setStored(slot) }
     }
+  }
+
+  private func place(
+    _ columns: [Column], _ n: Int, _ slots: UnsafeMutablePointer<Int32>
+  ) throws(TerraceError) {
+    guard let content else { return }
+    let plain = KeyIndex.normalized(columns)
+    let hashes = content.hash(plain, count: n)
+    try content.insert(plain, hashes: hashes, count: n, into: slots)
+    reserve(rows: content.count)
   }
 
   private func reserve(rows count: Int) {
     weights.reserve(count)
     next.reserve(count)
+    if keepsNumbers || !isAppendOnly { numbers.reserve(count) }
     if isAppendOnly { return }
     owners.reserve(count)
     previous.reserve(count)
+    if recordsChanges { changed.reserve(count) }
   }
 
   @inline(__always) private func link(_ slot: Int32, _ key: Int32) {
@@ -161,21 +233,13 @@ package final class KeyedState: @unchecked Sendable {
   /// Drops rows that the operator will never ask for again.
   func remove(_ slots: IDList) {
     precondition(!isAppendOnly, "rows of a growing state stay")
-    if let changes, slots.count > 0 {
-      let columns = zip(rows.gather(slots.pointer, slots.count), rowType.fields)
-        .map { $0.retyped($1.type) }
-      let gone = Buffer(byteCount: slots.count * 8)
-      for i in 0..<slots.count { gone.pointer(Int64.self)[i] = 0 &- weights[Int(slots[i])] }
-      changes.append(
-        DeltaBatch(Batch(rowType, columns, count: slots.count), weights: gone))
-    }
     for i in 0..<slots.count {
       let slot = slots[i]
-      if weights[Int(slot)] != 0 {
-        weights[Int(slot)] = 0
-        unlink(slot)
-        dead += 1
-      }
+      if weights[Int(slot)] == 0 { continue }
+      weights[Int(slot)] = 0
+      unlink(slot)
+      dead += 1
+      if recordsChanges { changed.note(slot) }
     }
   }
 
@@ -188,8 +252,12 @@ package final class KeyedState: @unchecked Sendable {
     let live = IDList()
     let map = Buffer(byteCount: total * 4)
     let to = map.pointer(Int32.self)
+    dead = 0
     for slot in 0..<total {
-      if weights[slot] != 0 {
+      // A row that the table still has is known until the table has been told.
+      let isAwaited = recordsChanges && changed.isDirty(slot) && changed.isStored(slot)
+      if weights[slot] != 0 || isAwaited {
+        if weights[slot] == 0 { dead += 1 }
         to[slot] = Int32(live.count)
         live.append(Int32(slot))
       } else {
@@ -208,16 +276,9 @@ package final class KeyedState: @unchecked Sendable {
     next.keep(live.pointer, live.count)
     previous.keep(live.pointer, live.count)
     owners.keep(live.pointer, live.count)
-    dead = 0
+    numbers.keep(live.pointer, live.count)
+    if recordsChanges { changed.keep(live.pointer, live.count) }
     keep(live.pointer, live.count)
-  }
-
-  /// The changes since the last call, each row once; what a state commit appends.
-  package func takeDelta() throws(TerraceError) -> DeltaBatch? { try changes?.take() }
-
-  /// The table that these rows are kept in.
-  func table(_ name: String) -> StateTable {
-    StateTable(name: name, type: rowType, kind: .rows, keyCount: 0)
   }
 }
 

@@ -1,0 +1,245 @@
+package import Columns
+package import Store
+
+/// The state of one pipeline in tables of the store: one hidden table a state table.
+///
+/// A commit appends what changed since the last one as a sorted run of level 0, so it is an incremental
+/// checkpoint; the root of the job names the snapshots. One thread calls.
+package final class StateStore {
+  package struct Counters: Hashable, Sendable {
+    package var bytesRead = 0
+    package var bytesWritten = 0
+    /// Commits of state, and rows put and taken away by them.
+    package var commits = 0
+    package var rowsWritten = 0
+    package var rowsRead = 0
+  }
+
+  private let pipeline: Pipeline
+  private let environment: Environment
+  private let folder: String
+  private let user: String
+  private let budget: MemoryBudget?
+  private let files: FileCounters
+  private var tables: [OpenState] = []
+  private var counts = Counters()
+  /// A commit failed half way: what the operators gave is lost.
+  private var isBroken = false
+
+  /// - Parameters:
+  ///   - pipeline: records its changes, and has seen nothing yet.
+  ///   - folder: where the tables lie, each in a folder of its name.
+  ///   - user: commits under this name, which is the job's own.
+  package init(
+    _ pipeline: Pipeline, environment: Environment, folder: String, user: String,
+    budget: MemoryBudget? = nil
+  ) {
+    self.pipeline = pipeline
+    let counting = CountingFileIO(environment.files)
+    var counted = environment
+    counted.files = counting.files
+    files = counting.counters
+    self.environment = counted
+    self.folder = folder
+    self.user = user
+    self.budget = budget
+  }
+
+  /// Takes the tables back to these snapshots and gives the pipeline the state it had then.
+  ///
+  /// - Parameters:
+  ///   - snapshots: what `commit` gave; nil for a job that begins: what lies there is removed.
+  ///   - watermarks: as the pipeline gave them.
+  /// - Throws: `notFound` when a snapshot is gone, `corrupted` when the tables are another plan's.
+  package func open(
+    at snapshots: [String: Int64]?, watermarks: [Int64] = []
+  ) throws(TerraceError) {
+    precondition(tables.isEmpty, "state is opened once")
+    for (i, table) in pipeline.stateTables.enumerated() {
+      let state = OpenState(
+        StateFormat(table), environment, folder + "/" + table.name, user: user, budget: budget)
+      tables.append(state)
+      guard let id = snapshots?[table.name] else {
+        try state.remove()
+        continue
+      }
+      try state.open(at: id)
+      pipeline.setNumberBase((id + 1) << 32, of: i)
+      try state.readAll { (rows) throws(TerraceError) in
+        counts.rowsRead += rows.count
+        try pipeline.restore(rows, to: i)
+      }
+    }
+    if snapshots != nil { try pipeline.finishRestore(watermarks: watermarks) }
+  }
+
+  /// Writes what changed since the last commit, durably.
+  ///
+  /// - Parameter identifier: greater than that of any commit before.
+  /// - Returns: by table the snapshot that holds its state now; tables without rows ever have none.
+  package func commit(identifier: Int64) throws(TerraceError) -> [String: Int64] {
+    if isBroken {
+      throw TerraceError(.held, "a commit of state failed before: the job must start from its root")
+    }
+    isBroken = true
+    let deltas = try pipeline.takeState()
+    for (table, delta) in zip(tables, deltas) {
+      guard let delta, delta.count > 0 else { continue }
+      counts.rowsWritten += delta.count
+      try table.write(delta)
+    }
+    for table in tables { try table.commit(identifier: identifier) }
+    counts.commits += 1
+    isBroken = false
+    return snapshots
+  }
+
+  /// The snapshot that each table stands at.
+  package var snapshots: [String: Int64] {
+    var out: [String: Int64] = [:]
+    for table in tables { if let id = table.snapshot { out[table.format.table.name] = id } }
+    return out
+  }
+
+  /// Bytes that wait for the next commit, roughly.
+  package var pendingBytes: Int { pipeline.pendingStateBytes }
+
+  /// Bytes read and written since the store was made.
+  package var counters: Counters {
+    var out = counts
+    for (key, count) in files.all {
+      switch key.call {
+      case .read: out.bytesRead += count.bytes
+      case .write: out.bytesWritten += count.bytes
+      default: break
+      }
+    }
+    return out
+  }
+
+  /// Removes snapshots from before these, which are the oldest that a root still names.
+  package func expire(keeping oldest: [String: Int64]) throws(TerraceError) {
+    for table in tables {
+      if let id = oldest[table.format.table.name] { try table.expire(before: id) }
+    }
+  }
+
+  /// Frees memory until the state holds no more than this, as far as that is possible.
+  package func evict(toBytes limit: Int) throws(TerraceError) {}
+
+  /// Ends the writers. What was not committed is lost.
+  package func close() {
+    for table in tables { table.close() }
+    tables = []
+  }
+}
+
+/// One state table that is open.
+private final class OpenState {
+  let format: StateFormat
+  private let environment: Environment
+  private let path: String
+  private let user: String
+  private let budget: MemoryBudget?
+  private var table: Table?
+  private var writer: TableWriter?
+  private(set) var snapshot: Int64?
+  private var hasRows = false
+
+  init(
+    _ format: StateFormat, _ environment: Environment, _ path: String, user: String,
+    budget: MemoryBudget?
+  ) {
+    self.format = format
+    self.environment = environment
+    self.path = path
+    self.user = user
+    self.budget = budget
+  }
+
+  private static let options = [
+    "bucket": "1", "file.compression": "lz4", "data-file.thin-mode": "true",
+    "metadata.stats-mode": "none", "parquet.writer.version": "v2",
+    "parquet.enable.dictionary": "false", "parquet.page.row.count.limit": "1024",
+    "write-buffer-size": "256 mb",
+  ]
+
+  func remove() throws(TerraceError) {
+    if try environment.files.exists(path) { try environment.files.deleteTree(path) }
+  }
+
+  func open(at id: Int64) throws(TerraceError) {
+    let files = TablePath(path)
+    let table = try Table.open(environment, path)
+    guard table.schema.fields.map(\.name) == format.fields.map(\.name),
+      table.schema.fields.map(\.type) == format.fields.map(\.type)
+    else {
+      throw TerraceError(.corrupted, "the stored state is that of another plan").with("table", path)
+    }
+    try Rollback(files, environment).to(snapshotID: id)
+    self.table = table
+    snapshot = id
+  }
+
+  /// All rows, in the order of the key.
+  func readAll(
+    _ body: (Batch) throws(TerraceError) -> Void
+  ) throws(TerraceError) {
+    guard let table, let snapshot else { return }
+    let scan = table.scan()
+    let read = try scan.read(try scan.plan(try table.snapshots.snapshot(snapshot)))
+    defer { read.close() }
+    while let rows = try read.next() { try body(format.loaded(rows)) }
+  }
+
+  func write(_ delta: DeltaBatch) throws(TerraceError) {
+    let kinds = Buffer(byteCount: delta.count)
+    let k = kinds.pointer(UInt8.self)
+    let w = delta.weights.pointer(Int64.self)
+    for i in 0..<delta.count {
+      k[i] = w[i] > 0 ? RowKind.insert.rawValue : RowKind.delete.rawValue
+    }
+    let writer = try openWriter()
+    try writer.write(format.stored(delta.rows), kinds: kinds)
+    writer.flush()
+    hasRows = true
+  }
+
+  private func openWriter() throws(TerraceError) -> TableWriter {
+    if let writer { return writer }
+    let table: Table
+    if let known = self.table { table = known } else { table = try create() }
+    self.table = table
+    let fresh = try table.writer(user: user, settings: TableWriter.Settings(budget: budget))
+    writer = fresh
+    return fresh
+  }
+
+  private func create() throws(TerraceError) -> Table {
+    let schemas = SchemaDirectory(TablePath(path), environment)
+    let schema = try TableSchema.create(
+      columns: format.fields, primaryKeys: format.primaryKey, options: OpenState.options,
+      timeMillis: environment.time.nowMillis())
+    guard try schemas.publish(schema) else {
+      throw TerraceError(.conflict, "another process made the same state table").with("table", path)
+    }
+    return try Table.open(environment, path)
+  }
+
+  func commit(identifier: Int64) throws(TerraceError) {
+    guard hasRows, let writer else { return }
+    let outcome = try writer.commit(identifier: identifier)
+    if let last = outcome.snapshots.last { snapshot = last.id }
+    hasRows = false
+  }
+
+  func expire(before id: Int64) throws(TerraceError) {
+    guard table != nil, let snapshot, id <= snapshot else { return }
+    let kept = Int(snapshot - id) + 1
+    _ = try Expiration(TablePath(path), environment).run(
+      Expiration.Policy(
+        retainMin: kept, retainMax: kept, olderThanMillis: 0, limit: Int.max))
+  }
+
+  func close() { writer?.close() }
+}
