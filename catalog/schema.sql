@@ -54,6 +54,7 @@ CREATE TABLE terrace_tag_partitions(
   snapshot_id INTEGER NOT NULL,
   row_count INTEGER NOT NULL,
   byte_count INTEGER NOT NULL,
+  file_count INTEGER NOT NULL,
   created INTEGER NOT NULL,
   PRIMARY KEY (table_name, value)
 ) WITHOUT ROWID;
@@ -69,5 +70,5 @@ CREATE TABLE terrace_leases(
 
 -- For other engines: which snapshot is the partition `column_name = value` of a table.
 CREATE VIEW terrace_partitions AS
-  SELECT table_name, column_name, value, tag, snapshot_id, row_count, byte_count, created
+  SELECT table_name, column_name, value, tag, snapshot_id, row_count, byte_count, file_count, created
   FROM terrace_tag_partitions;

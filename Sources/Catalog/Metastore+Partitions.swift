@@ -13,11 +13,12 @@ package struct TagPartition: Hashable, Sendable {
   /// Records of the files, as Paimon counts them: more than rows where keys are not merged yet.
   package var rows: Int64
   package var bytes: Int64
+  package var files: Int
   package var createdMillis: Int64
 
   package init(
     table: String, column: String, value: String, tag: String, snapshotID: Int64, rows: Int64,
-    bytes: Int64, createdMillis: Int64
+    bytes: Int64, files: Int, createdMillis: Int64
   ) {
     self.table = table
     self.column = column
@@ -26,6 +27,7 @@ package struct TagPartition: Hashable, Sendable {
     self.snapshotID = snapshotID
     self.rows = rows
     self.bytes = bytes
+    self.files = files
     self.createdMillis = createdMillis
   }
 }
@@ -105,13 +107,13 @@ extension Metastore {
     try run(
       """
       INSERT OR REPLACE INTO terrace_tag_partitions
-      (table_name, column_name, value, tag, snapshot_id, row_count, byte_count, created)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+      (table_name, column_name, value, tag, snapshot_id, row_count, byte_count, file_count, created)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
       """,
       [
         .text(partition.table), .text(partition.column), .text(partition.value),
         .text(partition.tag), .int(partition.snapshotID), .int(partition.rows),
-        .int(partition.bytes), .int(partition.createdMillis),
+        .int(partition.bytes), .int(Int64(partition.files)), .int(partition.createdMillis),
       ])
   }
 
@@ -120,13 +122,14 @@ extension Metastore {
   ) throws(TerraceError) -> [TagPartition] {
     try rows(
       """
-      SELECT table_name, column_name, value, tag, snapshot_id, row_count, byte_count, created
+      SELECT table_name, column_name, value, tag, snapshot_id, row_count, byte_count, file_count, created
       FROM terrace_tag_partitions \(condition) ORDER BY table_name, value
       """, values
     ).map {
       TagPartition(
         table: $0.text(0), column: $0.text(1), value: $0.text(2), tag: $0.text(3),
-        snapshotID: $0.int(4), rows: $0.int(5), bytes: $0.int(6), createdMillis: $0.int(7))
+        snapshotID: $0.int(4), rows: $0.int(5), bytes: $0.int(6), files: Int($0.int(7)),
+        createdMillis: $0.int(8))
     }
   }
 }

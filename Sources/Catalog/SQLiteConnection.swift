@@ -74,7 +74,9 @@ final class SQLiteConnection {
     var left = 100
     while true {
       do throws(TerraceError) {
-        if try rows("PRAGMA journal_mode").first?.text(0) == "wal" { return }
+        let now = try rows("PRAGMA journal_mode").first?.text(0)
+        // A database in memory has no log and nobody to share it with.
+        if now == "wal" || now == "memory" { return }
         let mode = try rows("PRAGMA journal_mode = WAL").first?.text(0) ?? ""
         if mode == "wal" { return }
         throw TerraceError(.unavailable, "the file system cannot hold a metastore (mode \(mode))")

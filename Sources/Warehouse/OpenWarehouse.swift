@@ -110,6 +110,15 @@ package struct OpenWarehouse: Sendable {
     return names
   }
 
+  /// Tables of all databases, without hidden ones.
+  package func allTables() throws(TerraceError) -> [TableName] {
+    var found: [TableName] = []
+    for database in try databases() {
+      found += try tables(in: database).map { TableName(database: database, table: $0) }
+    }
+    return found
+  }
+
   package func path(of name: TableName) throws(TerraceError) -> TablePath {
     TablePath(try folder(ofDatabase: name.database) + "/" + name.table, branch: name.branch)
   }

@@ -1,3 +1,4 @@
+import Catalog
 package import Columns
 import Store
 
@@ -18,6 +19,9 @@ package enum PartitionList {
     _ warehouse: OpenWarehouse, _ name: TableName, pattern: String?
   ) throws(TerraceError) -> [Partition] {
     let schema = try warehouse.schema(of: name)
+    if schema.partitionKeys.isEmpty, schema.options["metastore.tag-to-partition"] != nil {
+      return try readTags(try warehouse.tagPartitions(of: name), pattern)
+    }
     guard !schema.partitionKeys.isEmpty else {
       throw TerraceError(.invalid, "table \(name) has no partitions")
     }
@@ -43,6 +47,18 @@ package enum PartitionList {
       found[name] = partition
     }
     return found.values.sorted { $0.name < $1.name }
+  }
+
+  /// Tags that are partitions, and the running one where the table previews it.
+  private static func readTags(
+    _ directory: PartitionDirectory, _ pattern: String?
+  ) throws(TerraceError) -> [Partition] {
+    let parts = pattern.map { Array($0.split(separator: "*", omittingEmptySubsequences: false)) }
+    return try directory.shown().map { tag in
+      Partition(
+        name: "\(tag.column)=\(tag.value)", recordCount: tag.rows, byteCount: tag.bytes,
+        fileCount: tag.files, lastCreationMillis: tag.createdMillis)
+    }.filter { partition in parts.map { matches(partition.name, $0) } ?? true }
   }
 
   /// Whether the text is the parts in order, with anything between them.

@@ -28,6 +28,7 @@ enum Terrace {
       queryCommand, sqlCommand, databaseCommands, tableCommands, snapshotCommands, tagCommands,
       branchCommands,
       consumerCommands, schemaCommands, catalogCommands, compactCommand, expireCommand,
+      repairCommand,
       parquetCommands,
       avroCommands, manifestCommands, versionCommand, helpCommand,
     ])

@@ -25,6 +25,6 @@ final class MetastoreFixture: Sendable {
   ) -> TagPartition {
     TagPartition(
       table: table, column: "dt", value: value, tag: value, snapshotID: snapshot, rows: 10,
-      bytes: 100, createdMillis: 5)
+      bytes: 100, files: 2, createdMillis: 5)
   }
 }

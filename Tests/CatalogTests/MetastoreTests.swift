@@ -105,7 +105,7 @@ final class MetastoreTests: XCTestCase {
     _ = try store.reconcile(table: "ads.t", with: [fixture.partition("2026-11-20", snapshot: 7)])
     let rows = try store.rows(
       """
-      SELECT table_name, column_name, value, tag, snapshot_id, row_count, byte_count, created
+      SELECT table_name, column_name, value, tag, snapshot_id, row_count, byte_count, file_count, created
       FROM terrace_partitions
       """)
     XCTAssertEqual(
@@ -113,7 +113,7 @@ final class MetastoreTests: XCTestCase {
       [
         [
           .text("ads.t"), .text("dt"), .text("2026-11-20"), .text("2026-11-20"), .int(7), .int(10),
-          .int(100), .int(5),
+          .int(100), .int(2), .int(5),
         ]
       ])
   }

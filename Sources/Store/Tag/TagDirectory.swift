@@ -62,6 +62,7 @@ package struct TagDirectory: Sendable {
     allowsNumber: Bool = false
   ) throws(TerraceError) -> Tag {
     let tag = try make(name, snapshotID, retainedMillis, allowsNumber: allowsNumber)
+    try mustNotExist(name)
     try files.makeDirectories(path.tags)
     let bytes = Array(tag.json.text(pretty: true).utf8)
     guard try files.publishNew(path.tag(name), bytes, names: environment.names) else {
@@ -75,6 +76,13 @@ package struct TagDirectory: Sendable {
         .with("snapshot", tag.snapshot.id)
     }
     return tag
+  }
+
+  /// Asked before publishing, which takes a file of the same content for its own.
+  private func mustNotExist(_ name: String) throws(TerraceError) {
+    if try files.exists(path.tag(name)) {
+      throw TerraceError(.conflict, "there is a tag of this name").with("tag", shown(name))
+    }
   }
 
   private func isHeld(_ tag: Tag) throws(TerraceError) -> Bool {
@@ -130,6 +138,7 @@ package struct TagDirectory: Sendable {
   package func rename(_ name: String, to new: String) throws(TerraceError) {
     try Tag.checkName(new)
     let old = try tag(name)
+    try mustNotExist(new)
     let bytes = Array(old.json.text(pretty: true).utf8)
     guard try files.publishNew(path.tag(new), bytes, names: environment.names) else {
       throw TerraceError(.conflict, "there is a tag of this name").with("tag", shown(new))

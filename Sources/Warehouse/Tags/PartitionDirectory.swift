@@ -111,6 +111,32 @@ package struct PartitionDirectory: Sendable {
     return gone
   }
 
+  /// Gives a tag, and so its partition, another name.
+  package func rename(_ tag: String, to new: String) throws(TerraceError) {
+    try change { () throws(TerraceError) in try tags.rename(tag, to: new) }
+  }
+
+  /// Lets a tag, and so its partition, be another snapshot or be kept for another time.
+  @discardableResult package func replace(
+    _ tag: String, snapshotID: Int64? = nil, retainedMillis: Int64? = nil
+  ) throws(TerraceError) -> Tag {
+    try change { () throws(TerraceError) in
+      try tags.replace(tag, snapshotID: snapshotID, retainedMillis: retainedMillis)
+    }
+  }
+
+  /// Changes the tags' files and then the rows, nobody in between.
+  private func change<Result>(
+    _ body: () throws(TerraceError) -> Result
+  ) throws(TerraceError) -> Result {
+    guard let metastore, column != nil else { return try body() }
+    return try metastore.transaction { () throws(TerraceError) -> Result in
+      let result = try body()
+      try reconcile()
+      return result
+    }
+  }
+
   /// Removes tags whose time is over, and automatic ones above `tag.num-retained-max`, oldest first.
   ///
   /// - Returns: their names.
@@ -196,8 +222,15 @@ package struct PartitionDirectory: Sendable {
       () throws(TerraceError) -> (added: [String], removed: [String]) in
       // Listed within the transaction: nobody else is between file and row now.
       var wanted: [TagPartition] = []
+      let rows = try metastore.partitions(of: name.description)
+      let known = Dictionary(rows.map { ($0.tag, $0) }) { $1 }
       if let column {
         for tag in try tags.list() {
+          // What a snapshot holds never changes: its row need not be made again.
+          if let row = known[tag.name], row.snapshotID == tag.snapshot.id, row.column == column {
+            wanted.append(row)
+            continue
+          }
           wanted.append(try row(tag.name, tag.snapshot, column, try created(tag)))
         }
       }
@@ -214,12 +247,12 @@ package struct PartitionDirectory: Sendable {
     _ tag: String, _ snapshot: Snapshot, _ column: String, _ createdMillis: Int64
   ) throws(TerraceError) -> TagPartition {
     let state = try TableState(at: snapshot, try table.manifests())
-    let bytes = state.buckets.values.reduce(Int64(0)) { sum, bucket in
-      bucket.files.reduce(sum) { $0 + $1.byteCount }
-    }
+    let files = state.buckets.values.flatMap(\.files)
     return TagPartition(
       table: name.description, column: column, value: tag, tag: tag, snapshotID: snapshot.id,
-      rows: snapshot.totalRecordCount, bytes: bytes, createdMillis: createdMillis)
+      rows: snapshot.totalRecordCount,
+      bytes: files.reduce(0) { $0 + $1.byteCount }, files: files.count, createdMillis: createdMillis
+    )
   }
 }
 

@@ -97,7 +97,10 @@ extension Terrace {
     if let text = arguments.text("--older-than") {
       policy.olderThanMillis = try InstantText.millis(text, for: "--older-than")
     }
-    let outcome = try Maintenance(path, warehouse.environment).run(policy)
+    // First the tags with their partitions: what only they kept may go then.
+    let tags = try warehouse.tagPartitions(of: name).retain()
+    var outcome = try Maintenance(path, warehouse.environment).run(policy)
+    outcome.tags += tags.count
     var parts = [DisplayText.count(outcome.files.snapshots, "snapshot")]
     if outcome.files.changelogs > 0 {
       parts.append(DisplayText.count(outcome.files.changelogs, "changelog"))

@@ -39,9 +39,10 @@ extension Terrace {
         ],
         aliases: ["drop"],
         run: { (arguments, console) throws(TerraceError) in
-          let (tags, table) = try tags(arguments)
+          let (tags, table, partitions) = try tagsToChange(arguments)
           let name = arguments.operand("NAME")
-          if try !tags.delete(name) {
+          try Tag.checkName(name)
+          if try partitions.remove([name]).isEmpty {
             guard arguments.has("--ignore-if-not-exists") else {
               throw try noTag(name, tags, table)
             }
@@ -54,10 +55,10 @@ extension Terrace {
         name: "rename", summary: "Rename a tag",
         operands: [.table, tagName, Operand("TARGET", "its new name")], flags: [.branch],
         run: { (arguments, console) throws(TerraceError) in
-          let (tags, table) = try tags(arguments)
+          let (tags, table, partitions) = try tagsToChange(arguments)
           let (name, target) = (arguments.operand("NAME"), arguments.operand("TARGET"))
           _ = try found(name, tags, table)
-          try tags.rename(name, to: target)
+          try partitions.rename(name, to: target)
           try console.say("Tag '\(name)' renamed to '\(target)' on table '\(table)'.")
         }),
       Command(
@@ -69,16 +70,53 @@ extension Terrace {
           ), retained, .branch,
         ],
         run: { (arguments, console) throws(TerraceError) in
-          let (tags, table) = try tags(arguments)
+          let (tags, table, partitions) = try tagsToChange(arguments)
           let name = arguments.operand("NAME")
           _ = try found(name, tags, table)
-          let tag = try tags.replace(
+          let tag = try partitions.replace(
             name, snapshotID: try arguments.integer("--snapshot-id", from: 1).map { Int64($0) },
             retainedMillis: try duration(arguments, "--time-retained"))
           try console.say(
             "Tag '\(name)' names snapshot \(tag.snapshot.id) of table '\(table)' now.")
         }),
+      Command(
+        name: "sync", summary: "Make the metastore's partitions what the tags are",
+        details: """
+          Tags that another engine made or deleted become partitions, or are partitions no more. Tables
+          without metastore.tag-to-partition have none.
+          """,
+        operands: [Operand("TABLE", "DATABASE.TABLE (default: all tables)", .optional)],
+        flags: [format], run: syncTags),
     ])
+
+  private static func syncTags(
+    _ arguments: Arguments, _ console: Console
+  ) throws(TerraceError) {
+    let warehouse = try arguments.warehouse()
+    guard try warehouse.metastore != nil else {
+      throw TerraceError(
+        .notFound, "metastore", hint: "“terrace repair” makes one; -C DIR names the project")
+    }
+    var names: [TableName] = []
+    if let text = arguments.operandIfGiven("TABLE") {
+      names.append(try TableName(text))
+    } else {
+      names = try warehouse.allTables()
+    }
+    var listing = Listing("table", "change", "partition")
+    for name in names {
+      let partitions = try warehouse.tagPartitions(of: name)
+      let column = partitions.column ?? ""
+      let (added, removed) = try partitions.reconcile()
+      for value in added {
+        listing.add(.string(name.description), .string("added"), .string("\(column)=\(value)"))
+      }
+      for value in removed {
+        listing.add(.string(name.description), .string("removed"), .string("\(column)=\(value)"))
+      }
+    }
+    try console.show(listing, arguments.printFormat, nothing: "All partitions are as the tags are.")
+  }
 
   private static func tags(
     _ arguments: Arguments
@@ -87,6 +125,15 @@ extension Terrace {
     let name = try arguments.tableName()
     try warehouse.mustHave(name)
     return (TagDirectory(try warehouse.path(of: name), warehouse.environment), name)
+  }
+
+  /// The tags with what keeps their partitions in step.
+  private static func tagsToChange(
+    _ arguments: Arguments
+  ) throws(TerraceError) -> (TagDirectory, TableName, PartitionDirectory) {
+    let (warehouse, name) = (try arguments.warehouse(), try arguments.tableName())
+    let partitions = try warehouse.tagPartitions(of: name)
+    return (TagDirectory(try warehouse.path(of: name), warehouse.environment), name, partitions)
   }
 
   /// The value of a flag such as “7 d” in milliseconds.
@@ -119,7 +166,7 @@ extension Terrace {
   private static func createTag(
     _ arguments: Arguments, _ console: Console
   ) throws(TerraceError) {
-    let (tags, table) = try tags(arguments)
+    let (tags, table, partitions) = try tagsToChange(arguments)
     let name = arguments.operand("NAME")
     if try tags.find(name) != nil {
       guard arguments.has("--ignore-if-exists") else {
@@ -130,8 +177,8 @@ extension Terrace {
       try console.say("Tag '\(name)' is there already.")
       return
     }
-    try tags.create(
-      name, snapshotID: try arguments.integer("--snapshot-id", from: 1).map { Int64($0) },
+    try partitions.publish(
+      tag: name, snapshotID: try arguments.integer("--snapshot-id", from: 1).map { Int64($0) },
       retainedMillis: try duration(arguments, "--time-retained"))
     try console.say("Tag '\(name)' created on table '\(table)'.")
   }
