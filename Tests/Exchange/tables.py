@@ -6,6 +6,7 @@ import tempfile
 
 import avro_exchange
 import canonical
+import metastore
 import parquet_exchange
 import readme
 from canonical import *
@@ -512,6 +513,9 @@ def schemas_append(world): schemas(world, False)
 def readme_example(world): readme.check(world)
 
 
+def metastore_and_partitions(world): metastore.exchange(world)
+
+
 def parquet_files(world): files(world, parquet_exchange, 20)
 
 
@@ -526,7 +530,7 @@ def files(world, exchange, count):
 
 TABLES = [all_types_keyed, all_types_append, nanoseconds, multisets, key_of_every_type, fixed_bucket_append, strange_partitions, partition_types,
           schemas_keyed, schemas_append, row_kinds, sequences, codecs, expiration, input_changelog, lookup_changelog, foreign_writers, filters, imports,
-          parquet_files, avro_files, readme_example]
+          metastore_and_partitions, parquet_files, avro_files, readme_example]
 
 
 def named(): return [(table.__name__, table) for table in TABLES]

@@ -40,6 +40,9 @@ import org.apache.paimon.types.RowKind;
  * schema  WAREHOUSE DB.TABLE                        the row type
  * upsert  WAREHOUSE DB.TABLE KIND v1,v2;v1,v2       rows of BIGINT/INT/STRING columns, one batch commit
  * compact WAREHOUSE DB.TABLE BUCKETS                a full compaction of an unpartitioned table
+ * jdbc-tables WAREHOUSE FILE                        DB.TABLE of the JDBC catalog in an SQLite file
+ * jdbc-read   WAREHOUSE FILE DB.TABLE [OPTION=VALUE ...]
+ * jdbc-create WAREHOUSE FILE DB.TABLE               an empty table (id BIGINT), and its database
  * </pre>
  */
 public final class PaimonServer {
@@ -66,17 +69,11 @@ public final class PaimonServer {
   private static List<String> serve(String[] words) throws Exception {
     Options options = new Options();
     options.set("warehouse", words[1]);
+    if (words[0].startsWith("jdbc-")) return serveJDBC(words, options);
     try (Catalog catalog = CatalogFactory.createCatalog(CatalogContext.create(options))) {
       Table table = catalog.getTable(Identifier.fromString(words[2]));
       switch (words[0]) {
-        case "read": {
-          Map<String, String> dynamic = new HashMap<>();
-          for (int i = 3; i < words.length; i++) {
-            int equals = words[i].indexOf('=');
-            dynamic.put(words[i].substring(0, equals), words[i].substring(equals + 1));
-          }
-          return read(table.copy(dynamic));
-        }
+        case "read": return read(table.copy(dynamic(words, 3)));
         case "stream": return stream(table, words[3]);
         case "schema": return List.of(table.rowType().asSQLString());
         case "upsert": return write(table, words[3], words[4]);
@@ -84,6 +81,41 @@ public final class PaimonServer {
         default: throw new IllegalArgumentException(words[0]);
       }
     }
+  }
+
+  private static List<String> serveJDBC(String[] words, Options options) throws Exception {
+    options.set("metastore", "jdbc");
+    options.set("uri", "jdbc:sqlite:" + words[2]);
+    options.set("jdbc.user", "");
+    options.set("jdbc.password", "");
+    try (Catalog catalog = CatalogFactory.createCatalog(CatalogContext.create(options))) {
+      switch (words[0]) {
+        case "jdbc-tables": {
+          List<String> names = new ArrayList<>();
+          for (String database : new java.util.LinkedHashSet<>(catalog.listDatabases())) {
+            for (String table : catalog.listTables(database)) names.add(database + "." + table);
+          }
+          return names;
+        }
+        case "jdbc-read": return read(catalog.getTable(Identifier.fromString(words[3])).copy(dynamic(words, 4)));
+        case "jdbc-create": {
+          Identifier name = Identifier.fromString(words[3]);
+          catalog.createDatabase(name.getDatabaseName(), true);
+          catalog.createTable(name, org.apache.paimon.schema.Schema.newBuilder().column("id", org.apache.paimon.types.DataTypes.BIGINT()).build(), false);
+          return List.of();
+        }
+        default: throw new IllegalArgumentException(words[0]);
+      }
+    }
+  }
+
+  private static Map<String, String> dynamic(String[] words, int from) {
+    Map<String, String> options = new HashMap<>();
+    for (int i = from; i < words.length; i++) {
+      int equals = words[i].indexOf('=');
+      options.put(words[i].substring(0, equals), words[i].substring(equals + 1));
+    }
+    return options;
   }
 
   private static List<String> read(Table table) throws Exception {
