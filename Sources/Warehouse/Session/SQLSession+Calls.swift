@@ -37,8 +37,9 @@ extension SQLSession {
     switch call.procedure {
     case .compact: try compact(call, name)
     case .createTag:
-      try tags.create(
-        try call.neededText("tag"), snapshotID: try call.number("snapshot_id").map { Int64($0) },
+      try directory(name).publish(
+        tag: try call.neededText("tag"),
+        snapshotID: try call.number("snapshot_id").map { Int64($0) },
         retainedMillis: try retained(call))
     case .replaceTag:
       try tags.replace(
@@ -48,7 +49,7 @@ extension SQLSession {
       try tags.rename(try call.neededText("tag"), to: try call.neededText("target_tag"))
     case .deleteTag:
       for tag in try call.neededText("tag").split(separator: ",") {
-        guard try tags.delete(tag.trimmed) else {
+        guard try !directory(name).remove([tag.trimmed]).isEmpty else {
           throw TerraceError(.notFound, "there is no tag '\(tag.trimmed)'")
             .hint(
               NearestName.hint(tag.trimmed, among: try tags.list().map(\.name), else: "there are "))
@@ -74,6 +75,12 @@ extension SQLSession {
     case .dropPartition: try dropPartitions(call, name)
     }
     return ["Success"]
+  }
+
+  /// Tags that are partitions change together with the metastore.
+  private func directory(_ name: TableName) throws(TerraceError) -> PartitionDirectory {
+    try PartitionDirectory(
+      name, try warehouse.open(name), session: zone, metastore: try metastore())
   }
 
   private func retained(_ call: ProcedureCall) throws(TerraceError) -> Int64? {

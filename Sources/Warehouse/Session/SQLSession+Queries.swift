@@ -1,3 +1,4 @@
+import Catalog
 import Columns
 import Dataflow
 import Glibc
@@ -34,6 +35,15 @@ extension SQLSession {
     let rows = try BatchQuery(one, context: EvaluationContext(zone: zone)).finish()
     guard rows.count == 1, case .int(let value) = rows.columns[0].scalar(0) else { return millis }
     return value
+  }
+
+  /// The project's metastore, opened when it is first asked; nil where there is none.
+  func metastore() throws(TerraceError) -> Metastore? {
+    if let openedMetastore { return openedMetastore }
+    guard let file = metastoreFile, try warehouse.environment.files.exists(file) else { return nil }
+    let opened = try Metastore.open(file, create: false)
+    openedMetastore = opened
+    return opened
   }
 
   /// One clock for the whole statement, as batch queries have it.
@@ -78,7 +88,7 @@ extension SQLSession {
   func run(
     _ plan: Plan, _ catalog: SessionCatalog, _ take: (Batch) throws(TerraceError) -> Void
   ) throws(TerraceError) {
-    let query = try BatchQuery(plan, context: context())
+    let query = try BatchQuery(catalog.withPartitions(plan), context: context())
     let limit = try memoryLimit()
     for (index, source) in query.sources.enumerated() {
       if query.isComplete { break }
@@ -118,6 +128,6 @@ extension SQLSession {
     default:
       throw at.source.unsupported("EXPLAIN of this statement", at: statement.span)
     }
-    try output.show(["plan"], [[PlanText.text(plan)]])
+    try output.show(["plan"], [[PlanText.text(catalog.withPartitions(plan))]])
   }
 }

@@ -1,3 +1,4 @@
+import Catalog
 import Columns
 import Dataflow
 import SQL
@@ -98,7 +99,15 @@ extension SQLSession {
     if path.last.text.contains("$") {
       return Described(shape: TableShape(type: try typeOfAll(path, at)))
     }
-    return Described(shape: try shape(of: path, at))
+    var shape = try shape(of: path, at)
+    // Tags as partitions: a column of queries only.
+    if let column = shape.options.last(where: { $0.key == "metastore.tag-to-partition" })?.value {
+      shape.type.fields.append(Field(id: shape.type.count, name: column, type: .string))
+      shape.order.append(column)
+      shape.partitionKeys.append(column)
+      shape.comments[column] = "the tag, as a partition"
+    }
+    return Described(shape: shape)
   }
 
   /// The columns that `SELECT *` of a table or view gives.
@@ -222,7 +231,14 @@ extension SQLSession {
     }
     _ = try shape(of: path, at)
     do throws(TerraceError) {
-      let all = try PartitionList.read(warehouse, name, pattern: nil).map(\.name)
+      let directory = try PartitionDirectory(
+        name, try warehouse.open(name), session: zone, metastore: try metastore())
+      let all: [String]
+      if let column = directory.column {
+        all = try directory.shown().map { "\(column)=\($0.value)" }
+      } else {
+        all = try PartitionList.read(warehouse, name, pattern: nil).map(\.name)
+      }
       let wanted = show.partition.map { "\($0.key)=\($0.value)" }
       let kept = all.filter { partition in
         let parts = partition.split(separator: "/").map(String.init)

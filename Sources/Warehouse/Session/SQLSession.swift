@@ -1,3 +1,4 @@
+import Catalog
 package import Columns
 import Dataflow
 import SQL
@@ -20,6 +21,9 @@ package final class SQLSession {
   var temporaryViews: [TableName: StoredView] = [:]
   /// Things to tell at the end of the statement.
   var notices: [String] = []
+  /// The file of the project's metastore; nil for a warehouse without a project.
+  package var metastoreFile: String?
+  var openedMetastore: Metastore?
   /// Asked between batches: true ends a statement with an error.
   package var isInterrupted: () -> Bool = { false }
 

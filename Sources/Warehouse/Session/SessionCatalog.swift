@@ -43,7 +43,11 @@ final class SessionCatalog: TableResolver {
 
   /// Ids of the snapshots that stored tables are read at.
   var snapshots: Set<Int64> {
-    Set(opened.values.compactMap { ($0 as? StoredSessionTable)?.version.snapshot?.id })
+    Set(
+      opened.values.compactMap {
+        ($0 as? StoredSessionTable)?.version.snapshot?.id
+          ?? ($0 as? TagPartitionTable)?.version.snapshot?.id
+      })
   }
 
   private func open(
@@ -67,8 +71,29 @@ final class SessionCatalog: TableResolver {
     guard try session.isStored(name) else { return nil }
     let key = SessionCatalog.key(name.description, reference)
     let table = try StoredSessionTable(name, reference, session)
+    if let partitioned = try TagPartitionTable(table, reference, session) {
+      opened[key] = partitioned
+      return partitioned.bound(key)
+    }
     opened[key] = table
     return try table.bound(key)
+  }
+
+  /// The plan with each read of tag partitions named after what is asked of it.
+  func withPartitions(_ plan: Plan) -> Plan {
+    let conditions = PartitionConditions(
+      column: { source in (self.opened[source.reference] as? TagPartitionTable)?.place },
+      name: { source, condition in
+        guard let table = self.opened[source.reference] as? TagPartitionTable else {
+          return source.reference
+        }
+        let texts = condition.conditions.map { PlanText.expression($0, [table.column]) }
+        let what = texts.isEmpty ? "all partitions" : texts.joined(separator: " AND ")
+        let key = "\(source.reference) (\(what))"
+        self.opened[key] = table.with(condition)
+        return key
+      })
+    return conditions.rewrite(plan)
   }
 
   /// `ods.orders /*+ OPTIONS('scan.snapshot-id'='3') */`: what EXPLAIN shows of a source.

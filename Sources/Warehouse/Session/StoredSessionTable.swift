@@ -37,10 +37,15 @@ final class StoredSessionTable: SessionTable {
   }
 
   func read(_ source: Plan.Source) throws(TerraceError) -> any SessionRead {
+    try read(source, at: version.snapshot)
+  }
+
+  /// - Parameter snapshot: nil for a table without a commit.
+  func read(_ source: Plan.Source, at snapshot: Snapshot?) throws(TerraceError) -> any SessionRead {
     let scan = version.table.scan(
       columns: source.columns,
       predicate: source.predicate.remapped { source.columns[$0] } ?? .always)
-    let plan = try scan.plan(version.snapshot)
+    let plan = try scan.plan(snapshot)
     // Few bytes come faster, and always in the same order, from one thread.
     let threads = plan.bytesRead < 8 << 20 ? 1 : session.readThreads
     return StoredRead(try scan.read(plan, threads: threads))

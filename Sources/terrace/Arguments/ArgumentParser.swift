@@ -48,7 +48,7 @@ struct ArgumentParser {
         flagsEnded = true
       } else if !flagsEnded, word.hasPrefix("--"), !ArgumentParser.isText(word) {
         if let pair = try longFlag(word, &rest) { given += pair }
-      } else if !flagsEnded, word.count > 1, word.hasPrefix("-") {
+      } else if !flagsEnded, word.count > 1, word.hasPrefix("-"), !ArgumentParser.isText(word) {
         given += try shortFlags(word, &rest)
       } else if let operand = try descendOrFill(word) {
         plain.append((operand, word))
