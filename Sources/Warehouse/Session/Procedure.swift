@@ -19,6 +19,13 @@ enum Procedure: String, CaseIterable {
   case rollbackTo = "rollback_to"
   case rollbackToTimestamp = "rollback_to_timestamp"
 
+  var changesTags: Bool {
+    switch self {
+    case .replaceTag, .renameTag, .expireTags, .rollbackTo, .rollbackToTimestamp: true
+    default: false
+    }
+  }
+
   /// Names of the parameters in the order of positional arguments; the first is the table.
   var parameters: [String] {
     switch self {

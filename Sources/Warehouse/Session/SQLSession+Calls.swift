@@ -26,7 +26,10 @@ extension SQLSession {
         throw TerraceError(.invalid, "a table is named DATABASE.TABLE, not '\(text)'")
       }
       try warehouse.mustHave(name)
-      try output.show(["result"], try run(call, name).map { [$0] })
+      let results = try run(call, name)
+      // What is a tag is a partition.
+      if call.procedure.changesTags { try directory(name).reconcile() }
+      try output.show(["result"], results.map { [$0] })
     } catch { throw at.placed(error, call.span("table")) }
   }
 
@@ -79,8 +82,7 @@ extension SQLSession {
 
   /// Tags that are partitions change together with the metastore.
   private func directory(_ name: TableName) throws(TerraceError) -> PartitionDirectory {
-    try PartitionDirectory(
-      name, try warehouse.open(name), session: zone, metastore: try metastore())
+    try warehouse.tagPartitions(of: name, session: zone)
   }
 
   private func retained(_ call: ProcedureCall) throws(TerraceError) -> Int64? {

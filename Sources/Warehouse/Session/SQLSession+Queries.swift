@@ -1,4 +1,3 @@
-import Catalog
 import Columns
 import Dataflow
 import Glibc
@@ -35,15 +34,6 @@ extension SQLSession {
     let rows = try BatchQuery(one, context: EvaluationContext(zone: zone)).finish()
     guard rows.count == 1, case .int(let value) = rows.columns[0].scalar(0) else { return millis }
     return value
-  }
-
-  /// The project's metastore, opened when it is first asked; nil where there is none.
-  func metastore() throws(TerraceError) -> Metastore? {
-    if let openedMetastore { return openedMetastore }
-    guard let file = metastoreFile, try warehouse.environment.files.exists(file) else { return nil }
-    let opened = try Metastore.open(file, create: false)
-    openedMetastore = opened
-    return opened
   }
 
   /// One clock for the whole statement, as batch queries have it.

@@ -231,8 +231,7 @@ extension SQLSession {
     }
     _ = try shape(of: path, at)
     do throws(TerraceError) {
-      let directory = try PartitionDirectory(
-        name, try warehouse.open(name), session: zone, metastore: try metastore())
+      let directory = try warehouse.tagPartitions(of: name, session: zone)
       let all: [String]
       if let column = directory.column {
         all = try directory.shown().map { "\(column)=\($0.value)" }

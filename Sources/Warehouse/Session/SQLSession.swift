@@ -1,4 +1,3 @@
-import Catalog
 package import Columns
 import Dataflow
 import SQL
@@ -21,9 +20,6 @@ package final class SQLSession {
   var temporaryViews: [TableName: StoredView] = [:]
   /// Things to tell at the end of the statement.
   var notices: [String] = []
-  /// The file of the project's metastore; nil for a warehouse without a project.
-  package var metastoreFile: String?
-  var openedMetastore: Metastore?
   /// Asked between batches: true ends a statement with an error.
   package var isInterrupted: () -> Bool = { false }
 
@@ -148,7 +144,9 @@ extension SourceText {
     if error.fact("line") == nil {
       guard let span else { return error }
       let first = text(span).prefix { !$0.isNewline }.utf8.count
+      // Nothing was wrong with the words: it failed at work.
       out = self.error(error, at: SourceSpan(Int(span.start), Int(span.start) + first))
+        .with("stage", "run")
     }
     return named(out)
   }

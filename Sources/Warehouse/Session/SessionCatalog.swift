@@ -18,11 +18,19 @@ final class SessionCatalog: TableResolver {
     if let (kind, base) = try session.systemTable(reference.path) {
       guard try session.isStored(base) else { return nil }
       let key = SessionCatalog.key("\(base)$\(kind.rawValue)", reference)
-      let table = try SystemSessionTable(kind, base, reference, session)
-      opened[key] = table
-      let resolved = ResolvedTable.table(table.bound(key))
-      byReference[reference] = resolved
-      return resolved
+      let bound: BoundTable
+      if kind == .auditLog {
+        let table = try ChangesTable(
+          base, try ReadOptions(reference, session), session, showsKinds: true)
+        opened[key] = table
+        bound = table.bound(key)
+      } else {
+        let table = try SystemSessionTable(kind, base, reference, session)
+        opened[key] = table
+        bound = table.bound(key)
+      }
+      byReference[reference] = .table(bound)
+      return .table(bound)
     }
     guard let name = try session.name(reference.path) else { return nil }
     let resolved: ResolvedTable
@@ -70,7 +78,13 @@ final class SessionCatalog: TableResolver {
   ) throws(TerraceError) -> BoundTable? {
     guard try session.isStored(name) else { return nil }
     let key = SessionCatalog.key(name.description, reference)
-    let table = try StoredSessionTable(name, reference, session)
+    let options = try ReadOptions(reference, session)
+    guard case .version(let travel) = options.what else {
+      let changes = try ChangesTable(name, options, session, showsKinds: false)
+      opened[key] = changes
+      return changes.bound(key)
+    }
+    let table = try StoredSessionTable(name, at: travel, session)
     if let partitioned = try TagPartitionTable(table, reference, session) {
       opened[key] = partitioned
       return partitioned.bound(key)

@@ -10,25 +10,11 @@ final class StoredSessionTable: SessionTable {
   let definition: StoredDefinition
   private let session: SQLSession
 
-  init(_ name: TableName, _ reference: TableReference, _ session: SQLSession) throws(TerraceError) {
+  init(_ name: TableName, at travel: TimeTravel, _ session: SQLSession) throws(TerraceError) {
     self.name = name
     self.session = session
-    let travel = try StoredSessionTable.travel(reference, session)
     version = try session.warehouse.open(name, at: travel)
     definition = try StoredDefinition(version.table.schema)
-  }
-
-  static func travel(
-    _ reference: TableReference, _ session: SQLSession
-  ) throws(TerraceError) -> TimeTravel {
-    switch reference.travel {
-    case .time(let millis): return .timestamp(try session.instant(ofLocal: millis))
-    case .version(let text): return .version(text)
-    case nil: break
-    }
-    var options = TableOptions()
-    for option in reference.options { options[option.key] = option.value }
-    return try TimeTravel(options)
   }
 
   func bound(_ reference: String) throws(TerraceError) -> BoundTable {

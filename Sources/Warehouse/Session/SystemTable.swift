@@ -90,7 +90,9 @@ final class SystemSessionTable: SessionTable {
     self.kind = kind
     self.name = name
     self.session = session
-    let travel = try StoredSessionTable.travel(reference, session)
+    guard case .version(let travel) = try ReadOptions(reference, session).what else {
+      throw TerraceError(.unsupported, "incremental-between of $\(kind.rawValue)")
+    }
     version = try session.warehouse.open(name, at: travel)
     cells = SystemRows(kind.type)
   }

@@ -25,11 +25,11 @@ final class TagPartitionTable: SessionTable {
     let table = stored.version.table
     guard table.schema.options["metastore.tag-to-partition"] != nil else { return nil }
     let directory = try PartitionDirectory(
-      stored.name, table, session: session.zone, metastore: try session.metastore())
+      stored.name, table, session: session.zone, metastore: try session.warehouse.metastore)
     guard let column = directory.column else { return nil }
     var fixed: String??
     if reference.travel != nil || reference.options.contains(where: { $0.key.hasPrefix("scan.") }) {
-      let names = try directory.partitions().map(\.value)
+      let names = try TagDirectory(table.path, table.environment).names()
       if case .version(let text) = reference.travel, names.contains(text) {
         fixed = .some(text)
       } else if let tag = reference.options.last(where: { $0.key == "scan.tag-name" })?.value {

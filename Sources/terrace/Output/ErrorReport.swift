@@ -22,9 +22,10 @@ enum ErrorReport {
     }
   }
 
-  /// A record of a data file is at fault, not the command line.
+  /// A record of a data file or a value that a query met is at fault, not the command line.
   private static func isAboutData(_ error: TerraceError) -> Bool {
-    error.fact("file") != nil && (error.fact("line") != nil || error.fact("record") != nil)
+    if error.fact("stage") == "run" { return true }
+    return error.fact("file") != nil && (error.fact("line") != nil || error.fact("record") != nil)
   }
 
   static func text(_ error: TerraceError, isStyled: Bool) -> String {
@@ -39,7 +40,7 @@ enum ErrorReport {
       text += saysItself(error) ? "" : "\(error.kind.rawValue): "
       text += DisplayText.oneLine(error.message)
     }
-    let placeFacts: Set = ["source", "text", "line", "column", "length", "file", "record"]
+    let placeFacts: Set = ["source", "text", "line", "column", "length", "file", "record", "stage"]
     let facts = error.facts.filter {
       !$0.value.isEmpty && (place == nil || !placeFacts.contains($0.name))
     }
