@@ -29,7 +29,7 @@ extension Parser {
     if !with.isEmpty {
       query = QuerySyntax(
         with: with, isRecursive: isRecursive, body: query.body, orderBy: query.orderBy,
-        offset: query.offset, limit: query.limit, span: query.span)
+        offset: query.offset, limit: query.limit, span: start.to(previousSpan))
     }
     return try checked(query)
   }
