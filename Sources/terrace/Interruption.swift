@@ -21,6 +21,12 @@ enum Interruption {
     }
   }
 
+  /// Forgets the last signal and waits for the next.
+  static func again() {
+    signalNumber.store(0, ordering: .relaxed)
+    watch()
+  }
+
   static var happened: Bool { signalNumber.load(ordering: .relaxed) != 0 }
 
   /// 128 + the signal, as shells count; nil when there was none.

@@ -77,7 +77,7 @@ final class ChangesTable: SessionTable {
       let read = try scan.changes(of: try scan.snapshot(id))
       while let changes = try read.next() { parts.append(changes) }
     }
-    return ChangeRows(parts, wanted.count, keyCount: keys.count, kinds)
+    return ChangeRows(parts.map { ($0.rows, $0.kinds) }, wanted.count, keyCount: keys.count, kinds)
   }
 }
 
@@ -102,14 +102,16 @@ private final class ContentRead: SessionRead {
 }
 
 /// Changes of several snapshots in their order.
-private final class ChangeRows: SessionRead {
+final class ChangeRows: SessionRead {
   private var parts: ArraySlice<(Batch, Buffer)>
   private let kinds: Int?
 
-  /// - Parameter keyCount: columns behind the `width` wanted ones by which only the last change counts.
-  init(_ changes: [Changes], _ width: Int, keyCount: Int, _ kinds: Int?) {
+  /// - Parameters:
+  ///   - keyCount: columns behind the `width` wanted ones by which only the last change counts.
+  ///   - kinds: place of the column that names the kind; nil to leave out the rows that went.
+  init(_ changes: [(Batch, Buffer)], _ width: Int, keyCount: Int, _ kinds: Int?) {
     self.kinds = kinds
-    var all = changes.map { ($0.rows, $0.kinds) }
+    var all = changes
     if keyCount > 0, !all.isEmpty { all = [ChangeRows.last(all, width, keyCount)] }
     parts = all[...]
   }

@@ -6,6 +6,8 @@ package protocol ResultOutput: AnyObject {
   func begin(_ type: RowType) throws(TerraceError)
   func rows(_ batch: Batch) throws(TerraceError)
   func end() throws(TerraceError)
+  /// One text of several lines as a result of one row.
+  func text(_ column: String, _ text: String) throws(TerraceError)
   /// What a statement without rows did: `3 rows written to default.t`.
   func done(_ text: String) throws(TerraceError)
   /// Something that the user should know and that is no error.
@@ -13,6 +15,10 @@ package protocol ResultOutput: AnyObject {
 }
 
 extension ResultOutput {
+  package func text(_ column: String, _ text: String) throws(TerraceError) {
+    try show([column], [[text]])
+  }
+
   /// A small answer of text columns; nil is NULL.
   func show(_ columns: [String], _ rows: [[String?]]) throws(TerraceError) {
     let type = RowType(columns.map { ($0, DataType.string) })

@@ -97,6 +97,18 @@ package final class RowResultPrinter: ResultOutput {
 
   package func rows(_ batch: Batch) throws(TerraceError) { try printer?.print(batch) }
 
+  /// People get the lines themselves.
+  package func text(_ column: String, _ text: String) throws(TerraceError) {
+    guard format == .table else { return try show([column], [[text]]) }
+    let lines = ByteWriter()
+    if hasResult { lines.append(0x0a) }
+    hasResult = true
+    for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+      lines.append(DisplayText.oneLine(String(line)) + "\n")
+    }
+    try sink.write(lines.bytes)
+  }
+
   package func end() throws(TerraceError) {
     try printer?.flush()
     if format == .table, let count = printer?.rowCount {

@@ -46,6 +46,20 @@ package struct SQLText: Sendable {
   package init(_ text: String, name: String) { source = SourceText(text, name: name) }
   package init(bytes: [UInt8], name: String) { source = SourceText(bytes: bytes, name: name) }
 
+  /// Whether a person who types this has come to the end of a statement.
+  package var isWhole: Bool {
+    var end = source.bytes.count
+    while end > 0, source.bytes[end - 1] <= 0x20 { end -= 1 }
+    guard end > 0 else { return false }
+    do throws(TerraceError) {
+      let (_, failure) = try Parser.statements(source)
+      guard let failure else { return source.bytes[end - 1] == UInt8(ascii: ";") }
+      // Something is still open, or the text goes on: a string, a parenthesis, BEGIN STATEMENT SET.
+      return source.bytes[end - 1] == UInt8(ascii: ";") && !failure.message.contains("not closed")
+        && !failure.message.hasSuffix("found the end of the text")
+    } catch { return true }
+  }
+
   /// A file of SQL.
   package init(file: String, _ files: any FileIO) throws(TerraceError) {
     guard let bytes = try files.readSmall(file, limit: SourceText.byteCountMax + 1) else {

@@ -80,25 +80,41 @@ extension SQLSession {
   ) throws(TerraceError) {
     let query = try BatchQuery(catalog.withPartitions(plan), context: context())
     let limit = try memoryLimit()
+    var progress = QueryProgress()
+    var isQuiet = false
+    func pass(_ batches: [Batch]) throws(TerraceError) {
+      if batches.isEmpty { return }
+      if !isQuiet { onProgress(nil) }
+      isQuiet = true
+      for batch in batches { try take(batch) }
+    }
     for (index, source) in query.sources.enumerated() {
       if query.isComplete { break }
       guard let table = catalog.opened[source.reference] else {
         throw TerraceError(.notFound, "the table \(source.reference)")
       }
+      progress.source = source.reference
       let read = try table.read(source)
       defer { read.close() }
       while !query.isComplete, let delta = try read.next() {
+        progress.rows += delta.count
+        progress.bytes += delta.rows.byteCount
         try query.push(delta, to: index)
-        for batch in try query.take() { try take(batch) }
+        try pass(try query.take())
         try check(query, limit)
+        if !isQuiet { onProgress(progress) }
       }
     }
-    for batch in try query.finishBatches() { try take(batch) }
+    try pass(try query.finishBatches())
   }
 
   private func check(_ query: BatchQuery, _ limit: Int) throws(TerraceError) {
     if isInterrupted() { throw TerraceError(.unavailable, "interrupted") }
-    let held = query.heldByteCount
+    try check(held: query.heldByteCount, limit)
+  }
+
+  /// - Throws: when more is held than `memory.limit` allows.
+  func check(held: Int, _ limit: Int) throws(TerraceError) {
     if held > limit {
       throw TerraceError(
         .unavailable,
@@ -118,6 +134,6 @@ extension SQLSession {
     default:
       throw at.source.unsupported("EXPLAIN of this statement", at: statement.span)
     }
-    try output.show(["plan"], [[PlanText.text(catalog.withPartitions(plan))]])
+    try output.text("plan", PlanText.text(catalog.withPartitions(plan)))
   }
 }

@@ -32,8 +32,8 @@ extension SQLSession {
     case .columns: try showColumns(try described(show, at), show.like, output)
     case .partitions: try showPartitions(show, at, output)
     case .createTable, .createMaterializedTable:
-      try output.show(["result"], [[try createText(show, at)]])
-    case .createView: try output.show(["result"], [[try viewText(show, at)]])
+      try output.text("result", try createText(show, at))
+    case .createView: try output.text("result", try viewText(show, at))
     case .createCatalog, .createDatabase:
       throw at.source.unsupported("SHOW \(show.kind.rawValue)", at: at.span)
     }

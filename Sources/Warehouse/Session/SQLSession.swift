@@ -23,6 +23,9 @@ package final class SQLSession {
   /// Asked between batches: true ends a statement with an error.
   package var isInterrupted: () -> Bool = { false }
 
+  /// Told what was read so far while no row has come out; nil when rows come or the statement ends.
+  package var onProgress: (QueryProgress?) -> Void = { _ in }
+
   package static let defaultDatabase = "default"
   /// The one catalog there is; names may begin with it.
   package static let catalogName = "terrace"
@@ -57,6 +60,7 @@ package final class SQLSession {
     _ statement: Statement, of source: SourceText, to output: any ResultOutput
   ) throws(TerraceError) {
     defer {
+      onProgress(nil)
       for notice in notices { output.warn(notice) }
       notices = []
     }
@@ -105,6 +109,14 @@ package final class SQLSession {
     case .truncate(let name): try truncate(name, at, output)
     }
   }
+}
+
+/// How far a query has read.
+package struct QueryProgress: Sendable {
+  package var rows = 0
+  package var bytes = 0
+  /// The source that is being read.
+  package var source = ""
 }
 
 /// The text of a statement and its place in it.

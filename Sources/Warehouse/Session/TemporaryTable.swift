@@ -31,23 +31,43 @@ final class ConnectorSessionTable: SessionTable {
     style = try Connectors.style(of: table.connector)
   }
 
+  /// Of upserts the last row of each key is given, and none is taken back.
   var isAppendOnly: Bool {
-    if case .inserts = style { return true }
-    return false
+    if case .retractions = style { return false }
+    return true
   }
 
   func read(_ source: Plan.Source) throws(TerraceError) -> any SessionRead {
-    if case .upserts = style {
-      throw TerraceError(.unsupported, "reading a change stream without old rows as a batch")
+    guard case .upserts = style else {
+      return ConnectorRead(try open(), source.columns, table.connector.name)
+    }
+    let keys = table.connector.primaryKey.compactMap { table.connector.type.index(of: $0) }
+    guard !keys.isEmpty else {
+      throw TerraceError(.invalid, "a change stream without old rows needs a primary key")
         .with("table", table.connector.name)
     }
+    let read = ConnectorRead(try open(), source.columns + keys, table.connector.name)
+    defer { read.close() }
+    let limit = try session.memoryLimit()
+    var parts: [(Batch, Buffer)] = []
+    var bytes = 0
+    while let part = try read.nextChanges() {
+      bytes += part.0.byteCount
+      try session.check(held: bytes, limit)
+      parts.append(part)
+    }
+    return ChangeRows(parts, source.columns.count, keyCount: keys.count, nil)
+  }
+
+  /// All that is there now, and no more.
+  private func open() throws(TerraceError) -> any Source {
     let opened = try Connectors.source(table.connector, session.warehouse.environment)
     do throws(TerraceError) { try opened.stopAtPresent() } catch {
       opened.close()
       throw error
     }
     opened.endInput()
-    return ConnectorRead(opened, source.columns, table.connector.name)
+    return opened
   }
 }
 
@@ -63,21 +83,32 @@ private final class ConnectorRead: SessionRead {
   }
 
   func next() throws(TerraceError) -> DeltaBatch? {
+    guard let (rows, kinds) = try nextPart() else { return nil }
+    guard let kinds else { return DeltaBatch(inserting: rows) }
+    return DeltaBatch(rows, kinds: kinds.pointer(UInt8.self))
+  }
+
+  /// The next rows with their kinds.
+  func nextChanges() throws(TerraceError) -> (Batch, Buffer)? {
+    guard let (rows, kinds) = try nextPart() else { return nil }
+    if let kinds { return (rows, kinds) }
+    let inserts = Buffer(byteCount: rows.count)
+    inserts.pointer(UInt8.self).update(repeating: RowKind.insert.rawValue, count: rows.count)
+    return (rows, inserts)
+  }
+
+  private func nextPart() throws(TerraceError) -> (Batch, Buffer?)? {
     while true {
       guard let batch = try source.poll(rows: 16384, bytes: 4 << 20) else {
         if source.isDrained { return nil }
-        throw TerraceError(
-          .unsupported, "reading a source without an end as a batch"
-        ).with("table", name)
+        throw TerraceError(.unsupported, "reading a source without an end as a batch")
+          .with("table", name)
       }
       if let letter = batch.deadLetters.first {
         throw TerraceError(.invalid, letter.reason).with("table", name)
           .with("place", letter.place)
       }
-      if batch.rows.count == 0 { continue }
-      let rows = batch.rows.project(columns)
-      guard let kinds = batch.kinds else { return DeltaBatch(inserting: rows) }
-      return DeltaBatch(rows, kinds: kinds.pointer(UInt8.self))
+      if batch.rows.count > 0 { return (batch.rows.project(columns), batch.kinds) }
     }
   }
 

@@ -25,9 +25,10 @@ extension Terrace {
     details: """
       Queries, CREATE, ALTER, DROP, INSERT, UPDATE, DELETE, CALL, SHOW, SET, …, split by semicolons.
       The first statement that fails ends the script with exit code 1. With -f json each statement
-      that returns rows prints one line: {"columns": […], "rows": [[…], …]}.
+      that returns rows prints one line: {"columns": […], "rows": [[…], …]}. Without SQL on a
+      terminal it asks for statements.
       """,
-    operands: [Operand("SQL", "the statements; - reads standard input", .optional)],
+    operands: [Operand("SQL", "the statements; - or nothing reads standard input", .optional)],
     flags: [Flag("--file", "", "FILE", "read the statements from a file"), format, databaseFlag],
     examples: [
       "terrace sql \"CREATE TABLE t (k INT, v STRING); INSERT INTO t VALUES (1, 'a')\"",
@@ -44,15 +45,24 @@ extension Terrace {
     let session = SQLSession(
       try arguments.warehouse(), folder: arguments.text("--project") ?? ".")
     if let name = arguments.text("--database") { try session.use(name) }
+    Interruption.watch()
+    session.isInterrupted = { Interruption.happened }
+    if console.errorIsTerminal {
+      let line = ProgressLine()
+      session.onProgress = { line.show($0) }
+    }
     return session
   }
 
-  private static func printer(
-    _ arguments: Arguments, _ console: Console, saysDone: Bool
-  ) -> RowResultPrinter {
-    RowResultPrinter(
+  private static func output(
+    _ arguments: Arguments, _ console: Console, isScript: Bool
+  ) -> any ResultOutput {
+    if isScript, arguments.printFormat == .json {
+      return JSONResultPrinter(to: console.output) { console.noteAfterOutput($0) }
+    }
+    return RowResultPrinter(
       arguments.printFormat, to: console.output, terminalWidth: console.width,
-      isStyled: console.styledOutput, saysDone: saysDone
+      isStyled: console.styledOutput, saysDone: isScript && arguments.printFormat == .table
     ) { console.noteAfterOutput($0) }
   }
 
@@ -63,23 +73,37 @@ extension Terrace {
     let source =
       text == "-" ? try standardInput() : SQLText(text, name: "query")
     let session = try session(arguments, console)
-    try session.runQuery(source, to: printer(arguments, console, saysDone: false))
+    do throws(TerraceError) {
+      try session.runQuery(source, to: output(arguments, console, isScript: false))
+    } catch {
+      guard Interruption.happened else { throw error }
+      try fail(error, console)
+    }
   }
 
   private static func runSQL(_ arguments: Arguments, _ console: Console) throws(TerraceError) {
     let session = try session(arguments, console)
+    let isTyped =
+      isatty(STDIN_FILENO) == 1 && arguments.text("--file") == nil
+      && arguments.operandIfGiven("SQL") == nil
+    let output = output(arguments, console, isScript: true)
+    if isTyped { return try SQLPrompt(session, output, console).run() }
     let source = try script(arguments)
-    let output: any ResultOutput =
-      arguments.printFormat == .json
-      ? JSONResultPrinter(to: console.output) { console.noteAfterOutput($0) }
-      : printer(arguments, console, saysDone: true)
-    do throws(TerraceError) {
-      try session.runScript(source, to: output)
-    } catch {
-      try console.output.flush()
-      Console.writeError(ErrorReport.text(error, isStyled: console.styledError))
-      console.exitCode = error.kind == .held ? 4 : 1
+    do throws(TerraceError) { try session.runScript(source, to: output) } catch {
+      try fail(error, console)
     }
+  }
+
+  /// The first failing statement ends a script, whatever is wrong with it, with exit code 1.
+  private static func fail(_ error: TerraceError, _ console: Console) throws(TerraceError) {
+    try console.output.flush()
+    if let code = Interruption.exitCode {
+      console.note("terrace: interrupted")
+      console.exitCode = code
+      return
+    }
+    Console.writeError(ErrorReport.text(error, isStyled: console.styledError))
+    console.exitCode = error.kind == .held ? 4 : 1
   }
 
   private static func script(_ arguments: Arguments) throws(TerraceError) -> SQLText {
@@ -91,10 +115,7 @@ extension Terrace {
       if file == "-" { return try standardInput() }
       return try SQLText(file: file, Environment().files)
     }
-    guard let text else {
-      throw TerraceError(
-        .invalid, "there is nothing to run", hint: "give SQL, --file FILE, or - for standard input")
-    }
+    guard let text else { return try standardInput() }
     return text == "-" ? try standardInput() : SQLText(text, name: "sql")
   }
 
