@@ -43,6 +43,9 @@ let package = Package(
     .executableTarget(
       name: "storebench", dependencies: ["Store", "Formats", "Columns"],
       path: "Benchmarks/StoreBench", swiftSettings: strict),
+    .executableTarget(
+      name: "flowbench", dependencies: ["Dataflow", "Store", "Columns"],
+      path: "Benchmarks/FlowBench", swiftSettings: strict),
     tests(of: "Columns"),
     tests(of: "Formats", on: ["Columns"]),
     tests(of: "Store", on: ["Formats", "Columns"]),

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #endif
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -16,6 +17,12 @@ static inline int t_rename_noreplace(const char *from, const char *to) {
 /// Starts writing a file's dirty pages to the disk, without waiting. A hint: errors are told by fsync.
 static inline void t_start_writeback(int fd) {
   (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+/// Freed memory up to `keep` bytes stays with the process, and blocks below `mapped` bytes are taken from it.
+static inline void t_keep_memory(int mapped, int keep, int step) {
+  (void)mallopt(M_MMAP_THRESHOLD, mapped);
+  (void)mallopt(M_TRIM_THRESHOLD, keep);
+  (void)mallopt(M_TOP_PAD, step);
 }
 static inline void t_prefetch(const void *p) { __builtin_prefetch(p, 0, 1); }
 #endif

@@ -9,7 +9,11 @@ public final class Buffer: @unchecked Sendable {
   @inlinable public init(byteCount: Int) {
     precondition(byteCount >= 0, "a buffer of \(byteCount) bytes")
     self.byteCount = byteCount
-    base = UnsafeMutableRawPointer.allocate(byteCount: byteCount &+ 64, alignment: 64)
+    if byteCount < LargeBuffers.threshold {
+      base = UnsafeMutableRawPointer.allocate(byteCount: byteCount &+ 64, alignment: 64)
+    } else {
+      base = LargeBuffers.allocate(byteCount &+ 64)
+    }
   }
 
   /// A copy of the given bytes.
@@ -26,6 +30,21 @@ public final class Buffer: @unchecked Sendable {
 
   @inlinable public var bytes: UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(start: base, count: byteCount)
+  }
+}
+
+/// Memory of large buffers, on which hash tables live: in huge pages, where the system is asked for them.
+public enum LargeBuffers {
+  @usableFromInline static let threshold = 4 << 20
+  private static let pageBytes = 2 << 20
+  /// Told of each large buffer before its first use. To be set before threads begin.
+  nonisolated(unsafe) public static var advise: (@Sendable (UnsafeMutableRawPointer, Int) -> Void)?
+
+  @usableFromInline static func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer {
+    let base = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: pageBytes)
+    // The last, partial page stays small.
+    advise?(base, byteCount / pageBytes * pageBytes)
+    return base
   }
 }
 

@@ -124,10 +124,11 @@ package final class Pipeline {
     }
   }
 
-  /// What changed in each state table since the last call; nil where nothing did. Between epochs,
-  /// and only for pipelines that record changes.
-  package func takeState() throws(TerraceError) -> [DeltaBatch?] {
-    var all: [DeltaBatch?] = []
+  /// What changed in each state table since the last call, in this order; nothing where nothing did.
+  /// Between epochs, and only for pipelines that record changes. The rows stay as they are, also when
+  /// the pipeline goes on.
+  package func takeState() throws(TerraceError) -> [[DeltaBatch]] {
+    var all: [[DeltaBatch]] = []
     for operation in operators { all += try operation.takeState() }
     return all
   }
@@ -144,9 +145,14 @@ package final class Pipeline {
   }
 
   /// Where the numbers of new rows begin, above those that the table may have.
-  package func setNumberBase(_ base: Int64, of table: Int) {
+  package func setNumberBase(_ base: Int32, of table: Int) {
     let (operation, own) = place(of: table)
     operation.setNumberBase(own, base)
+  }
+
+  package func numberBase(of table: Int) -> Int32 {
+    let (operation, own) = place(of: table)
+    return operation.numberBase(own)
   }
 
   private func place(of table: Int) -> (Operator, Int) {

@@ -82,13 +82,14 @@ struct Trial {
       let expected = Reference(tables: tables).evaluate(plan)
       pairs += 1
       if restarts {
-        for (i, delta) in try pipeline.takeState().enumerated() {
-          if let delta { stored[i].apply(delta) }
+        for (i, deltas) in try pipeline.takeState().enumerated() {
+          for delta in deltas { stored[i].apply(delta) }
         }
         let marks = pipeline.watermarks
+        let bases = stored.indices.map { pipeline.numberBase(of: $0) }
         pipeline = try Pipeline(mutatePlan(plan), recordsChanges: true, pairsMax: pairsMax)
         for (i, state) in stored.enumerated() {
-          pipeline.setNumberBase(Int64(epoch + 1) << 32, of: i)
+          pipeline.setNumberBase(bases[i], of: i)
           try pipeline.restore(state.rows, to: i)
         }
         try pipeline.finishRestore(watermarks: marks)

@@ -68,8 +68,8 @@ final class UpsertTests: XCTestCase {
         for delta in try pipeline.endEpoch() { Bags.add(delta, to: &result) }
         XCTAssertEqual(
           result, Dictionary(uniqueKeysWithValues: last.values.map { ($0, 1) }), "seed \(seed)")
-        for (i, delta) in try pipeline.takeState().enumerated() {
-          if let delta { stored[i].apply(delta) }
+        for (i, deltas) in try pipeline.takeState().enumerated() {
+          for delta in deltas { stored[i].apply(delta) }
         }
         if random.chance(2) {
           pipeline = try Pipeline(plan, recordsChanges: true)

@@ -31,6 +31,9 @@ struct Arrows {
       "Warehouse", "Store", "Formats", "Columns", "Glibc", "Foundation", "Dispatch",
       "Synchronization",
     ],
+    "FlowBench": [
+      "Dataflow", "Store", "Columns", "Glibc",
+    ],
     "StoreBench": [
       "Store", "Formats", "Columns", "Glibc", "Foundation", "Dispatch", "Synchronization",
     ],

@@ -8,7 +8,7 @@ struct AccumulatorInput {
   let weights: UnsafePointer<Int64>
   let count: Int
   /// Rows that come from a state table: their numbers within their groups.
-  var numbers: UnsafePointer<Int64>?
+  var numbers: UnsafePointer<Int32>?
 }
 
 /// What one aggregate call keeps of every group.

@@ -115,7 +115,7 @@ final class Grouping {
   private func listType(_ values: ValueLists) -> RowType {
     RowType(
       keyFields + [
-        ("_row", DataType.bigint.notNull), ("value", values.valueType),
+        ("_row", DataType.int.notNull), ("value", values.valueType),
         ("_weight", DataType.bigint.nullable),
       ])
   }
@@ -130,10 +130,12 @@ final class Grouping {
   }
 
   /// Puts changes under the keys of their groups: numbers of groups do not last.
-  private func recordChanges() {
+  private func recordChanges() throws(TerraceError) {
     if !recordsChanges { return }
     for (k, list) in lists.enumerated() {
-      listChanges[k].append(list.values.takeChanges().map { stored($0, list.values) })
+      for delta in try list.values.takeChanges() {
+        listChanges[k].append(stored(delta, list.values))
+      }
     }
     let (puts, gone) = changed.take { isGlobal || rows[$0] != 0 }
     groupChanges.append(stored(gone, -1))
@@ -160,10 +162,10 @@ final class Grouping {
     return DeltaBatch(groupType.batch(columns, count: ids.count), weight: weight)
   }
 
-  func takeState() throws(TerraceError) -> [DeltaBatch?] {
-    recordChanges()
-    var out = [try groupChanges.take()]
-    for changes in listChanges { out.append(try changes.take()) }
+  func takeState() throws(TerraceError) -> [[DeltaBatch]] {
+    try recordChanges()
+    var out = [try groupChanges.take().map { [$0] } ?? []]
+    for changes in listChanges { out.append(try changes.take().map { [$0] } ?? []) }
     return out
   }
 
@@ -194,7 +196,7 @@ final class Grouping {
     let input = AccumulatorInput(
       column: columns[width + 1], groups: UnsafePointer(p),
       weights: UnsafePointer(columns[width + 2].pointer(Int64.self)), count: n,
-      numbers: UnsafePointer(columns[width].pointer(Int64.self)))
+      numbers: UnsafePointer(columns[width].pointer(Int32.self)))
     var at = 1
     for i in calls.indices {
       if accumulators[i].valueLists != nil {
@@ -232,7 +234,7 @@ final class Grouping {
       rows[Int(lost[i])] = 0
       changed.note(lost[i])
     }
-    recordChanges()
+    try recordChanges()
     for (k, list) in lists.enumerated() {
       listChanges[k].append(list.values.gone(groups: lost).map { stored($0, list.values) })
     }

@@ -23,7 +23,7 @@ final class ValueLists {
   var valueType: DataType { argument.nullable }
 
   /// (group, value, number, weight) of values that came and went since the last call.
-  func takeChanges() -> DeltaBatch? { state.takeChanges() }
+  func takeChanges() throws(TerraceError) -> [DeltaBatch] { try state.takeChanges() }
   var pendingBytes: Int { state.pendingBytes }
 
   /// What takes the values of groups away, after `takeChanges` has told of them.
@@ -123,7 +123,7 @@ final class ValueLists {
     if count == 0 { return fresh }
     let column = state.rows.gather(1, slots.pointer, count)
     // What moves has not changed: it comes as from the table.
-    let numbers = Lane<Int64>()
+    let numbers = Lane<Int32>()
     let weights = Lane<Int64>()
     numbers.reserve(count)
     weights.reserve(count)

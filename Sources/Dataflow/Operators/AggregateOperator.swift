@@ -27,7 +27,7 @@ final class AggregateOperator: Operator {
 
   override var stateBytes: Int { grouping.byteCount }
   override var stateTables: [StateTable] { grouping.stateTables }
-  override func takeState() throws(TerraceError) -> [DeltaBatch?] { try grouping.takeState() }
+  override func takeState() throws(TerraceError) -> [[DeltaBatch]] { try grouping.takeState() }
   override func restore(_ table: Int, _ rows: Batch) throws(TerraceError) {
     try grouping.restore(table, rows)
   }

@@ -25,16 +25,18 @@ final class JoinOperator: Operator {
     leftTypes = left.fields.map(\.type)
     rightTypes = right.fields.map(\.type)
     index = KeyIndex(node.leftKeys.map { left.fields[$0].type.nullable })
+    let hasResidual = node.residual != nil
     let tracksLeft = [.left, .full, .semi, .anti].contains(node.kind)
     let tracksRight = [.right, .full].contains(node.kind)
     sides = [
       JoinSide(
         left, keys: node.leftKeys, nullSafe: node.nullSafe, isAppendOnly: node.left.isAppendOnly,
-        tracks: tracksLeft, counts: tracksLeft && node.residual != nil, runtime),
+        tracks: tracksLeft, counts: tracksLeft && hasResidual,
+        counted: tracksRight && !hasResidual, runtime),
       JoinSide(
         right, keys: node.rightKeys, nullSafe: node.nullSafe,
         isAppendOnly: node.right.isAppendOnly, tracks: tracksRight,
-        counts: tracksRight && node.residual != nil, runtime),
+        counts: tracksRight && hasResidual, counted: tracksLeft && !hasResidual, runtime),
     ]
     super.init(Plan.join(node).operatorName, runtime, type: type)
   }
@@ -43,8 +45,10 @@ final class JoinOperator: Operator {
     zip(sides, ["left", "right"]).map { $0.layout.table($1) }
   }
 
-  override func takeState() throws(TerraceError) -> [DeltaBatch?] {
-    sides.map { side in side.state.takeChanges().map(side.layout.stored) }
+  override func takeState() throws(TerraceError) -> [[DeltaBatch]] {
+    var out: [[DeltaBatch]] = []
+    for side in sides { out.append(try side.state.takeChanges().map(side.layout.stored)) }
+    return out
   }
 
   override func restore(_ table: Int, _ rows: Batch) throws(TerraceError) {
@@ -56,7 +60,8 @@ final class JoinOperator: Operator {
 
   override var stateBytes: Int { sides.reduce(index.byteCount) { $0 + $1.byteCount } }
   override var pendingBytes: Int { sides.reduce(0) { $0 + $1.state.pendingBytes } }
-  override func setNumberBase(_ table: Int, _ base: Int64) { sides[table].state.numberBase = base }
+  override func setNumberBase(_ table: Int, _ base: Int32) { sides[table].state.numberBase = base }
+  override func numberBase(_ table: Int) -> Int32 { sides[table].state.numberBase }
 
   /// The output has the columns of both sides.
   private var pairs: Bool { node.kind != .semi && node.kind != .anti }
@@ -154,7 +159,7 @@ final class JoinOperator: Operator {
         let s = partnersOf.pointer(Int32.self)
         if let partners {
           let p = partners.pointer(Int64.self)
-          for i in 0..<m { p[Int(r[i])] += other.state.weights[Int(s[i])] }
+          for i in 0..<m { p[Int(r[i])] += other.state.weight(Int(s[i])) }
         }
         if other.counts {
           for i in 0..<m { changed.note(s[i], other.matches, w[Int(r[i])]) }
@@ -175,7 +180,7 @@ final class JoinOperator: Operator {
     }
     if other.tracks && !other.counts {
       try toggleKeys(ids, w, n, mine, other, input)
-    } else {
+    } else if mine.counted {
       let totals = mine.totals.pointer
       for i in 0..<n { totals[Int(ids[i])] &+= w[i] }
     }
@@ -193,7 +198,8 @@ final class JoinOperator: Operator {
     var slots = Buffer(byteCount: limit * 4)
     let heads = other.state.heads.pointer
     let next = other.state.next.pointer
-    let weights = other.state.weights.pointer
+    // Rows that stay have no weight of 0.
+    let weights = other.state.isAppendOnly ? nil : other.state.weights.pointer
     var m = 0
     var i = 0
     // First all heads: loads that do not depend on one another overlap their cache misses.
@@ -212,7 +218,7 @@ final class JoinOperator: Operator {
         }
         r[m] = Int32(truncatingIfNeeded: i)
         s[m] = slot
-        m &+= bit(weights[Int(slot)] != 0)
+        m &+= weights.map { bit($0[Int(slot)] != 0) } ?? 1
         slot = next[Int(slot)]
       }
       if m == 0 { continue }
@@ -260,8 +266,12 @@ final class JoinOperator: Operator {
     let r = rows.pointer(Int32.self)
     let s = slots.pointer(Int32.self)
     let w = keyed.delta.weights.pointer(Int64.self)
-    let others = sides[1 - input].state.weights.pointer
-    for i in 0..<m { out[i] = w[Int(r[i])] &* others[Int(s[i])] }
+    if sides[1 - input].state.isPlain {
+      for i in 0..<m { out[i] = w[Int(r[i])] }
+    } else {
+      let others = sides[1 - input].state.weights.pointer
+      for i in 0..<m { out[i] = w[Int(r[i])] &* others[Int(s[i])] }
+    }
     try emit(columns, weights, count: m)
   }
 
@@ -316,7 +326,7 @@ final class JoinOperator: Operator {
       if had == has { continue }
       var slot = other.state.heads[id]
       while slot >= 0 {
-        if other.state.weights[Int(slot)] != 0 {
+        if other.state.weight(Int(slot)) != 0 {
           signs.reserve(slots.count + 1)
           signs[slots.count] = has ? 1 : -1
           slots.append(slot)
@@ -334,7 +344,7 @@ final class JoinOperator: Operator {
     let signs = Lane<Int64>()
     for (slot, before) in changed.before {
       let has = side.matches[Int(slot)] > 0
-      if (before > 0) == has || side.state.weights[Int(slot)] == 0 { continue }
+      if (before > 0) == has || side.state.weight(Int(slot)) == 0 { continue }
       signs.reserve(slots.count + 1)
       signs[slots.count] = has ? 1 : -1
       slots.append(slot)
@@ -351,7 +361,7 @@ final class JoinOperator: Operator {
     let weights = Buffer(byteCount: n * 8)
     let out = weights.pointer(Int64.self)
     let direction: Int64 = node.kind == .semi ? 1 : -1
-    for i in 0..<n { out[i] = signs[i] * direction * side.state.weights[Int(slots[i])] }
+    for i in 0..<n { out[i] = signs[i] * direction * side.state.weight(Int(slots[i])) }
     let columns = side.state.rows.gather(slots.pointer, n)
     let fields = (input == 0 ? node.left : node.right).type
     let typed = zip(columns, fields.fields).map { $0.retyped($1.type) }
@@ -379,7 +389,9 @@ private final class JoinSide {
   let counts: Bool
   let state: KeyedState
   let layout: RowLayout
-  /// Rows (by weight) of each key.
+  /// The other side asks how many rows a key has here.
+  let counted: Bool
+  /// Rows (by weight) of each key, if asked for.
   let totals = Lane<Int64>()
   /// The totals of keys before the batch being handled; `untouched` for the others.
   let before = Lane<Int64>()
@@ -389,17 +401,20 @@ private final class JoinSide {
 
   init(
     _ type: RowType, keys: [Int], nullSafe: [Bool], isAppendOnly: Bool, tracks: Bool, counts: Bool,
-    _ runtime: Runtime
+    counted: Bool, _ runtime: Runtime
   ) {
     self.keys = keys
     self.tracks = tracks
     self.counts = counts
-    state = KeyedState(type, isAppendOnly: isAppendOnly, recordsChanges: runtime.recordsChanges)
+    self.counted = counted
+    state = KeyedState(
+      type, isAppendOnly: isAppendOnly, recordsChanges: runtime.recordsChanges, mayBePlain: true)
     layout = RowLayout(type, key: keys, nullable: nullSafe)
   }
 
   func reserve(keys count: Int) {
     state.reserve(keys: count)
+    if !counted { return }
     totals.reserve(count)
     before.reserve(count)
     if count > keyCount {

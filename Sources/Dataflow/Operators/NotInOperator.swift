@@ -49,11 +49,11 @@ final class NotInOperator: Operator {
     ]
   }
 
-  override func takeState() throws(TerraceError) -> [DeltaBatch?] {
+  override func takeState() throws(TerraceError) -> [[DeltaBatch]] {
     let (puts, gone) = changed.take { matches[$0] != 0 }
     return [
-      state.takeChanges().map(layout.stored),
-      DeltaBatch.joined([right(gone, -1), right(puts, 1)]),
+      try state.takeChanges().map(layout.stored),
+      [right(gone, -1), right(puts, 1)],
     ]
   }
 

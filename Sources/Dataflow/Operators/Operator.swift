@@ -103,11 +103,12 @@ class Operator {
   /// The tables that hold this operator's state, in a fixed order; names are completed above.
   var stateTables: [StateTable] { [] }
   /// What changed in each of them since the last call.
-  func takeState() throws(TerraceError) -> [DeltaBatch?] { [] }
+  func takeState() throws(TerraceError) -> [[DeltaBatch]] { [] }
   /// Rows of one of them, in the order of its key. Nothing is sent.
   func restore(_ table: Int, _ rows: Batch) throws(TerraceError) {}
   /// Numbers of rows within their key that a state table does not have yet begin here.
-  func setNumberBase(_ table: Int, _ base: Int64) {}
+  func setNumberBase(_ table: Int, _ base: Int32) {}
+  func numberBase(_ table: Int) -> Int32 { 0 }
   /// Bytes that `takeState` is about to give, roughly.
   var pendingBytes: Int { 0 }
   /// Bytes held in memory.

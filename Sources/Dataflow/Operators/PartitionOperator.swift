@@ -27,8 +27,8 @@ class PartitionOperator: Operator {
   }
 
   override var stateTables: [StateTable] { [layout.table("rows")] }
-  override func takeState() throws(TerraceError) -> [DeltaBatch?] {
-    [state.takeChanges().map(layout.stored)]
+  override func takeState() throws(TerraceError) -> [[DeltaBatch]] {
+    [try state.takeChanges().map(layout.stored)]
   }
   override func restore(_ table: Int, _ rows: Batch) throws(TerraceError) {
     let stored = layout.split(rows)
@@ -40,7 +40,8 @@ class PartitionOperator: Operator {
   }
   override var stateBytes: Int { state.byteCount + index.byteCount }
   override var pendingBytes: Int { state.pendingBytes }
-  override func setNumberBase(_ table: Int, _ base: Int64) { state.numberBase = base }
+  override func setNumberBase(_ table: Int, _ base: Int32) { state.numberBase = base }
+  override func numberBase(_ table: Int) -> Int32 { state.numberBase }
 
   /// The output for the partitions `ids`.
   func compute(_ ids: UnsafePointer<Int32>, _ n: Int) throws(TerraceError) -> DeltaBatch? { nil }

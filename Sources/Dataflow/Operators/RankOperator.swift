@@ -122,9 +122,9 @@ final class SetOperator: Operator {
     [StateTable(name: "rows", type: stateType, keyCount: type.count, lookupCount: type.count)]
   }
 
-  override func takeState() throws(TerraceError) -> [DeltaBatch?] {
+  override func takeState() throws(TerraceError) -> [[DeltaBatch]] {
     let (puts, gone) = changed.take { exists($0) }
-    return [DeltaBatch.joined([stored(gone, -1), stored(puts, 1)])]
+    return [[stored(gone, -1), stored(puts, 1)]]
   }
 
   private func exists(_ id: Int) -> Bool { counts[0][id] != 0 || counts[1][id] != 0 }

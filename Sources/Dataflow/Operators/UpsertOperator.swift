@@ -40,7 +40,7 @@ final class UpsertOperator: Operator {
     return [StateTable(name: "rows", type: stateType, keyCount: width, lookupCount: width)]
   }
 
-  override func takeState() throws(TerraceError) -> [DeltaBatch?] {
+  override func takeState() throws(TerraceError) -> [[DeltaBatch]] {
     let (puts, gone) = changed.take { latest[$0] >= 0 }
     let slots = IDList()
     for i in 0..<puts.count { slots.append(latest[Int(puts[i])]) }
@@ -48,12 +48,12 @@ final class UpsertOperator: Operator {
     let nulls = rows.types.map { Column.repeatingNull($0, count: gone.count) }
     let values = rows.gather(slots.pointer, slots.count)
     return [
-      DeltaBatch.joined([
+      [
         DeltaBatch(stateType.batch(keys + nulls, count: gone.count), weight: -1),
         DeltaBatch(
           stateType.batch(index.keys.gather(puts.pointer, puts.count) + values, count: puts.count),
           weight: 1),
-      ])
+      ]
     ]
   }
 

@@ -20,7 +20,7 @@ final class WindowAggregateOperator: Operator {
 
   override var stateBytes: Int { grouping.byteCount }
   override var stateTables: [StateTable] { grouping.stateTables }
-  override func takeState() throws(TerraceError) -> [DeltaBatch?] { try grouping.takeState() }
+  override func takeState() throws(TerraceError) -> [[DeltaBatch]] { try grouping.takeState() }
   override func restore(_ table: Int, _ rows: Batch) throws(TerraceError) {
     try grouping.restore(table, rows)
   }
@@ -112,8 +112,8 @@ final class SessionOperator: Operator {
   }
 
   override var stateTables: [StateTable] { [layout.table("rows", isLookedUp: false)] }
-  override func takeState() throws(TerraceError) -> [DeltaBatch?] {
-    [state.takeChanges().map(layout.stored)]
+  override func takeState() throws(TerraceError) -> [[DeltaBatch]] {
+    [try state.takeChanges().map(layout.stored)]
   }
   override func restore(_ table: Int, _ rows: Batch) throws(TerraceError) {
     let stored = layout.split(rows)

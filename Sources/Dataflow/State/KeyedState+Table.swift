@@ -19,7 +19,7 @@ struct RowLayout {
       return (rows.fields[c].name, nullable?[i] == false ? type.notNull : type.nullable)
     }
     self.type = RowType(
-      keyFields + [("_row", DataType.bigint.notNull)]
+      keyFields + [("_row", DataType.int.notNull)]
         + rest.map { (rows.fields[$0].name, rows.fields[$0].type.nullable) }
         + [("_weight", DataType.bigint.nullable)])
   }
@@ -67,7 +67,7 @@ final class StoredRows {
     weightColumn = weights
   }
 
-  var numbers: UnsafePointer<Int64> { numberColumn.pointer(Int64.self) }
+  var numbers: UnsafePointer<Int32> { numberColumn.pointer(Int32.self) }
   var weights: UnsafePointer<Int64> { weightColumn.pointer(Int64.self) }
 
   /// The rows as a change that adds them.
@@ -86,18 +86,19 @@ extension KeyedState {
 
   /// What changed since the last call: the columns of the rows, number and weight; change +1 puts a
   /// row, -1 takes it away. What is taken away comes first.
-  func takeChanges() -> DeltaBatch? {
-    if isAppendOnly { return takeFresh() }
+  func takeChanges() throws(TerraceError) -> [DeltaBatch] {
+    if isAppendOnly { return try takeFresh() }
     let (puts, gone) = changed.take { weights[$0] != 0 }
-    let parts = renumbered + [self.gone(gone, numbers.keeping(gone)), put(puts)]
-    renumbered = []
-    return DeltaBatch.joined(parts)
+    defer { renumbered = [] }
+    return (renumbered + [self.gone(gone, numbers.keeping(gone)), put(puts)]).filter {
+      $0.count > 0
+    }
   }
 
   private var changeType: RowType {
     RowType(
       rowType.pairs.map { ($0.0, $0.1.nullable) }
-        + [("_row", DataType.bigint.notNull), ("_weight", DataType.bigint.nullable)])
+        + [("_row", DataType.int.notNull), ("_weight", DataType.bigint.nullable)])
   }
 
   private func put(_ slots: IDList) -> DeltaBatch {
@@ -105,52 +106,74 @@ extension KeyedState {
     let columns =
       rows.gather(slots.pointer, n)
       + [
-        numbers.column(slots.pointer, n, .bigint), weights.column(slots.pointer, n, .bigint),
+        numbers.column(slots.pointer, n, .int), weights.column(slots.pointer, n, .bigint),
       ]
     return DeltaBatch(changeType.batch(columns, count: n), weight: 1)
   }
 
-  func gone(_ slots: IDList, _ numbers: Lane<Int64>) -> DeltaBatch {
+  func gone(_ slots: IDList, _ numbers: Lane<Int32>) -> DeltaBatch {
     let n = slots.count
-    let copied = Buffer(copying: UnsafeRawBufferPointer(start: numbers.pointer, count: n * 8))
+    let copied = Buffer(copying: UnsafeRawBufferPointer(start: numbers.pointer, count: n * 4))
     let columns =
       rows.gather(slots.pointer, n)
       + [
-        Column(type: DataType.bigint.notNull, count: n, values: copied),
+        Column(type: DataType.int.notNull, count: n, values: copied),
         Column.repeatingNull(.bigint, count: n),
       ]
     return DeltaBatch(changeType.batch(columns, count: n), weight: -1)
   }
 
-  /// Rows that came since the last call. Their numbers begin where no stored row's do, and count
-  /// within the key: most are then equal, and take no room in a file.
-  private func takeFresh() -> DeltaBatch? {
-    let n = fresh.reduce(0) { $0 + $1.count }
-    if n == 0 { return nil }
-    let ids = Buffer(byteCount: n * 4)
-    let slots = ids.pointer(Int32.self)
+  /// Rows that came since the last call, as they lie in memory. Their numbers begin where no stored
+  /// row's do, and count within the key: most are then equal, and take no room in a file.
+  private func takeFresh() throws(TerraceError) -> [DeltaBatch] {
+    guard let grown, !fresh.isEmpty else { return [] }
+    let count = fresh.reduce(0) { $0 + $1.count }
+    let all = keepsNumbers ? nil : try freshNumbers(count)
+    let type = changeType
+    var out: [DeltaBatch] = []
     var at = 0
     for range in fresh {
-      for slot in range {
-        slots[at] = Int32(truncatingIfNeeded: slot)
-        at &+= 1
+      var from = range.lowerBound
+      while from < range.upperBound {
+        let chunk = from >> RowStore.chunkShift
+        let start = chunk << RowStore.chunkShift
+        let end = min(range.upperBound, start + RowStore.chunkRows)
+        let n = end - from
+        let number: UnsafePointer<Int32> =
+          all.map { UnsafePointer($0.pointer(Int32.self)) + at }
+          ?? UnsafePointer(numbers.pointer) + from
+        let columns =
+          grown.chunks.map { $0[chunk].slice(from - start..<end - start) }
+          + [
+            Column(
+              type: DataType.int.notNull, count: n,
+              values: Buffer(copying: UnsafeRawBufferPointer(start: number, count: n * 4))),
+            weightColumn(from..<end),
+          ]
+        out.append(DeltaBatch(type.batch(columns, count: n), weight: 1))
+        at += n
+        from = end
       }
     }
-    var number = keepsNumbers ? numbers.column(slots, n, .bigint) : nil
-    if number == nil {
-      let (values, most) = freshNumbers(n)
-      number = Column(type: DataType.bigint.notNull, count: n, values: values)
-      numberBase += most + 1
-    }
     fresh = []
-    let columns =
-      rows.gather(slots, n) + [number, weights.column(slots, n, .bigint)].compactMap { $0 }
-    return DeltaBatch(changeType.batch(columns, count: n), weight: 1)
+    return out
   }
 
-  private func freshNumbers(_ n: Int) -> (Buffer, most: Int64) {
+  private func weightColumn(_ slots: Range<Int>) -> Column {
+    let n = slots.count
     let out = Buffer(byteCount: n * 8)
-    let number = out.pointer(Int64.self)
+    let p = out.pointer(Int64.self)
+    if isPlain {
+      p.update(repeating: 1, count: n)
+    } else {
+      p.update(from: weights.pointer + slots.lowerBound, count: n)
+    }
+    return Column(type: DataType.bigint.notNull, count: n, values: out)
+  }
+
+  private func freshNumbers(_ n: Int) throws(TerraceError) -> Buffer {
+    let out = Buffer(byteCount: n * 4)
+    let number = out.pointer(Int32.self)
     number.update(repeating: 0, count: n)
     var ranges: [(slots: Range<Int>, start: Int)] = []
     var at = 0
@@ -171,7 +194,7 @@ extension KeyedState {
       }
       return nil
     }
-    var most: Int64 = 0
+    var most: Int32 = 0
     at = 0
     let following = next.pointer
     // Chains lead to later rows only.
@@ -189,14 +212,17 @@ extension KeyedState {
         at &+= 1
       }
     }
-    return (out, most)
+    let (sum, over) = numberBase.addingReportingOverflow(most + 1)
+    if over { throw KeyedState.tooMany }
+    numberBase = sum
+    return out
   }
 }
 
-extension Lane where Value == Int64 {
+extension Lane {
   /// The values at these places.
-  func keeping(_ ids: IDList) -> Lane<Int64> {
-    let out = Lane<Int64>()
+  func keeping(_ ids: IDList) -> Lane<Value> {
+    let out = Lane<Value>()
     out.reserve(ids.count)
     for i in 0..<ids.count { out[i] = self[Int(ids[i])] }
     return out

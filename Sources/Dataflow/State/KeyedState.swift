@@ -15,6 +15,8 @@ package final class KeyedState: @unchecked Sendable {
   let isAppendOnly: Bool
   let grown: RowStore?
   let content: KeyIndex?
+  /// All rows have weight 1, and `weights` is not used; only of rows that stay, and where asked for.
+  private(set) var isPlain: Bool
   /// Net count of each row, 0 when it is gone. May be negative while an epoch is not complete.
   let weights = Lane<Int64>()
   let next = Lane<Int32>(filler: 0xff)
@@ -32,10 +34,10 @@ package final class KeyedState: @unchecked Sendable {
   let keepsNumbers: Bool
   /// Rows that may be taken back: those that changed, and the number of each within its key.
   let changed = DirtySet()
-  let numbers = Lane<Int64>()
+  let numbers = Lane<Int32>()
   /// Rows that stay: those that came since the last commit, and where the numbers of the next begin.
   var fresh: [Range<Int>] = []
-  package var numberBase: Int64 = 0
+  var numberBase: Int32 = 0
   /// Rows that went and came back under another number.
   var renumbered: [DeltaBatch] = []
 
@@ -43,9 +45,10 @@ package final class KeyedState: @unchecked Sendable {
   ///   taken out of the table with their key.
   init(
     _ rowType: RowType, isAppendOnly: Bool, recordsChanges: Bool = false,
-    keepsNumbers: Bool = false
+    keepsNumbers: Bool = false, mayBePlain: Bool = false
   ) {
     self.keepsNumbers = keepsNumbers
+    isPlain = isAppendOnly && mayBePlain
     self.rowType = rowType
     types = rowType.fields.map(\.type)
     self.isAppendOnly = isAppendOnly
@@ -84,7 +87,7 @@ package final class KeyedState: @unchecked Sendable {
   ///   - stored: the rows come from the state table, where they have these numbers; a key's ascend.
   func apply(
     _ columns: [Column], weights more: UnsafePointer<Int64>, keys: UnsafePointer<Int32>,
-    count n: Int, slots: UnsafeMutablePointer<Int32>, stored: UnsafePointer<Int64>? = nil
+    count n: Int, slots: UnsafeMutablePointer<Int32>, stored: UnsafePointer<Int32>? = nil
   ) throws(TerraceError) {
     if grown != nil {
       try grow(columns, more, keys, n, slots, stored)
@@ -97,23 +100,36 @@ package final class KeyedState: @unchecked Sendable {
 
   private func grow(
     _ columns: [Column], _ more: UnsafePointer<Int64>, _ keys: UnsafePointer<Int32>, _ n: Int,
-    _ slots: UnsafeMutablePointer<Int32>, _ stored: UnsafePointer<Int64>?
+    _ slots: UnsafeMutablePointer<Int32>, _ stored: UnsafePointer<Int32>?
   ) throws(TerraceError) {
     guard let grown else { return }
     let base = grown.count
     try grown.append(columns, count: n)
+    if isPlain {
+      var others = 0
+      for i in 0..<n { others &+= bit(more[i] != 1) }
+      if others > 0 {
+        isPlain = false
+        weights.reserve(base)
+        weights.pointer.update(repeating: 1, count: base)
+      }
+    }
     reserve(rows: base + n)
+    if !isPlain { weights.pointer.advanced(by: base).update(from: more, count: n) }
     // Plain pointers: a property would be checked for exclusive access at every row.
-    let (w, following, first, last) = (weights.pointer, next.pointer, heads.pointer, tails.pointer)
+    let (following, first, last) = (next.pointer, heads.pointer, tails.pointer)
     for i in 0..<n {
       let slot = Int32(truncatingIfNeeded: base &+ i)
       let k = Int(keys[i])
       slots[i] = slot
-      w[base &+ i] = more[i]
       following[base &+ i] = -1
       let end = last[k]
       if keepsNumbers {
-        numbers[base &+ i] = stored?[i] ?? (end < 0 ? 0 : numbers[Int(end)] + 1)
+        if let stored {
+          numbers[base &+ i] = stored[i]
+        } else {
+          numbers[base &+ i] = try number(after: end)
+        }
       }
       if end < 0 { first[k] = slot } else { following[Int(end)] = slot }
       last[k] = slot
@@ -126,13 +142,23 @@ package final class KeyedState: @unchecked Sendable {
     }
   }
 
+  /// The number of a row that comes behind the last one of its key.
+  @inline(__always) private func number(after tail: Int32) throws(TerraceError) -> Int32 {
+    if tail < 0 { return 0 }
+    let last = numbers[Int(tail)]
+    if last == .max { throw KeyedState.tooMany }
+    return last &+ 1
+  }
+
+  static let tooMany = TerraceError(.unavailable, "a state of over 2^31 rows of one key")
+
   private func change(
     _ columns: [Column], _ more: UnsafePointer<Int64>, _ keys: UnsafePointer<Int32>, _ n: Int,
     _ slots: UnsafeMutablePointer<Int32>
   ) throws(TerraceError) {
     try place(columns, n, slots)
     let back = IDList()
-    let old = Lane<Int64>()
+    let old = Lane<Int32>()
     for i in 0..<n {
       let slot = Int(slots[i])
       let before = weights[slot]
@@ -140,8 +166,7 @@ package final class KeyedState: @unchecked Sendable {
       weights[slot] = after
       if before == 0 && after != 0 {
         if owners[slot] >= 0 { dead -= 1 }
-        let tail = tails[Int(keys[i])]
-        let number = tail < 0 ? 0 : numbers[Int(tail)] + 1
+        let number = try number(after: tails[Int(keys[i])])
         if recordsChanges, changed.isStored(slot), numbers[slot] != number {
           old.reserve(back.count + 1)
           old[back.count] = numbers[slot]
@@ -161,7 +186,7 @@ package final class KeyedState: @unchecked Sendable {
 
   private func load(
     _ columns: [Column], _ more: UnsafePointer<Int64>, _ keys: UnsafePointer<Int32>, _ n: Int,
-    _ slots: UnsafeMutablePointer<Int32>, _ stored: UnsafePointer<Int64>
+    _ slots: UnsafeMutablePointer<Int32>, _ stored: UnsafePointer<Int32>
   ) throws(TerraceError) {
     try place(columns, n, slots)
     for i in 0..<n {
@@ -184,7 +209,7 @@ package final class KeyedState: @unchecked Sendable {
   }
 
   private func reserve(rows count: Int) {
-    weights.reserve(count)
+    if !isPlain { weights.reserve(count) }
     next.reserve(count)
     if keepsNumbers || !isAppendOnly { numbers.reserve(count) }
     if isAppendOnly { return }
@@ -213,6 +238,8 @@ package final class KeyedState: @unchecked Sendable {
     if after < 0 { tails[k] = before } else { previous[Int(after)] = before }
   }
 
+  @inline(__always) func weight(_ slot: Int) -> Int64 { isPlain ? 1 : weights[slot] }
+
   /// Live rows of the given keys, key after key, each in order of arrival.
   func slots(of keys: UnsafePointer<Int32>, _ n: Int) -> (slots: IDList, keyOrdinals: IDList) {
     let slots = IDList()
@@ -220,7 +247,7 @@ package final class KeyedState: @unchecked Sendable {
     for i in 0..<n {
       var slot = heads[Int(keys[i])]
       while slot >= 0 {
-        if weights[Int(slot)] != 0 {
+        if weight(Int(slot)) != 0 {
           slots.append(slot)
           ordinals.append(Int32(i))
         }

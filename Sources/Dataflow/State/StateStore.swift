@@ -34,6 +34,7 @@ package final class StateStore {
     _ pipeline: Pipeline, environment: Environment, folder: String, user: String,
     budget: MemoryBudget? = nil
   ) {
+    ProcessMemory.tune()
     self.pipeline = pipeline
     let counting = CountingFileIO(environment.files)
     var counted = environment
@@ -64,7 +65,7 @@ package final class StateStore {
         continue
       }
       try state.open(at: id)
-      pipeline.setNumberBase((id + 1) << 32, of: i)
+      pipeline.setNumberBase(try state.numberBase(), of: i)
       try state.readAll { (rows) throws(TerraceError) in
         counts.rowsRead += rows.count
         try pipeline.restore(rows, to: i)
@@ -78,16 +79,26 @@ package final class StateStore {
   /// - Parameter identifier: greater than that of any commit before.
   /// - Returns: by table the snapshot that holds its state now; tables without rows ever have none.
   package func commit(identifier: Int64) throws(TerraceError) -> [String: Int64] {
+    try begin()
+    return try finish(identifier: identifier)
+  }
+
+  /// Takes what has changed and begins to write it, on the environment's workers. Epochs may go on until
+  /// `finish`; what they change belongs to the next commit.
+  package func begin() throws(TerraceError) {
     if isBroken {
       throw TerraceError(.held, "a commit of state failed before: the job must start from its root")
     }
     isBroken = true
     let deltas = try pipeline.takeState()
-    for (table, delta) in zip(tables, deltas) {
-      guard let delta, delta.count > 0 else { continue }
-      counts.rowsWritten += delta.count
-      try table.write(delta)
+    for (i, (table, delta)) in zip(tables, deltas).enumerated() {
+      counts.rowsWritten += delta.reduce(0) { $0 + $1.count }
+      try table.write(delta, numberBase: pipeline.numberBase(of: i))
     }
+  }
+
+  /// Waits for what `begin` began and makes it durable; otherwise as `commit`.
+  package func finish(identifier: Int64) throws(TerraceError) -> [String: Int64] {
     for table in tables { try table.commit(identifier: identifier) }
     counts.commits += 1
     isBroken = false
@@ -145,6 +156,7 @@ private final class OpenState {
   private var writer: TableWriter?
   private(set) var snapshot: Int64?
   private var hasRows = false
+  private var base: Int32 = 0
 
   init(
     _ format: StateFormat, _ environment: Environment, _ path: String, user: String,
@@ -192,17 +204,31 @@ private final class OpenState {
     while let rows = try read.next() { try body(format.loaded(rows)) }
   }
 
-  func write(_ delta: DeltaBatch) throws(TerraceError) {
-    let kinds = Buffer(byteCount: delta.count)
-    let k = kinds.pointer(UInt8.self)
-    let w = delta.weights.pointer(Int64.self)
-    for i in 0..<delta.count {
-      k[i] = w[i] > 0 ? RowKind.insert.rawValue : RowKind.delete.rawValue
+  private static let nextRow = "terrace.state.next-row"
+
+  /// Where the numbers of rows that are not stored yet begin.
+  func numberBase() throws(TerraceError) -> Int32 {
+    guard let table, let snapshot else { return 0 }
+    let text = try table.snapshots.snapshot(snapshot).properties?[OpenState.nextRow] ?? ""
+    guard let base = Int32(text) else {
+      throw TerraceError(.corrupted, "a snapshot of state without \(OpenState.nextRow)")
+        .with("table", path).with("snapshot", snapshot)
     }
-    let writer = try openWriter()
-    try writer.write(format.stored(delta.rows), kinds: kinds)
-    writer.flush()
-    hasRows = true
+    return base
+  }
+
+  func write(_ deltas: [DeltaBatch], numberBase: Int32) throws(TerraceError) {
+    for delta in deltas where delta.count > 0 {
+      let kinds = Buffer(byteCount: delta.count)
+      let k = kinds.pointer(UInt8.self)
+      let w = delta.weights.pointer(Int64.self)
+      // An insert is 0 and a delete 3.
+      for i in 0..<delta.count { k[i] = w[i] > 0 ? 0 : RowKind.delete.rawValue }
+      try openWriter().write(format.stored(delta.rows), kinds: kinds)
+      hasRows = true
+    }
+    if hasRows { try openWriter().flush() }
+    base = numberBase
   }
 
   private func openWriter() throws(TerraceError) -> TableWriter {
@@ -228,7 +254,8 @@ private final class OpenState {
 
   func commit(identifier: Int64) throws(TerraceError) {
     guard hasRows, let writer else { return }
-    let outcome = try writer.commit(identifier: identifier)
+    let outcome = try writer.commit(
+      identifier: identifier, properties: [OpenState.nextRow: String(base)])
     if let last = outcome.snapshots.last { snapshot = last.id }
     hasRows = false
   }

@@ -1,0 +1,18 @@
+internal import CSystem
+internal import Columns
+internal import Glibc
+
+/// Settings of the whole process for much memory that comes and goes.
+package enum ProcessMemory {
+  /// Large buffers in huge pages, and freed memory kept for the next epoch instead of being given back
+  /// and cleared anew. Takes effect once, before the first large state; later calls do nothing.
+  package static func tune() { _ = done }
+
+  private static let done: Void = {
+    t_keep_memory(32 << 20, 256 << 20, 16 << 20)
+    LargeBuffers.advise = { base, byteCount in
+      // Refused where the kernel has no huge pages: nothing is lost then.
+      _ = madvise(base, byteCount, MADV_HUGEPAGE)
+    }
+  }()
+}
