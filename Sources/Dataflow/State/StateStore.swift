@@ -18,6 +18,7 @@ package final class StateStore {
   private let pipeline: Pipeline
   private let environment: Environment
   private let folder: String
+  private let prefix: String
   private let user: String
   private let budget: MemoryBudget?
   private let files: FileCounters
@@ -29,10 +30,11 @@ package final class StateStore {
   /// - Parameters:
   ///   - pipeline: records its changes, and has seen nothing yet.
   ///   - folder: where the tables lie, each in a folder of its name.
+  ///   - prefix: of these names, where the pipelines of several jobs share a folder.
   ///   - user: commits under this name, which is the job's own.
   package init(
-    _ pipeline: Pipeline, environment: Environment, folder: String, user: String,
-    budget: MemoryBudget? = nil
+    _ pipeline: Pipeline, environment: Environment, folder: String, prefix: String = "",
+    user: String, budget: MemoryBudget? = nil
   ) {
     ProcessMemory.tune()
     self.pipeline = pipeline
@@ -42,6 +44,7 @@ package final class StateStore {
     files = counting.counters
     self.environment = counted
     self.folder = folder
+    self.prefix = prefix
     self.user = user
     self.budget = budget
   }
@@ -58,7 +61,7 @@ package final class StateStore {
     precondition(tables.isEmpty, "state is opened once")
     for (i, table) in pipeline.stateTables.enumerated() {
       let state = OpenState(
-        StateFormat(table), environment, folder + "/" + table.name, user: user, budget: budget)
+        StateFormat(table), environment, folder + "/" + prefix + table.name, user: user, budget: budget)
       tables.append(state)
       guard let id = snapshots?[table.name] else {
         try state.remove()

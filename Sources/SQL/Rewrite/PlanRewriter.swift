@@ -1,5 +1,5 @@
 import Columns
-import Dataflow
+package import Dataflow
 
 /// Makes a bound plan cheap without changing its rows: conditions move towards the sources, ranks
 /// with a bound become Top-N, maps above maps become one, and columns that nobody reads are left out.
@@ -64,7 +64,7 @@ enum MapMerging {
 
 extension Plan {
   /// The same operator over changed inputs.
-  func mapInputs(_ change: (Plan) -> Plan) -> Plan {
+  package func mapInputs(_ change: (Plan) -> Plan) -> Plan {
     switch self {
     case .source, .values: return self
     case .map(var node):

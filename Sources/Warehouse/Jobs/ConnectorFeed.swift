@@ -1,0 +1,191 @@
+import Columns
+import Connectors
+import Dataflow
+import Formats
+import Store
+
+/// A source outside.
+///
+/// A position is what the connector says, as of the start of a batch, and how many records of what follows
+/// were taken; so an epoch may end in the middle of a batch.
+final class ConnectorFeed: Feed {
+  private let connector: any Source
+  /// Columns of the connector's rows, in the plan's order.
+  private let columns: [Int]
+  private let positions: PositionTable?
+  /// Where the batch in hand begins.
+  private var base: String
+  private var batch: FeedBatch?
+  /// Records of it that were taken, now and before the last call of `next`.
+  private var consumed = 0
+  private var consumedBefore = 0
+  /// Records behind `base` that were taken before the job came back, and how many of them are still to be
+  /// passed over.
+  private var skipped = 0
+  private var toSkip = 0
+  /// Records between `base` and the batch in hand, all of them passed over.
+  private var offset = 0
+  /// Records since the job's first epoch, and the number at which a replay ends.
+  private var total: Int64 = 0
+  private var goal: Int64?
+
+  /// - Parameter folder: makes the table for the connector's positions.
+  init(
+    _ name: String, _ source: Plan.Source, _ table: ConnectorTable, _ environment: Environment,
+    positions: (RowType, Int) throws(TerraceError) -> PositionTable
+  ) throws(TerraceError) {
+    connector = try Connectors.source(ConnectorFeed.pruned(table, source), environment)
+    let type = connector.type
+    var columns: [Int] = []
+    for c in source.columns {
+      let wanted = source.tableType.fields[c].name
+      guard let index = type.index(of: wanted) else {
+        throw TerraceError(.invalid, "the source has no such column").with("column", wanted)
+          .with("table", table.name)
+      }
+      columns.append(index)
+    }
+    self.columns = columns
+    base = connector.position
+    if let shape = connector.positionTable {
+      self.positions = try positions(shape.type, shape.keyCount)
+    } else {
+      self.positions = nil
+    }
+    super.init(name, source)
+  }
+
+  /// Only the columns that are read, and those that the connector itself goes by.
+  private static func pruned(_ table: ConnectorTable, _ source: Plan.Source) -> ConnectorTable {
+    var kept = Set(source.columns.map { source.tableType.fields[$0].name })
+    kept.formUnion(table.primaryKey)
+    kept.formUnion(table.partitionKeys)
+    var pruned = table
+    pruned.type = RowType(table.type.fields.filter { kept.contains($0.name) })
+    pruned.metadata = table.metadata.filter { kept.contains($0.column) }
+    return pruned.type.fields.isEmpty ? table : pruned
+  }
+
+  // MARK: Records
+
+  private var isBetweenBatches: Bool { batch.map { consumed >= $0.recordCount } ?? true }
+
+  override func next(rows: Int, bytes: Int) throws(TerraceError) -> FeedBatch? {
+    while true {
+      if let goal, total >= goal { return nil }
+      if isBetweenBatches, try !poll(rows: rows, bytes: bytes) { return nil }
+      guard let batch else { return nil }
+      if toSkip > 0 {
+        let gone = min(toSkip, batch.recordCount - consumed)
+        toSkip -= gone
+        consumed += gone
+        continue
+      }
+      consumedBefore = consumed
+      var part = batch.dropping(records: consumed)
+      if let goal, Int64(part.recordCount) > goal - total {
+        part = part.prefix(records: Int(goal - total))
+      }
+      if part.recordCount == 0 { continue }
+      consumed += part.recordCount
+      total += Int64(part.recordCount)
+      taken += Int64(part.rowCount)
+      return part
+    }
+  }
+
+  private func poll(rows: Int, bytes: Int) throws(TerraceError) -> Bool {
+    if toSkip == 0 {
+      base = connector.position
+      skipped = 0
+      offset = 0
+    } else {
+      offset += batch?.recordCount ?? 0
+    }
+    batch = nil
+    consumed = 0
+    guard let polled = try connector.poll(rows: rows, bytes: bytes) else { return false }
+    let typed = Batch(type, retyped(polled.rows), count: polled.rows.count)
+    let delta: DeltaBatch
+    if let kinds = polled.kinds {
+      delta = DeltaBatch(typed, kinds: kinds.pointer(UInt8.self))
+    } else {
+      delta = DeltaBatch(inserting: typed)
+    }
+    batch = FeedBatch(delta: delta, letters: polled.deadLetters)
+    return true
+  }
+
+  private func retyped(_ rows: Batch) -> [Column] {
+    zip(columns, type.fields).map { column, field in
+      let given = rows.columns[column]
+      return given.type == field.type ? given : given.retyped(field.type)
+    }
+  }
+
+  override func giveBack(from row: Int) {
+    guard let batch else { return }
+    let given = batch.dropping(records: consumedBefore).prefix(records: consumed - consumedBefore)
+    let kept = given.split(at: row).0
+    total -= Int64(given.recordCount - kept.recordCount)
+    taken -= Int64(given.rowCount - kept.rowCount)
+    consumed = consumedBefore + kept.recordCount
+  }
+
+  // MARK: Positions
+
+  override var position: JSONValue {
+    let place = place
+    return .members([
+      ("position", .string(place.base)),
+      ("skip", place.skip == 0 ? nil : .int(Int64(place.skip))), ("records", .int(total)),
+      ("watermark", watermark == .min ? nil : .int(watermark)),
+    ])
+  }
+
+  private var place: (base: String, skip: Int) {
+    if toSkip > 0 || batch == nil { return (base, skipped) }
+    return isBetweenBatches ? (connector.position, 0) : (base, offset + consumed)
+  }
+
+  override func seek(_ position: JSONValue) throws(TerraceError) {
+    if let rows = try positions?.rows() { try connector.restorePositions(rows) }
+    base = try position.string("position")
+    try connector.seek(base)
+    skipped = Int(try position.optionalInt("skip") ?? 0)
+    toSkip = skipped
+    total = try position.int("records")
+    watermark = try position.optionalInt("watermark") ?? .min
+  }
+
+  override func replay(to position: JSONValue) throws(TerraceError) {
+    goal = try position.int("records")
+  }
+
+  override var isReplayed: Bool { goal.map { total >= $0 } ?? true }
+  override func endReplay() { goal = nil }
+
+  override func commitPositions(
+    identifier: Int64
+  ) throws(TerraceError) -> (table: String, id: Int64)? {
+    guard let positions else { return nil }
+    // In the middle of a batch the connector is further than the job.
+    if toSkip == 0, isBetweenBatches, let rows = try connector.takePositions() {
+      try positions.write(rows, identifier: identifier)
+      base = connector.position
+      skipped = 0
+      batch = nil
+      consumed = 0
+    }
+    return (positions.name, try positions.snapshotID)
+  }
+
+  // MARK: The end
+
+  override func stopAtPresent() throws(TerraceError) { try connector.stopAtPresent() }
+  override func endInput() { connector.endInput() }
+  override var isDrained: Bool { isBetweenBatches && connector.isDrained }
+  override var backlog: (amount: Int64, unit: String)? { connector.backlog }
+  override func takeNotices() -> [String] { connector.takeNotices() }
+  override func close() { connector.close() }
+}

@@ -1,0 +1,135 @@
+import Columns
+import Dataflow
+import Formats
+import Store
+
+/// Making what was done durable: state, dead letters, and with the root the target.
+extension JobRun {
+  /// Publishes what was written with a root that names the positions.
+  ///
+  /// - Parameters:
+  ///   - isLast: the state may not lag behind: nobody commits it later.
+  ///   - tags: set at a barrier.
+  func commit(isLast: Bool = false, tags: Root.Tags? = nil) throws(TerraceError) {
+    let now = time.nowMillis()
+    var next = root
+    next.epoch += 1
+    next.sources = positions()
+    next.watermarks = pipeline.watermarks
+    next.tags = tags ?? barriers.last.map { Root.Tags(last: $0) }
+    next.schedule = barriers.schedule?.encoded
+    let isFirst = root.epoch == 0
+    let isDue =
+      now - lastStateMillis >= JobRun.stateMillis || plan.needsStateEachEpoch
+      || (store?.pendingBytes ?? 0) >= JobRun.stateBytes
+    if isFirst || isLast || isDue {
+      try commitState(&next)
+      lastStateMillis = now
+    } else {
+      stateLags = true
+    }
+    try letters?.commit(identifier: next.epoch)
+    next.letters = letters?.snapshotID
+    next.letterCount = letters?.count ?? 0
+    let snapshot = try target.commit(next, watermark: watermark)
+    root = next
+    rootSnapshot = snapshot
+    lastCommitMillis = now
+    hasOutput = false
+    hasMoved = false
+    counters.commits += 1
+    counters.epoch = next.epoch
+    counters.snapshot = snapshot.id
+    counters.lastCommitMillis = now
+    if isFirst || isLast || now - lastMaintenanceMillis >= JobRun.stateMillis {
+      try maintain(now)
+    }
+  }
+
+  func positions() -> [String: JSONValue] {
+    Dictionary(feeds.map { ($0.name, $0.position) }) { $1 }
+  }
+
+  private func commitState(_ next: inout Root) throws(TerraceError) {
+    next.state = [:]
+    for feed in feeds {
+      if let (table, id) = try feed.commitPositions(identifier: next.epoch) {
+        next.state[table] = id
+      }
+    }
+    if let store {
+      next.state.merge(try store.commit(identifier: next.epoch)) { $1 }
+    }
+    // Positions are shorter when part of them went to a table.
+    next.sources = positions()
+    next.stateSources = next.sources
+    next.stateWatermarks = next.watermarks
+    stateLags = false
+  }
+
+  /// Event time that is complete in the target: the query's own, else what all its source tables have.
+  private var watermark: Int64? {
+    let own = pipeline.watermark
+    if own != .min && own != .max { return own }
+    if barriers.kind == .watermark {
+      let marked = zip(feeds, cuts).filter { $0.1 != nil }.map(\.0.watermark)
+      return marked.min().flatMap { $0 == .min ? nil : $0 }
+    }
+    let tables = feeds.compactMap { $0 as? TableFeed }
+    guard tables.count == feeds.count else { return nil }
+    return tables.map(\.watermark).min().flatMap { $0 == .min ? nil : $0 }
+  }
+
+  /// Lets others expire what recovery no longer needs, and clears away what is old.
+  private func maintain(_ now: Int64) throws(TerraceError) {
+    lastMaintenanceMillis = now
+    let kept = root.stateSources ?? root.sources
+    for feed in feeds {
+      if let position = kept[feed.name] { try feed.pin(position) }
+    }
+    let table = target.table
+    if let rootSnapshot {
+      try Consumers(table.path, table.environment).set(
+        "terrace-root-\(spec.name)", next: rootSnapshot.id)
+    }
+    try store?.expire(keeping: root.state)
+    // Expiration may fail without harm: it is tried again.
+    if let problem = table.maintain() { counters.lastError = problem.description }
+  }
+
+  /// What waits is committed, so that the next run reads nothing again.
+  func finish() throws(TerraceError) {
+    if root.epoch == 0 { return }
+    if hasOutput || hasMoved || stateLags { try commit(isLast: true) }
+    let kept = root.stateSources ?? root.sources
+    for feed in feeds {
+      if let position = kept[feed.name] { try feed.pin(position) }
+    }
+  }
+
+  func stopAtPresent() throws(TerraceError) {
+    stops = true
+    for feed in feeds { try feed.stopAtPresent() }
+  }
+
+  func endInput() {
+    ends = true
+    for feed in feeds { feed.endInput() }
+  }
+
+  func takeNotices() -> [String] { feeds.flatMap { $0.takeNotices() } }
+
+  func abandon() {
+    target.abandon()
+    letters?.abandon()
+    store?.close()
+    for feed in feeds { feed.close() }
+  }
+
+  func close() {
+    target.close()
+    letters?.close()
+    store?.close()
+    for feed in feeds { feed.close() }
+  }
+}

@@ -1,0 +1,326 @@
+import Columns
+import Dataflow
+import Formats
+import Store
+
+/// A job between two recoveries: the parts that are thrown away together when something fails.
+final class JobRun {
+  let spec: JobSpec
+  /// With files that count.
+  let environment: JobEnvironment
+  let files: FileCounters
+  let target: any JobTarget
+  let plan: JobPlan
+  var pipeline: Pipeline
+  var feeds: [Feed]
+  var cuts: [EventCut?]
+  /// Where a watermark cut has stopped a feed: the end of the last period that has passed there.
+  var cutAt: [Int64?]
+  let barriers: Barriers
+  var counters: JobCounters
+
+  var store: StateStore?
+  var letters: DeadLetters?
+  /// The newest root that is committed.
+  var root: Root
+  var rootSnapshot: Snapshot?
+  var stateIsDue = false
+  var lastStateMillis: Int64 = 0
+  var lastCommitMillis: Int64 = 0
+  var lastMaintenanceMillis: Int64 = 0
+  /// Rows were written, or letters, since the last commit.
+  var hasOutput = false
+  /// Positions moved since the last commit.
+  var hasMoved = false
+  /// The state is behind the root.
+  var stateLags = false
+  var stops = false
+  var ends = false
+  var hasEnded = false
+
+  static let stateMillis: Int64 = 10_000
+  static let stateBytes = 64 << 20
+
+  /// Opens the target and the sources, and reads nothing.
+  init(
+    _ spec: JobSpec, _ environment: JobEnvironment, counters: JobCounters
+  ) throws(TerraceError) {
+    self.spec = spec
+    let counting = CountingFileIO(environment.warehouse.environment.files)
+    files = counting.counters
+    var counted = environment
+    var inner = environment.warehouse.environment
+    inner.files = counting.files
+    counted.warehouse = OpenWarehouse(environment.warehouse.location, inner)
+    self.environment = counted
+    self.counters = counters
+    root = Root(
+      job: spec.name, fingerprint: spec.fingerprint, generation: 1, epoch: 0, sources: [:])
+    let opened = try TargetOpening.open(spec, counted)
+    target = opened.target
+    plan = opened.plan
+    barriers = try Barriers(opened.target.table, zone: environment.zone)
+    pipeline = try JobRun.pipeline(opened.plan, counted)
+    feeds = []
+    cuts = []
+    cutAt = []
+  }
+
+  static func pipeline(
+    _ plan: JobPlan, _ environment: JobEnvironment
+  ) throws(TerraceError) -> Pipeline {
+    let now = environment.warehouse.environment.time.nowMillis()
+    return try Pipeline(
+      plan.plan, context: EvaluationContext(now: now, zone: environment.zone),
+      recordsChanges: true, budget: environment.budget)
+  }
+
+  var time: any Timekeeper { environment.warehouse.environment.time }
+
+  // MARK: Epochs
+
+  /// One slice of the sources.
+  func epoch(_ limits: EpochLimits) throws(TerraceError) -> EpochOutcome {
+    let started = time.nowMillis()
+    let before = (files.total(.read).bytes, files.total(.write).bytes)
+    var report = EpochReport()
+    try beginFeeds()
+    if try passBarrier(started, &report) {
+      return .committed(finished(report, started, before))
+    }
+    report.rowsIn = try collect(limits, started)
+    let closes = stops && ends && !hasEnded && isDrained
+    if report.rowsIn == 0 && !closes && !hasMoved {
+      return try idle(started, report, before)
+    }
+    let outputs = try pipeline.endEpoch(now: time.nowMillis(), endOfInput: closes)
+    hasEnded = hasEnded || closes
+    for delta in outputs { report.rowsOut += try write(delta) }
+    report.rowsOut += writtenEarly
+    writtenEarly = 0
+    if hasOutput || closes || isCommitDue(started) || (stops && isDrained) {
+      try commit(isLast: closes)
+      report.snapshot = rootSnapshot?.id
+    }
+    count(report)
+    return .committed(finished(report, started, before))
+  }
+
+  /// Looks at what the sources have.
+  private func beginFeeds() throws(TerraceError) {
+    try barriers.settle(feeds)
+    for feed in feeds {
+      try feed.beginEpoch(
+        after: barriers.last, schedule: barriers.kind == .aligned ? barriers.schedule : nil)
+    }
+    try barriers.settle(feeds)
+  }
+
+  private func idle(
+    _ started: Int64, _ report: EpochReport, _ before: (Int, Int)
+  ) throws(TerraceError) -> EpochOutcome {
+    let drained = stops && isDrained
+    if (drained && stateLags) || (stateLags && isStateDue(started)) {
+      try commit(isLast: drained)
+      var report = report
+      report.snapshot = rootSnapshot?.id
+      return .committed(finished(report, started, before))
+    }
+    noteSources()
+    return drained ? .drained : .idle
+  }
+
+  var isDrained: Bool { feeds.allSatisfy(\.isDrained) }
+
+  private func isStateDue(_ now: Int64) -> Bool {
+    now - lastStateMillis >= JobRun.stateMillis
+      || (store?.pendingBytes ?? 0) >= JobRun.stateBytes || plan.needsStateEachEpoch
+  }
+
+  private func isCommitDue(_ now: Int64) -> Bool {
+    now - lastCommitMillis >= JobRun.stateMillis || isStateDue(now)
+  }
+
+  private func finished(
+    _ report: EpochReport, _ started: Int64, _ before: (Int, Int)
+  ) -> EpochReport {
+    var report = report
+    report.epoch = root.epoch
+    report.millis = time.nowMillis() - started
+    report.bytesRead = files.total(.read).bytes - before.0
+    report.bytesWritten = files.total(.write).bytes - before.1
+    counters.bytesRead += Int64(report.bytesRead)
+    counters.bytesWritten += Int64(report.bytesWritten)
+    if report.rowsIn > 0 {
+      counters.lastBytesRead = report.bytesRead
+      counters.lastBytesWritten = report.bytesWritten
+      counters.lastMillis = report.millis
+    }
+    noteSources()
+    return report
+  }
+
+  private func count(_ report: EpochReport) {
+    counters.rowsIn += Int64(report.rowsIn)
+    counters.rowsOut += Int64(report.rowsOut)
+    counters.lastRowsIn = report.rowsIn
+    counters.lastRowsOut = report.rowsOut
+    counters.stateBytes = pipeline.stateBytes
+    counters.lateRows = pipeline.statistics.reduce(0) { $0 + $1.1.lateRows }
+  }
+
+  func noteSources() {
+    counters.waiting = barriers.waiting
+    counters.lastTag = barriers.last.map { InstantText.text(millis: $0) }
+    for feed in feeds {
+      let backlog = feed.backlog
+      counters.sources[feed.name] = JobCounters.Source(
+        rows: feed.taken, reread: feed.reread, backlog: backlog?.amount,
+        backlogUnit: backlog?.unit ?? "", position: feed.position.text(),
+        watermark: feed.watermark == .min ? nil : feed.watermark)
+    }
+  }
+
+  // MARK: Taking
+
+  /// Rows that went to the target before the end of the epoch.
+  private var writtenEarly = 0
+
+  private func collect(_ limits: EpochLimits, _ started: Int64) throws(TerraceError) -> Int {
+    var rows = 0
+    var bytes = 0
+    // By the clock no row may come in that belongs behind a tag.
+    let until = min(
+      started + limits.millis, barriers.kind == .clock ? barriers.nextDue ?? .max : .max)
+    for feed in feeds { (feed as? TableFeed)?.limitPause(limits.rows) }
+    var given = true
+    while given {
+      given = false
+      for (i, feed) in feeds.enumerated() {
+        if isBlocked(i) { continue }
+        repeat {
+          let share = max(1, min(1 << 16, limits.rows - rows))
+          guard let batch = try feed.next(rows: share, bytes: max(1 << 16, limits.bytes / 4))
+          else { break }
+          given = true
+          rows += try take(batch, i)
+          bytes += batch.byteCount
+        } while !feed.canPause && !isBlocked(i)
+        if rows >= limits.rows || bytes >= limits.bytes || time.nowMillis() >= until {
+          given = false
+          break
+        }
+      }
+    }
+    return rows
+  }
+
+  private func isBlocked(_ feed: Int) -> Bool {
+    if cutAt[feed] != nil { return true }
+    guard barriers.kind == .aligned, let end = feeds[feed].standing else { return false }
+    return end > barriers.last ?? .min
+  }
+
+  /// Takes a batch up to the row at which the watermark ends a period.
+  ///
+  /// - Returns: the rows taken.
+  private func take(_ given: FeedBatch, _ i: Int) throws(TerraceError) -> Int {
+    var batch = given
+    let feed = feeds[i]
+    if let cut = cuts[i], batch.rowCount > 0 {
+      if let row = try cutRow(cut, batch.delta.rows, i) {
+        feed.giveBack(from: row)
+        batch = batch.split(at: row).0
+      }
+    }
+    if !batch.letters.isEmpty {
+      try letters?.write(batch.letters)
+      counters.deadLetters += Int64(batch.letters.count)
+      hasOutput = true
+      hasMoved = true
+    }
+    if batch.rowCount == 0 { return 0 }
+    hasMoved = true
+    try pipeline.push(batch.delta, to: i)
+    if plan.isAppendOnly, pipeline.plan.isAppendOnly {
+      for delta in pipeline.takeOutput() { writtenEarly += try write(delta) }
+    }
+    return batch.rowCount
+  }
+
+  private func cutRow(_ cut: EventCut, _ rows: Batch, _ i: Int) throws(TerraceError) -> Int? {
+    let times = try cut.times(of: rows)
+    let tags = barriers.kind == .watermark
+    if tags, barriers.last == nil, let first = times.times.first(where: { $0 != .min }) {
+      barriers.begin(at: first)
+    }
+    let due = tags ? barriers.nextDue : nil
+    let feed = feeds[i]
+    for (row, value) in times.watermarks.enumerated() where value > feed.watermark {
+      if let due, value >= due {
+        cutAt[i] = barriers.schedule?.lastDue(at: value)?.endMillis
+        return row
+      }
+      feed.watermark = value
+    }
+    return nil
+  }
+
+  func write(_ delta: DeltaBatch) throws(TerraceError) -> Int {
+    let rows = try target.write(delta)
+    if rows > 0 { hasOutput = true }
+    return rows
+  }
+
+  // MARK: Barriers
+
+  /// Commits and tags the target when all sources stand at a barrier.
+  private func passBarrier(
+    _ now: Int64, _ report: inout EpochReport
+  ) throws(TerraceError) -> Bool {
+    var standing: [(feed: Feed, end: Int64?)] = []
+    for (i, feed) in feeds.enumerated() {
+      if barriers.kind == .watermark, cuts[i] != nil { standing.append((feed, cutAt[i])) }
+      if barriers.kind == .aligned, let table = feed as? TableFeed, table.tags.schedule.isAutomatic
+      {
+        let end = feed.standing.flatMap { $0 > barriers.last ?? .min ? $0 : nil }
+        standing.append((feed, end))
+      }
+    }
+    guard let passing = barriers.passing(standing, now: now) else { return false }
+    var tags = Root.Tags(last: passing.end)
+    tags.made = passing.periods.map(\.endMillis)
+    tags.partial = passing.partial
+    barriers.last = passing.end
+    for i in cutAt.indices where (cutAt[i] ?? .max) <= passing.end { cutAt[i] = nil }
+    guard !passing.periods.isEmpty else {
+      hasMoved = true
+      return true
+    }
+    // What was held back until the end of an epoch belongs to this side of the barrier.
+    for delta in try pipeline.endEpoch(now: now) { report.rowsOut += try write(delta) }
+    try commit(tags: tags)
+    report.snapshot = rootSnapshot?.id
+    report.tags = try makeTags(of: root, rootSnapshot)
+    return true
+  }
+
+  /// Makes the tags that a root's snapshot is to have, and lets old ones go.
+  func makeTags(of root: Root, _ snapshot: Snapshot?) throws(TerraceError) -> [String] {
+    guard let snapshot, let tags = root.tags, !tags.made.isEmpty, case .table = spec.target else {
+      return []
+    }
+    let own = try TagSchedule(target.table.schema, session: environment.zone)
+    let schedule = root.schedule.flatMap { own.inheriting(encoded: $0) } ?? own
+    let directory = try PartitionDirectory(
+      target.tableName, target.table, session: environment.zone,
+      metastore: environment.metastore, sources: schedule)
+    var names: [String] = []
+    for end in tags.made {
+      guard let period = schedule.calendar.period(endingAt: end) else { continue }
+      names.append(try directory.publish(period, snapshotID: snapshot.id).name)
+    }
+    try directory.retain()
+    return names
+  }
+}
