@@ -79,6 +79,18 @@ package final class Job {
     self.run = nil
   }
 
+  /// Empties the target and begins with the sources anew, whatever the target holds: `run --rebuild`. Its
+  /// snapshots go on, so those who read it see their rows go and come.
+  package func startOver() throws(TerraceError) {
+    abandon()
+    refusal = nil
+    do throws(TerraceError) {
+      let fresh = try JobRun(spec, environment, counters: counted)
+      defer { fresh.abandon() }
+      try fresh.startOver()
+    } catch { throw noted(error) }
+  }
+
   /// From now on only what is there at this call is taken: `run --once`. For source tables that means their
   /// newest snapshot: to be called when the jobs that write them are drained.
   package func stopAtPresent() throws(TerraceError) {

@@ -7,7 +7,11 @@ import Store
 /// From the newest root to a job that goes on.
 extension JobRun {
   func start() throws(TerraceError) {
-    let found = try target.recover(fingerprint: spec.fingerprint)
+    var found = try target.recover()
+    if let begun = found, begun.root.epoch == 0 {
+      root.generation = begun.root.generation
+      found = nil
+    }
     if let found {
       root = found.root
       rootSnapshot = found.snapshot
@@ -29,6 +33,13 @@ extension JobRun {
     counters.epoch = root.epoch
     counters.snapshot = rootSnapshot?.id
     noteSources()
+  }
+
+  /// See ``Job/startOver()``.
+  func startOver() throws(TerraceError) {
+    let old = try target.newestRoot(spec.name, target.table)
+    root.generation = (old?.root.generation ?? 0) + 1
+    try target.startOver(root)
   }
 
   private var user: String { "terrace-\(spec.name)-\(root.generation)" }

@@ -90,7 +90,7 @@ final class JobRun {
     }
     report.rowsIn = try collect(limits, started)
     let closes = stops && ends && !hasEnded && isDrained
-    if report.rowsIn == 0 && !closes && !hasMoved {
+    if report.rowsIn == 0 && !closes && !hasOutput {
       return try idle(started, report, before)
     }
     let outputs = try pipeline.endEpoch(now: time.nowMillis(), endOfInput: closes)
@@ -120,7 +120,9 @@ final class JobRun {
     _ started: Int64, _ report: EpochReport, _ before: (Int, Int)
   ) throws(TerraceError) -> EpochOutcome {
     let drained = stops && isDrained
-    if (drained && stateLags) || (stateLags && isStateDue(started)) {
+    // Positions without rows are committed lazily: what would be read again stays little.
+    let isDue = drained || started - lastCommitMillis >= JobRun.stateMillis
+    if isDue && (hasMoved || stateLags || positions() != root.sources) {
       try commit(isLast: drained)
       var report = report
       report.snapshot = rootSnapshot?.id

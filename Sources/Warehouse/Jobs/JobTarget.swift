@@ -7,12 +7,14 @@ protocol JobTarget: AnyObject {
   /// The newest root; half commits are finished first.
   ///
   /// - Throws: `invalid` when there is output but no root.
-  func recover(fingerprint: String) throws(TerraceError) -> (root: Root, snapshot: Snapshot)?
+  func recover() throws(TerraceError) -> (root: Root, snapshot: Snapshot)?
   /// Gets ready to write, after ``recover``.
   func open(generation: Int64) throws(TerraceError)
   func write(_ delta: DeltaBatch) throws(TerraceError) -> Int
   /// Publishes what was written together with the root.
   func commit(_ root: Root, watermark: Int64?) throws(TerraceError) -> Snapshot
+  /// Empties the target and publishes a root of epoch 0, from which the job begins anew.
+  func startOver(_ root: Root) throws(TerraceError)
   /// Nothing of what was written since the last commit may become visible.
   func abandon()
   func close()
@@ -90,7 +92,7 @@ final class TableTarget: JobTarget {
     self.changes = producer == .input || producer == .none ? changes : nil
   }
 
-  func recover(fingerprint: String) throws(TerraceError) -> (root: Root, snapshot: Snapshot)? {
+  func recover() throws(TerraceError) -> (root: Root, snapshot: Snapshot)? {
     if let found = try finished(job, table) { return found }
     guard let latest = try table.snapshots.latest() else { return nil }
     throw TerraceError(
@@ -175,6 +177,12 @@ final class TableTarget: JobTarget {
       throw TerraceError(.unavailable, "the commit made no snapshot").with("table", tableName)
     }
     return last
+  }
+
+  func startOver(_ root: Root) throws(TerraceError) {
+    let commit = try table.commit(user: Self.user(job, root.generation))
+    _ = try commit.overwrite(
+      .table, [], identifier: root.epoch, properties: root.properties)
   }
 
   func abandon() {

@@ -28,7 +28,7 @@ final class SinkTarget: JobTarget {
     sink = try Connectors.sink(connector, environment)
   }
 
-  func recover(fingerprint: String) throws(TerraceError) -> (root: Root, snapshot: Snapshot)? {
+  func recover() throws(TerraceError) -> (root: Root, snapshot: Snapshot)? {
     let found = try finished(job, table)
     try sink.recover(found?.root.prepared)
     return found
@@ -66,6 +66,13 @@ final class SinkTarget: JobTarget {
     }
     try sink.publish(prepared)
     return last
+  }
+
+  /// What was written outside stays there: only the job begins anew.
+  func startOver(_ root: Root) throws(TerraceError) {
+    let commit = try table.commit(user: Self.user(job, root.generation))
+    _ = try commit.commit(
+      [], identifier: root.epoch, properties: root.properties, ignoreEmpty: false)
   }
 
   func abandon() {
