@@ -30,7 +30,7 @@ enum Terrace {
       consumerCommands, schemaCommands, catalogCommands, compactCommand, expireCommand,
       repairCommand,
       parquetCommands,
-      avroCommands, manifestCommands, versionCommand, helpCommand,
+      avroCommands, manifestCommands, generateCommands, versionCommand, helpCommand,
     ])
 
   static let tableCommands: Command = Command(

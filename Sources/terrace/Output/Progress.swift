@@ -19,11 +19,13 @@ final class Progress {
 
   var seconds: Double { Progress.now() - start }
 
-  func show(_ progress: ImportProgress) {
+  func show(_ progress: ImportProgress) { show(line(progress)) }
+
+  func show(_ text: @autoclosure () -> String) {
     let interval = console.errorIsTerminal ? 0.1 : 10
     guard Progress.now() - lastShown >= interval else { return }
     lastShown = Progress.now()
-    let text = line(progress)
+    let text = text()
     if console.errorIsTerminal {
       Console.writeError("\r\u{1b}[K" + text)
       hasLine = true
