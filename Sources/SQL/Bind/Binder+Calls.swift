@@ -15,7 +15,7 @@ extension Binder {
     }
     if call.over != nil { return try overCall(call, name, span, c) }
     if name == "GROUPING" || name == "GROUPING_ID" || name == "GROUP_ID" {
-      throw unsupported("the function \(name)", call.name.span)
+      return try groupingCall(call, name, span, c)
     }
     if AggregateCall.function(named: name) != nil || name == "APPROX_COUNT_DISTINCT" {
       return try aggregate(call, name, span, c)

@@ -98,6 +98,7 @@ extension Binder {
     switch c.scope.find(path.texts) {
     case .column(let index, let parts):
       c.spans[index] = path.span
+      c.scope.use(index)
       return try members(.column(index, c.scope.columns[index].type), path, parts)
     case .ambiguous(let hits):
       throw error(
@@ -110,6 +111,7 @@ extension Binder {
       case .column(let index, let parts):
         let marker = Expression.column(Marker.outer + index, outer.columns[index].type)
         c.spans[Marker.outer + index] = path.span
+        outer.use(index)
         return try members(marker, path, parts)
       case .ambiguous(let hits):
         throw error(

@@ -13,7 +13,8 @@ extension Binder {
     case .named(let path, let hints, let travel):
       return try renamed(try named(path, hints, travel, table), table.alias)
     case .query(let query, let isLateral):
-      if isLateral { throw unsupported("LATERAL with a query", table.span) }
+      // Alone there is nothing to its left that it could name.
+      _ = isLateral
       let bound = try self.query(query)
       let scope = Scope(bound.type, qualifier: [], eventTimes: bound.eventTimes)
       return try renamed(
@@ -30,11 +31,12 @@ extension Binder {
   }
 
   /// The relation under its alias, with the alias's column names.
-  private func renamed(_ relation: Relation, _ alias: AliasSyntax?) throws(TerraceError) -> Relation
-  {
+  func renamed(_ relation: Relation, _ alias: AliasSyntax?) throws(TerraceError) -> Relation {
     guard let alias else { return relation }
     var scope = relation.scope
-    let visible = scope.columns.indices.filter { !scope.columns[$0].isInternal }
+    let visible = scope.columns.indices.filter {
+      !scope.columns[$0].isInternal && scope.columns[$0].level == 0
+    }
     if !alias.columns.isEmpty, alias.columns.count != visible.count {
       throw error(
         "'\(alias.name.text)' has \(visible.count) columns, and \(alias.columns.count) names are given",
@@ -197,10 +199,16 @@ extension Binder {
     _ condition: TableSyntax.JoinCondition, _ span: SourceSpan, _ outer: Scope?
   ) throws(TerraceError) -> Relation {
     let left = try from(leftTable, outer)
-    if case .unnest(let value, let withOrdinality) = rightTable.kind {
-      return try joinUnnest(kind, left, rightTable, value, withOrdinality, condition)
-    }
+    if rightTable.isLateral { return try lateral(kind, left, rightTable, condition, span) }
     let right = try from(rightTable, outer)
+    return try joined(kind, left, right, rightTable, condition, span)
+  }
+
+  /// - Parameter tied: further conditions, over the left columns followed by the right ones.
+  func joined(
+    _ kind: TableSyntax.JoinKind, _ left: Relation, _ right: Relation, _ rightTable: TableSyntax,
+    _ condition: TableSyntax.JoinCondition, _ span: SourceSpan, tied: [Expression] = []
+  ) throws(TerraceError) -> Relation {
     try refuseSameAlias(left.scope, right.scope, rightTable)
     let planKind: Plan.Join.Kind
     switch kind {
@@ -233,7 +241,7 @@ extension Binder {
         conditions.append(try sharedColumn(name, span, left.scope, right.scope))
       }
     }
-    let plan = PlanBuilding.join(planKind, left.plan, right.plan, conditions)
+    let plan = PlanBuilding.join(planKind, left.plan, right.plan, tied + conditions)
     // A regular join mixes the times of its sides.
     var joined = scope
     for i in joined.columns.indices { joined.columns[i].isEventTime = false }
@@ -245,7 +253,7 @@ extension Binder {
     throws(TerraceError)
   {
     guard let alias = table.alias?.name.text ?? right.columns.first?.qualifier.last else { return }
-    if left.columns.contains(where: { $0.qualifier == [alias] })
+    if left.columns.contains(where: { $0.qualifier == [alias] && $0.level == 0 })
       && right.columns.contains(where: { $0.qualifier == [alias] })
     {
       throw error(
@@ -315,7 +323,7 @@ extension Binder {
 
   // MARK: UNNEST
 
-  private func joinUnnest(
+  func joinUnnest(
     _ kind: TableSyntax.JoinKind, _ left: Relation, _ table: TableSyntax,
     _ value: ExpressionSyntax, _ withOrdinality: Bool, _ condition: TableSyntax.JoinCondition
   ) throws(TerraceError) -> Relation {
@@ -333,7 +341,7 @@ extension Binder {
     return try unnest(value, withOrdinality, table, left, keepsEmpty: kind == .left)
   }
 
-  private func unnest(
+  func unnest(
     _ value: ExpressionSyntax, _ withOrdinality: Bool, _ table: TableSyntax, _ left: Relation,
     keepsEmpty: Bool
   ) throws(TerraceError) -> Relation {

@@ -2,7 +2,8 @@ import Columns
 import Dataflow
 
 extension Binder {
-  func query(_ query: QuerySyntax) throws(TerraceError) -> BoundQuery {
+  /// - Parameter domain: columns of a query around, which the plan then has as its last columns.
+  func query(_ query: QuerySyntax, _ domain: Domain? = nil) throws(TerraceError) -> BoundQuery {
     if query.isRecursive, let first = query.with.first {
       throw unsupported("WITH RECURSIVE", first.name.span)
     }
@@ -11,12 +12,14 @@ extension Binder {
     for table in query.with { try bindCommon(table) }
     switch query.body {
     case .select(let select):
-      let rows = try self.rows(select, outer: nil)
-      return try sorted(try finish(select, rows, query.orderBy), query)
-    case .values(let values): return try sorted(try self.values(values, query.span), query)
+      let rows = try self.rows(select, outer: nil, domain)
+      return try sorted(try finish(select, rows, query.orderBy), query, domain)
+    case .values(let values):
+      return try sorted(try self.values(values, query.span, domain), query, domain)
     case .set(let kind, let all, let parts):
-      return try sorted(try setOperation(kind, all, parts), query)
-    case .nested(let inner): return try sorted(Selection(try self.query(inner)), query)
+      return try sorted(try setOperation(kind, all, parts, domain), query, domain)
+    case .nested(let inner):
+      return try sorted(Selection(try self.query(inner, domain)), query, domain)
     }
   }
 
@@ -41,16 +44,20 @@ extension Binder {
   // MARK: ORDER BY, OFFSET, LIMIT
 
   /// Sorts and cuts; columns that only ORDER BY needed go.
-  private func sorted(_ selection: Selection, _ query: QuerySyntax) throws(TerraceError)
-    -> BoundQuery
+  private func sorted(_ selection: Selection, _ query: QuerySyntax, _ domain: Domain?)
+    throws(TerraceError) -> BoundQuery
   {
     var selection = selection
-    if selection.order == nil { selection.order = try outputOrder(query.orderBy, selection) }
+    let own = selection.visible - (domain?.count ?? 0)
+    if selection.order == nil { selection.order = try outputOrder(query.orderBy, selection, own) }
     let order = selection.order ?? []
     let limit = try query.limit.map { (e) throws(TerraceError) in try count(e, "LIMIT") }
     let offset = try query.offset.map { (e) throws(TerraceError) in try count(e, "OFFSET") } ?? 0
     var plan = selection.plan
-    if !order.isEmpty || limit != nil || offset > 0 {
+    if domain != nil {
+      plan = PlanBuilding.cut(
+        plan, partition: Array(own..<selection.visible), order: order, offset: offset, limit: limit)
+    } else if !order.isEmpty || limit != nil || offset > 0 {
       plan = .sort(Plan.Sort(input: plan, order: order, offset: offset, limit: limit))
     }
     if selection.visible < plan.type.count {
@@ -68,14 +75,14 @@ extension Binder {
   }
 
   /// ORDER BY over what a query gives, by name, position or expression of its columns.
-  private func outputOrder(_ items: [OrderSyntax], _ selection: Selection) throws(TerraceError)
-    -> [SortKey]
+  private func outputOrder(_ items: [OrderSyntax], _ selection: Selection, _ own: Int)
+    throws(TerraceError) -> [SortKey]
   {
     var keys: [SortKey] = []
     let scope = Scope(selection.plan.type, qualifier: [])
     let context = ExpressionContext(scope, clause: "ORDER BY")
     for item in items {
-      if let position = try self.position(item.value, selection.visible) {
+      if let position = try self.position(item.value, own) {
         keys.append(SortKey(position, item))
         continue
       }
@@ -99,10 +106,10 @@ extension Binder {
 
   // MARK: VALUES and set operations
 
-  private func values(_ rows: [ExpressionSyntax], _ span: SourceSpan) throws(TerraceError)
-    -> Selection
+  private func values(_ rows: [ExpressionSyntax], _ span: SourceSpan, _ domain: Domain?)
+    throws(TerraceError) -> Selection
   {
-    let context = ExpressionContext(Scope(), clause: "VALUES")
+    let context = ExpressionContext(domain?.scope ?? Scope(), clause: "VALUES")
     var bound: [[Expression]] = []
     for row in rows {
       guard case .row(let cells) = row.kind else { continue }
@@ -126,19 +133,28 @@ extension Binder {
     let cast = bound.map { row in
       row.enumerated().map { $0.element.casted(to: types[$0.offset].1).folded() }
     }
+    if let domain {
+      let outer = PlanBuilding.columns(of: domain.plan)
+      let names = types.map(\.0) + domain.names
+      return Selection(
+        plan: .union(
+          cast.map { .map(Plan.Map(input: domain.plan, expressions: $0 + outer, names: names)) }),
+        visible: names.count)
+    }
     return Selection(
       plan: .values(Plan.Values(type: RowType(types), rows: cast)), visible: width)
   }
 
-  private func setOperation(_ kind: SetOperator, _ all: Bool, _ parts: [QuerySyntax])
-    throws(TerraceError) -> Selection
-  {
+  private func setOperation(
+    _ kind: SetOperator, _ all: Bool, _ parts: [QuerySyntax], _ domain: Domain?
+  ) throws(TerraceError) -> Selection {
     var bound: [BoundQuery] = []
+    let hidden = domain?.count ?? 0
     for part in parts {
-      let next = try query(part)
+      let next = try query(part, domain)
       if let first = bound.first, first.type.count != next.type.count {
         throw error(
-          "\(kind.rawValue) of queries with \(first.type.count) and \(next.type.count) columns",
+          "\(kind.rawValue) of queries with \(first.type.count - hidden) and \(next.type.count - hidden) columns",
           part.span)
       }
       bound.append(next)

@@ -17,26 +17,38 @@ extension Binder {
   func finish(_ select: SelectSyntax, _ rows: SelectRows, _ orderBy: [OrderSyntax])
     throws(TerraceError) -> Selection
   {
-    let c = ExpressionContext(rows.scope, clause: "SELECT")
-    let grouping = try self.grouping(select, rows.scope)
-    let collector = AggregateCollector(isGrouped: !grouping.keys.isEmpty || grouping.window != nil)
+    let c = ExpressionContext(rows.scope, input: rows.plan, clause: "SELECT")
+    var grouping = try self.grouping(select, rows.scope)
+    let collector = AggregateCollector(
+      isGrouped: !grouping.keys.isEmpty || grouping.window != nil || grouping.sets != nil)
     c.groupWindow = grouping.window
+    c.grouping = grouping
     c.aggregates = collector
     c.overs = OverCollector(windows: select.windows)
     c.queries = QueryCollector()
     var items = try self.items(select, c)
+    let own = items.count
+    let around = rows.domainColumns
+    for (i, column) in around.enumerated() {
+      let value = Expression.column(column, rows.scope.columns[column].type)
+      items.append(Item(value: value, name: "$outer\(i)", span: select.span, spans: [:]))
+    }
     let having = try self.having(select, c)
     let qualify = try select.qualify.map { (e) throws(TerraceError) in
       c.clause = "QUALIFY"
       return Item(value: try condition(e, c), name: "", span: e.span, spans: c.spans)
     }
     c.clause = "ORDER BY"
-    var order = try self.order(orderBy, items, select, c)
+    var order = try self.order(orderBy, items, own, c)
     var stage = SelectStage(plan: rows.plan, scope: rows.scope)
     let isAggregated =
       select.groupBy != nil || !collector.calls.isEmpty || select.having != nil
     if isAggregated {
-      try stage.aggregate(grouping, collector.calls, self, select)
+      let isWhole = grouping.keys.isEmpty && grouping.window == nil && grouping.sets == nil
+      let named = grouping.keys.count
+      grouping.keys += items[own...].map(\.value)
+      try stage.aggregate(grouping, named, collector.calls, self)
+      if isWhole, let domain = rows.domain { stage.fill(domain, collector.calls) }
     }
     // From here on every expression is one over the columns of the stage's plan.
     let (plan, values) = try attach(c.queries?.queries ?? [], to: stage)
@@ -52,7 +64,10 @@ extension Binder {
           try stage.place(e, c.spans, self)
         }, Array(0..<width))
     }
-    for call in c.overs?.calls ?? [] { try stage.prepare(call, c.spans, self) }
+    for var call in c.overs?.calls ?? [] {
+      call.partition += items[own...].map(\.value)
+      try stage.prepare(call, c.spans, self)
+    }
     try stage.applyWindows()
     if let qualify {
       stage.plan = PlanBuilding.filter(
@@ -176,11 +191,11 @@ extension Binder {
   }
 
   private func order(
-    _ orderBy: [OrderSyntax], _ items: [Item], _ select: SelectSyntax, _ c: ExpressionContext
+    _ orderBy: [OrderSyntax], _ items: [Item], _ own: Int, _ c: ExpressionContext
   ) throws(TerraceError) -> OrderPlan {
     var plan = OrderPlan()
     for item in orderBy {
-      if let position = try position(item.value, items.count) {
+      if let position = try position(item.value, own) {
         plan.keys.append(SortKey(position, item))
         continue
       }
@@ -209,25 +224,57 @@ extension Binder {
   private func grouping(_ select: SelectSyntax, _ scope: Scope) throws(TerraceError) -> Grouping {
     var grouping = Grouping()
     let c = ExpressionContext(scope, clause: "GROUP BY")
+    let span = select.groupSpan ?? select.span
+    var sets: [[Int]] = [[]]
+    var hasSets = false
     for part in select.groupBy ?? [] {
-      guard case .expression(let e) = part else {
-        throw unsupported(
-          "GROUPING SETS, ROLLUP and CUBE", select.groupSpan ?? select.span,
-          hint: "write a UNION ALL of queries with one GROUP BY each")
+      if case .expression(let e) = part {
+        if case .call(let call) = e.kind, let window = try groupWindow(call, e.span, c) {
+          if grouping.window != nil { throw unsupported("two windows in GROUP BY", e.span) }
+          grouping.window = window
+          continue
+        }
+      } else {
+        hasSets = true
       }
-      if case .literal(.integer) = e.kind {
-        throw unsupported("positions in GROUP BY", e.span, hint: "repeat the expression")
+      let offered = try groupingSets(part, span)
+      guard offered.count * sets.count <= GroupingSets.countMax else {
+        throw error("over \(GroupingSets.countMax) grouping sets", span)
       }
-      if case .call(let call) = e.kind, let window = try groupWindow(call, e.span, c) {
-        if grouping.window != nil { throw unsupported("two windows in GROUP BY", e.span) }
-        grouping.window = window
-        continue
+      var next: [[Int]] = []
+      var numbers: [[Int]] = []
+      for set in offered {
+        var members: [Int] = []
+        for e in set { members.append(try groupKey(e, &grouping, select, c)) }
+        numbers.append(members)
       }
-      do { grouping.keys.append(try expression(e, c)) } catch {
-        throw aliasHint(error, e, select)
+      for set in sets { for members in numbers { next.append(set + members) } }
+      sets = next
+    }
+    if hasSets {
+      if grouping.window != nil {
+        throw unsupported("a window beside GROUPING SETS, ROLLUP or CUBE", span)
       }
+      grouping.sets = GroupingSets(sets: sets)
     }
     return grouping
+  }
+
+  /// Where a key is in the list of keys, to which it is added if it is new.
+  private func groupKey(
+    _ e: ExpressionSyntax, _ grouping: inout Grouping, _ select: SelectSyntax,
+    _ c: ExpressionContext
+  ) throws(TerraceError) -> Int {
+    if case .literal(.integer) = e.kind {
+      throw unsupported("positions in GROUP BY", e.span, hint: "repeat the expression")
+    }
+    let key: Expression
+    do throws(TerraceError) { key = try expression(e, c) } catch {
+      throw aliasHint(error, e, select)
+    }
+    if let known = grouping.keys.firstIndex(of: key) { return known }
+    grouping.keys.append(key)
+    return grouping.keys.count - 1
   }
 
   /// GROUP BY takes no aliases: says so where one was meant.
@@ -271,4 +318,6 @@ extension Binder {
 struct Grouping {
   var keys: [Expression] = []
   var window: GroupWindow?
+  /// nil: grouped by all keys.
+  var sets: GroupingSets?
 }

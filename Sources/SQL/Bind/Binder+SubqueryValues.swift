@@ -8,7 +8,7 @@ extension Binder {
     throws(TerraceError) -> Expression
   {
     let collector = try queries(c, span)
-    let inner = try innerRows(query, c, isExists: true)
+    let inner = try innerRows(query, c, isExists: true, byEquality: true)
     let keys = try equalities(inner.correlation, span)
     return isPositive(collector.marker(counting(inner.plan, keys)))
   }
@@ -20,7 +20,7 @@ extension Binder {
   ) throws(TerraceError) -> Expression {
     let collector = try queries(c, span)
     if case .row = operand.kind { throw unsupported("a row before IN here", operand.span) }
-    let inner = try innerRows(query, c, isExists: false)
+    let inner = try innerRows(query, c, isExists: false, byEquality: true)
     guard inner.values.count == 1 else {
       throw error("IN compares 1 value with \(inner.values.count) columns", query.span)
     }
@@ -33,7 +33,7 @@ extension Binder {
     } catch { throw placed(error, operand.span) }
     guard case .compare(_, let left, let shifted) = equality else { return equality }
     let right = shifted.renumbered { $0 - width }
-    let matches = isPositive(collector.marker(counting(inner.plan, keys + [(left, right)])))
+    let matches = isPositive(collector.marker(counting(inner.plan, keys + [(left, right, false)])))
     var value = matches
     if equality.type.isNullable {
       let rows = isPositive(collector.marker(counting(inner.plan, keys)))
@@ -65,15 +65,17 @@ extension Binder {
   }
 
   /// COUNT(*) of the rows of a plan for each value of the keys.
-  private func counting(_ plan: Plan, _ keys: [(outer: Expression, inner: Expression)])
-    -> ScalarQuery
-  {
+  private func counting(
+    _ plan: Plan, _ keys: [(outer: Expression, inner: Expression, nullSafe: Bool)]
+  ) -> ScalarQuery {
     let call = AggregateCollector.Call(
       function: .count, argument: nil, isDistinct: false, filter: nil, separator: [],
       type: DataType.bigint.notNull)
     let (counted, distinct) = PlanBuilding.aggregate(plan, keys: keys.map(\.inner), calls: [call])
     let pairs = keys.map { key in
-      (outer: key.outer, inner: distinct.firstIndex(of: key.inner) ?? 0)
+      (
+        outer: key.outer, inner: distinct.firstIndex(of: key.inner) ?? 0, nullSafe: key.nullSafe
+      )
     }
     return ScalarQuery(
       plan: counted, keys: pairs, value: .column(distinct.count, DataType.bigint.nullable))
@@ -81,25 +83,27 @@ extension Binder {
 
   /// Conditions of the form outer = inner, taken apart.
   func equalities(_ correlation: [Expression], _ span: SourceSpan) throws(TerraceError) -> [(
-    outer: Expression, inner: Expression
+    outer: Expression, inner: Expression, nullSafe: Bool
   )] {
     func isOuter(_ e: Expression) -> Bool {
       !e.columns.isEmpty && e.columns.allSatisfy { Marker.kind($0) == Marker.outer }
     }
     func isInner(_ e: Expression) -> Bool { e.columns.allSatisfy { !Marker.isMarker($0) } }
-    var keys: [(outer: Expression, inner: Expression)] = []
+    var keys: [(outer: Expression, inner: Expression, nullSafe: Bool)] = []
     for condition in correlation {
-      if case .compare(.equal, let a, let b) = condition {
-        if isOuter(a), isInner(b) {
-          keys.append((a, b))
-          continue
-        }
-        if isOuter(b), isInner(a) {
-          keys.append((b, a))
-          continue
-        }
+      let sides: (Expression, Expression, Bool)
+      switch condition {
+      case .compare(.equal, let a, let b): sides = (a, b, false)
+      case .distinct(let a, let b, negated: true): sides = (a, b, true)
+      default: throw unsupported("a sub-query correlated by other than = here", span)
       }
-      throw unsupported("a sub-query used as a value and correlated by other than =", span)
+      if isOuter(sides.0), isInner(sides.1) {
+        keys.append((sides.0, sides.1, sides.2))
+      } else if isOuter(sides.1), isInner(sides.0) {
+        keys.append((sides.1, sides.0, sides.2))
+      } else {
+        throw unsupported("a sub-query correlated by other than = here", span)
+      }
     }
     return keys
   }

@@ -7,6 +7,11 @@ struct SelectRows {
   var scope: Scope
   /// Conditions that name columns of the query around, by markers.
   var correlation: [Expression]
+  /// Of a sub-query that is bound with one.
+  var domain: Domain?
+
+  /// Where the domain's columns are.
+  var domainColumns: [Int] { domain?.places(in: scope) ?? [] }
 }
 
 /// A sub-query that stands for one value.
@@ -14,7 +19,7 @@ struct ScalarQuery {
   /// What is joined to the rows around.
   var plan: Plan
   /// Equalities: an expression of the rows around (with outer markers), and a column of `plan`.
-  var keys: [(outer: Expression, inner: Int)]
+  var keys: [(outer: Expression, inner: Int, nullSafe: Bool)]
   /// Over the columns of `plan`.
   var value: Expression
 
@@ -22,16 +27,21 @@ struct ScalarQuery {
 }
 
 extension Binder {
-  func rows(_ select: SelectSyntax, outer: Scope?) throws(TerraceError) -> SelectRows {
+  func rows(_ select: SelectSyntax, outer: Scope?, _ domain: Domain? = nil) throws(TerraceError)
+    -> SelectRows
+  {
     for hint in select.hints { try check(hint) }
     var rows: SelectRows
     if let table = select.from {
-      let relation = try from(table, outer)
+      let relation = try from(table, outer, domain)
       rows = SelectRows(plan: relation.plan, scope: relation.scope, correlation: [])
+    } else if let domain {
+      rows = SelectRows(plan: domain.plan, scope: domain.scope, correlation: [])
     } else {
       let one = Plan.values(Plan.Values(type: RowType([Field]()), rows: [[]]))
       rows = SelectRows(plan: one, scope: Scope(), correlation: [])
     }
+    rows.domain = domain
     if let filter = select.filter { try apply(filter, to: &rows, outer) }
     return rows
   }
@@ -47,7 +57,8 @@ extension Binder {
   private func apply(_ filter: ExpressionSyntax, to rows: inout SelectRows, _ outer: Scope?)
     throws(TerraceError)
   {
-    let context = ExpressionContext(rows.scope, outer: outer, clause: "WHERE")
+    let context = ExpressionContext(
+      rows.scope, outer: outer, input: rows.plan, clause: "WHERE")
     let collector = QueryCollector()
     context.queries = collector
     var plain: [Expression] = []
@@ -115,11 +126,12 @@ extension Binder {
     case .not(let inner):
       return try membership(inner, on: plan, c, negated: !negated, place: place)
     case .exists(let query):
-      let inner = try innerRows(query, c, isExists: true)
+      let inner = try innerRows(query, c, isExists: true, byEquality: false)
       let conditions = try placed(inner.correlation, plan.type.count, place)
       return PlanBuilding.join(negated ? .anti : .semi, plan, inner.plan, conditions)
     case .inQuery(let operand, let query, let isNegated):
-      let inner = try innerRows(query, c, isExists: false)
+      let inner = try innerRows(
+        query, c, isExists: false, byEquality: isNegated != negated)
       let operands: [ExpressionSyntax]
       if case .row(let parts) = operand.kind { operands = parts } else { operands = [operand] }
       guard operands.count == inner.values.count else {
@@ -156,15 +168,11 @@ extension Binder {
       return PlanBuilding.join(
         isAnti ? .anti : .semi, plan, inner.plan, correlation + equalities)
     }
-    guard equalities.count == 1, case .compare(_, let a, let b) = equalities[0],
-      correlation.allSatisfy({
-        if case .compare(.equal, _, _) = $0 { return true }
-        return false
-      })
-    else {
-      throw unsupported(
-        "NOT IN over nullable values of several columns, or correlated by other than =", span,
-        hint: "use NOT EXISTS")
+    guard equalities.count == 1, case .compare(_, let a, let b) = equalities[0] else {
+      // The row goes when a row of the sub-query is equal to it, or may be.
+      let equal = Expression.and(equalities)
+      return PlanBuilding.join(
+        .anti, plan, inner.plan, correlation + [.not(.isTruth(equal, false))])
     }
     let right = b.renumbered { $0 - width }
     return PlanBuilding.join(
@@ -199,7 +207,23 @@ extension Binder {
   }
 
   /// The rows of a sub-query, with the conditions that tie them to the query around.
-  func innerRows(_ query: QuerySyntax, _ c: ExpressionContext, isExists: Bool)
+  ///
+  /// - Parameter byEquality: the conditions are to be equalities.
+  func innerRows(
+    _ query: QuerySyntax, _ c: ExpressionContext, isExists: Bool, byEquality: Bool
+  ) throws(TerraceError) -> InnerRows {
+    do throws(TerraceError) {
+      let rows = try plainInnerRows(query, c, isExists: isExists)
+      if byEquality { _ = try equalities(rows.correlation, query.span) }
+      return rows
+    } catch {
+      guard let found = try correlatedQuery(query, c) else { throw error }
+      return InnerRows(plan: found.plan, values: found.values, correlation: found.correlation)
+    }
+  }
+
+  /// Where the sub-query is a SELECT that is tied by conditions of its WHERE alone.
+  private func plainInnerRows(_ query: QuerySyntax, _ c: ExpressionContext, isExists: Bool)
     throws(TerraceError) -> InnerRows
   {
     guard query.isBare, case .select(let select) = query.body else {
@@ -215,20 +239,17 @@ extension Binder {
     try refuseCorrelated(select, query.span)
     let context = ExpressionContext(rows.scope, clause: "a correlated sub-query")
     var values: [Expression] = []
-    if !isExists {
-      for item in select.items {
-        if case .star(let qualifier) = item.value.kind {
-          for i in rows.scope.star(qualifier.map(\.text)) {
-            values.append(.column(i, rows.scope.columns[i].type))
-          }
-        } else {
-          values.append(try expression(item.value, context))
+    for item in select.items {
+      if case .star(let qualifier) = item.value.kind {
+        for i in rows.scope.star(qualifier.map(\.text)) {
+          values.append(.column(i, rows.scope.columns[i].type))
         }
+      } else {
+        values.append(try expression(item.value, context))
       }
-    } else if select.items.contains(where: { Binder.mentionsAggregate($0.value) }) {
-      throw unsupported("an aggregate in a correlated EXISTS", select.items[0].value.span)
     }
-    return InnerRows(plan: rows.plan, values: values, correlation: rows.correlation)
+    return InnerRows(
+      plan: rows.plan, values: isExists ? [] : values, correlation: rows.correlation)
   }
 
   private func refuseCorrelated(_ select: SelectSyntax, _ span: SourceSpan) throws(TerraceError) {
@@ -243,13 +264,6 @@ extension Binder {
     }
   }
 
-  private static func mentionsAggregate(_ e: ExpressionSyntax) -> Bool {
-    if case .call(let call) = e.kind, call.over == nil {
-      return AggregateCall.function(named: call.upperName) != nil
-    }
-    return false
-  }
-
   // MARK: Scalar sub-queries
 
   func scalarQuery(_ query: QuerySyntax, _ span: SourceSpan, _ c: ExpressionContext)
@@ -259,14 +273,43 @@ extension Binder {
       throw unsupported("a sub-query in \(c.clause)", span)
     }
     if c.isInsideAggregate { throw unsupported("a sub-query inside an aggregate", span) }
+    let found: ScalarQuery
+    do throws(TerraceError) { found = try plainScalar(query, span, c) } catch {
+      guard let correlated = try correlatedQuery(query, c) else { throw error }
+      found = try single(correlated, span)
+    }
+    return collector.marker(found)
+  }
+
+  private func plainScalar(_ query: QuerySyntax, _ span: SourceSpan, _ c: ExpressionContext)
+    throws(TerraceError) -> ScalarQuery
+  {
     if query.isBare, case .select(let select) = query.body {
       let rows = try self.rows(select, outer: c.scope)
-      if !rows.correlation.isEmpty {
-        return collector.marker(try correlated(select, rows, span))
-      }
-      return collector.marker(try single(try finish(select, rows, []).plan, span))
+      if !rows.correlation.isEmpty { return try correlated(select, rows, span) }
+      return try single(try finish(select, rows, []).plan, span)
     }
-    return collector.marker(try single(try self.query(query).plan, span))
+    return try single(try self.query(query).plan, span)
+  }
+
+  /// The one row for each of the domain's.
+  private func single(_ query: CorrelatedQuery, _ span: SourceSpan) throws(TerraceError)
+    -> ScalarQuery
+  {
+    guard query.width == 1 else {
+      throw error("a scalar sub-query gives one column, not \(query.width)", span)
+    }
+    let type = query.plan.type.fields[0].type.nullable
+    let keys = Array(1..<query.plan.type.count)
+    let plan = Plan.aggregate(
+      Plan.Aggregate(
+        input: query.plan, keys: keys,
+        calls: [AggregateCall(.single, argument: 0, type: type)]))
+    let pairs = query.outer.enumerated().map { i, column in
+      let outer = Expression.column(Marker.outer + column, plan.type.fields[i].type)
+      return (outer: outer, inner: i, nullSafe: true)
+    }
+    return ScalarQuery(plan: plan, keys: pairs, value: .column(keys.count, type))
   }
 
   private func single(_ plan: Plan, _ span: SourceSpan) throws(TerraceError) -> ScalarQuery {
@@ -322,7 +365,9 @@ extension Binder {
         [.init(.isNotNull(column), column)], otherwise: .bigint(0), DataType.bigint.nullable)
     }
     let pairs = equalities.map { pair in
-      (outer: pair.outer, inner: keys.firstIndex(of: pair.inner) ?? 0)
+      (
+        outer: pair.outer, inner: keys.firstIndex(of: pair.inner) ?? 0, nullSafe: pair.nullSafe
+      )
     }
     return ScalarQuery(plan: plan, keys: pairs, value: value)
   }
@@ -344,8 +389,9 @@ extension Binder {
             let isOuter = Marker.kind(column) == Marker.outer
             return .column(isOuter ? Marker.index(column) : column, type)
           })
-        return Expression.compare(
-          .equal, outer, .column(width + key.inner, fields[key.inner].type))
+        let inner = Expression.column(width + key.inner, fields[key.inner].type)
+        return key.nullSafe
+          ? Expression.distinct(outer, inner, negated: true) : .compare(.equal, outer, inner)
       }
       plan = PlanBuilding.join(.left, plan, query.plan, conditions)
       values.append(

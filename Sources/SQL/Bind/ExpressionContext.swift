@@ -6,6 +6,8 @@ final class ExpressionContext {
   let scope: Scope
   /// Columns of the query around; nil where it cannot be seen.
   var outer: Scope?
+  /// The rows that the scope is of, column for column; sub-queries that depend on them need it.
+  var input: Plan?
   /// For messages: `WHERE`, `GROUP BY`, ….
   var clause: String
   /// Aggregates found so far; nil where none may be.
@@ -14,6 +16,8 @@ final class ExpressionContext {
   var overs: OverCollector?
   /// Scalar sub-queries found so far; nil where none may be.
   var queries: QueryCollector?
+  /// What GROUP BY says, for GROUPING(…).
+  var grouping: Grouping?
   /// The group window of GROUP BY TUMBLE(…), that TUMBLE_START and its like refer to.
   var groupWindow: GroupWindow?
   /// Where each column was last named, for messages about it.
@@ -21,8 +25,9 @@ final class ExpressionContext {
   /// Inside an aggregate's argument.
   var isInsideAggregate = false
 
-  init(_ scope: Scope, outer: Scope? = nil, clause: String) {
+  init(_ scope: Scope, outer: Scope? = nil, input: Plan? = nil, clause: String) {
     self.scope = scope
+    self.input = input
     self.outer = outer
     self.clause = clause
   }

@@ -171,6 +171,26 @@ enum PlanBuilding {
     }
   }
 
+  /// OFFSET and LIMIT among the rows that agree in the columns of `partition`.
+  static func cut(
+    _ plan: Plan, partition: [Int], order: [SortKey], offset: Int, limit: Int?
+  ) -> Plan {
+    if limit == nil, offset == 0 { return plan }
+    let width = plan.type.count
+    let type = DataType.bigint.notNull
+    let over = Plan.over(
+      Plan.Over(
+        input: plan, partition: partition, order: order,
+        calls: [OverCall(.rowNumber, frame: .upToCurrent, name: "$row", type: type)]))
+    let row = Expression.column(width, type)
+    var conditions: [Expression] = []
+    if offset > 0 { conditions.append(.compare(.greater, row, .bigint(Int64(offset)))) }
+    if let limit {
+      conditions.append(.compare(.lessOrEqual, row, .bigint(Int64(offset + limit))))
+    }
+    return project(filter(over, conditions), Array(0..<width))
+  }
+
   /// At most one row, whatever comes in.
   static func isSingleRow(_ plan: Plan) -> Bool {
     switch plan {

@@ -14,6 +14,11 @@ struct Scope {
     var isHidden = false
     /// Reached by no name at all: computed for a join or an UNNEST.
     var isInternal = false
+    /// How many queries around this one the column belongs to; nearer ones go first.
+    var level = 0
+    /// Of a query around: where its use is noted, and which of that domain's columns it is.
+    var domain: Domain?
+    var domainIndex = 0
     /// Of window_start of a SESSION: what its sessions are partitioned by, as columns of its input.
     var sessionKeys: [Int]?
   }
@@ -42,11 +47,22 @@ struct Scope {
 
   /// Looks a path up: the longest qualifier first, fields of a ROW last.
   func find(_ path: [String]) -> Found {
+    let deepest = columns.reduce(0) { max($0, $1.level) }
+    for level in 0...deepest {
+      let found = find(path, level)
+      if case .none = found { continue }
+      return found
+    }
+    return .none
+  }
+
+  private func find(_ path: [String], _ level: Int) -> Found {
     for length in stride(from: min(path.count - 1, 3), through: 0, by: -1) {
       let qualifier = path[..<length]
       let name = path[length]
       var hits: [Int] = []
-      for (i, column) in columns.enumerated() where column.name == name && !column.isInternal {
+      for (i, column) in columns.enumerated()
+      where column.name == name && column.level == level && !column.isInternal {
         if length == 0 ? !column.isHidden : column.qualifier.suffix(length) == qualifier {
           hits.append(i)
         }
@@ -57,6 +73,11 @@ struct Scope {
     return .none
   }
 
+  /// Notes that a column of a query around is named, if this is one.
+  func use(_ index: Int) {
+    columns[index].domain?.used.insert(columns[index].domainIndex)
+  }
+
   func hasQualifier(_ qualifier: [String]) -> Bool {
     columns.contains { $0.qualifier.suffix(qualifier.count) == qualifier[...] }
   }
@@ -65,7 +86,7 @@ struct Scope {
   func star(_ qualifier: [String]) -> [Int] {
     columns.indices.filter { i in
       let column = columns[i]
-      if column.isInternal { return false }
+      if column.isInternal || column.level > 0 { return false }
       return qualifier.isEmpty
         ? !column.isHidden : column.qualifier.suffix(qualifier.count) == qualifier[...]
     }
@@ -79,7 +100,7 @@ struct Scope {
 
   /// Names for hints: bare ones, and qualified ones.
   var names: [String] {
-    columns.filter { !$0.isInternal }.map(\.name)
+    columns.filter { !$0.isInternal && $0.level == 0 }.map(\.name)
   }
 
   func allNullable(_ nullable: Bool) -> Scope {

@@ -20,6 +20,8 @@ struct SelectStage {
     /// Group keys over the scope, and where each is.
     var keys: [Expression]
     var keyColumns: [Int]
+    /// Of GROUPING SETS: which set a row is of.
+    var setColumn: Int?
     var firstCall: Int
     var firstWindow: Int?
   }
@@ -32,9 +34,9 @@ struct SelectStage {
 
   // MARK: Grouping
 
+  /// - Parameter named: how many of the keys GROUP BY names; the others are of the query around.
   mutating func aggregate(
-    _ grouping: Grouping, _ calls: [AggregateCollector.Call], _ binder: Binder,
-    _ select: SelectSyntax
+    _ grouping: Grouping, _ named: Int, _ calls: [AggregateCollector.Call], _ binder: Binder
   ) throws(TerraceError) {
     eventTimes = []
     if let window = grouping.window {
@@ -47,6 +49,14 @@ struct SelectStage {
         keys: result.keys, keyColumns: Array(result.keys.indices), firstCall: result.keys.count,
         firstWindow: result.keys.count + calls.count)
       eventTimes = [result.keys.count + calls.count + 2]
+      return
+    }
+    if let sets = grouping.sets {
+      let (aggregated, keys) = sets.plan(plan, keys: grouping.keys, named: named, calls: calls)
+      plan = aggregated
+      groups = Groups(
+        keys: keys, keyColumns: Array(keys.indices), setColumn: keys.count,
+        firstCall: keys.count + 1, firstWindow: nil)
       return
     }
     if let window = WindowGrouping.table(of: plan), grouping.keys.isEmpty == false,
@@ -64,6 +74,28 @@ struct SelectStage {
     plan = aggregated
     groups = Groups(
       keys: keys, keyColumns: Array(keys.indices), firstCall: keys.count, firstWindow: nil)
+  }
+
+  /// After an aggregate without GROUP BY in a sub-query: a row also for those values of the query
+  /// around that no row belongs to.
+  mutating func fill(_ domain: Domain, _ calls: [AggregateCollector.Call]) {
+    let count = domain.count
+    let grouped = plan.type.fields
+    let outer = domain.plan.type.fields
+    let same = (0..<count).map { i in
+      Expression.distinct(
+        .column(i, outer[i].type), .column(count + i, grouped[i].type), negated: true)
+    }
+    let joined = PlanBuilding.join(.left, domain.plan, plan, same)
+    var expressions = Array(PlanBuilding.columns(of: joined).prefix(count))
+    for (i, call) in calls.enumerated() {
+      let at = 2 * count + i
+      let value = Expression.column(at, joined.type.fields[at].type)
+      expressions.append(
+        call.function == .count
+          ? .branches([.init(.isNotNull(value), value)], otherwise: .bigint(0), .bigint) : value)
+    }
+    plan = .map(Plan.Map(input: joined, expressions: expressions, names: grouped.map(\.name)))
   }
 
   // MARK: Placing expressions
@@ -88,6 +120,9 @@ struct SelectStage {
       case Marker.aggregate:
         let column = (groups?.firstCall ?? 0) + Marker.index(index)
         return .column(column, fields[column].type)
+      case Marker.key:
+        guard let column = groups?.setColumn else { break }
+        return .column(column, type)
       case Marker.window:
         guard let first = groups?.firstWindow else { break }
         return .column(first + Marker.index(index), type)

@@ -116,18 +116,28 @@ enum FilterPushing {
   // MARK: Joins
 
   private static func join(_ join: Plan.Join, _ conditions: [Expression]) -> Plan {
+    if join.kind == .inner {
+      let (movable, rest) = split(conditions) { !$0.columns.isEmpty }
+      if let ordered = JoinOrder.plan(join, movable, push: { push($0, into: $1) }) {
+        return PlanBuilding.filter(ordered, rest)
+      }
+    }
     var join = join
     let width = join.left.type.count
     func isLeft(_ e: Expression) -> Bool { e.columns.allSatisfy { $0 < width } }
     func isRight(_ e: Expression) -> Bool { e.columns.allSatisfy { $0 >= width } }
-    var residual = join.residual.map { PlanBuilding.conjuncts($0.simplified()) } ?? []
+    var residual =
+      join.residual.map {
+        PlanBuilding.conjuncts(JoinOrder.sharedFactored($0.simplified()))
+      } ?? []
     var left: [Expression] = []
     var right: [Expression] = []
     var up: [Expression] = []
     for e in conditions {
       let mayMove = e.isDeterministic && !e.columns.isEmpty
       switch join.kind {
-      case .inner where mayMove: residual.append(e)
+      case .inner where mayMove:
+        residual += PlanBuilding.conjuncts(JoinOrder.sharedFactored(e.simplified()))
       case .left where mayMove && isLeft(e), .semi where mayMove, .anti where mayMove:
         left.append(e)
       case .right where mayMove && isRight(e): right.append(e)
