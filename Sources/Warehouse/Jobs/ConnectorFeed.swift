@@ -29,12 +29,13 @@ final class ConnectorFeed: Feed {
   private var total: Int64 = 0
   private var goal: Int64?
 
-  /// - Parameter folder: makes the table for the connector's positions.
+  /// - Parameter positions: makes the table for the connector's positions.
   init(
-    _ name: String, _ source: Plan.Source, _ table: ConnectorTable, _ environment: Environment,
+    _ name: String, _ source: Plan.Source, _ table: ConnectorTable, _ environment: JobEnvironment,
     positions: (RowType, Int) throws(TerraceError) -> PositionTable
   ) throws(TerraceError) {
-    connector = try Connectors.source(ConnectorFeed.pruned(table, source), environment)
+    connector = try environment.connectors.source(
+      ConnectorFeed.pruned(table, source), environment.warehouse.environment)
     let type = connector.type
     var columns: [Int] = []
     for c in source.columns {

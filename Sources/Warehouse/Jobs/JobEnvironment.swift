@@ -16,6 +16,7 @@ package struct JobEnvironment: Sendable {
   package var zone: SessionZone
   /// The project's: paths of connectors are relative to it.
   package var folder: String
+  var connectors = ConnectorDoor()
 
   package init(
     warehouse: OpenWarehouse, budget: MemoryBudget? = nil, changes: ChangeCache? = nil,

@@ -13,11 +13,13 @@ struct JobPlan {
   let needsStateEachEpoch: Bool
 
   /// - Parameter targetKey: columns of the result that are the target's primary key.
-  init(_ spec: JobSpec, targetKey: [Int]) throws(TerraceError) {
+  init(
+    _ spec: JobSpec, targetKey: [Int], _ connectors: ConnectorDoor
+  ) throws(TerraceError) {
     var keyed: [Plan.Source: Plan] = [:]
     for source in spec.plan.sources {
       guard case .connector(let table)? = spec.sources[source.reference] else { continue }
-      if try JobPlan.tellsUpserts(table, spec) {
+      if try JobPlan.tellsUpserts(table, spec, connectors) {
         keyed[source] = try JobPlan.upsert(source, table)
       }
     }
@@ -34,8 +36,10 @@ struct JobPlan {
     needsStateEachEpoch = !plan.isDeterministic || plan.hasWindows
   }
 
-  static func tellsUpserts(_ table: ConnectorTable, _ spec: JobSpec) throws(TerraceError) -> Bool {
-    switch try Connectors.style(of: table) {
+  private static func tellsUpserts(
+    _ table: ConnectorTable, _ spec: JobSpec, _ connectors: ConnectorDoor
+  ) throws(TerraceError) -> Bool {
+    switch try connectors.style(table) {
     case .inserts: return false
     case .upserts: return true
     case .retractions:

@@ -13,19 +13,21 @@ final class SinkTarget: JobTarget {
   private var writer: TableWriter?
 
   init(
-    _ connector: ConnectorTable, job: String, isAppendOnly: Bool, warehouse: OpenWarehouse
+    _ connector: ConnectorTable, job: String, isAppendOnly: Bool,
+    _ environment: JobEnvironment
   ) throws(TerraceError) {
     self.job = job
     self.isAppendOnly = isAppendOnly
     key = connector.primaryKey.compactMap { connector.type.index(of: $0) }
-    let environment = warehouse.environment
+    let warehouse = environment.warehouse
     let schema = try TableSchema.create(
-      columns: RowType([("epoch", .bigint)]).fields, timeMillis: environment.time.nowMillis())
+      columns: RowType([("epoch", .bigint)]).fields,
+      timeMillis: warehouse.environment.time.nowMillis())
     _ = try warehouse.create(database: HiddenTables.database)
     tableName = TableName(database: HiddenTables.database, table: job)
     if try !warehouse.has(tableName) { _ = try warehouse.create(tableName, schema) }
-    table = try Table.open(environment, try warehouse.path(of: tableName).root)
-    sink = try Connectors.sink(connector, environment)
+    table = try Table.open(warehouse.environment, try warehouse.path(of: tableName).root)
+    sink = try environment.connectors.sink(connector, warehouse.environment)
   }
 
   func recover() throws(TerraceError) -> (root: Root, snapshot: Snapshot)? {

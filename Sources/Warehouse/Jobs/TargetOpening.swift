@@ -10,10 +10,9 @@ enum TargetOpening {
     switch spec.target {
     case .table(let name): return try table(name, spec, environment)
     case .connector(let connector):
-      let plan = try JobPlan(spec, targetKey: [])
+      let plan = try JobPlan(spec, targetKey: [], environment.connectors)
       let target = try SinkTarget(
-        connector, job: spec.name, isAppendOnly: plan.isAppendOnly,
-        warehouse: environment.warehouse)
+        connector, job: spec.name, isAppendOnly: plan.isAppendOnly, environment)
       return (target, plan)
     }
   }
@@ -27,7 +26,7 @@ enum TargetOpening {
       environment.warehouse.environment, path.root, branch: path.branch)
     let schema = table.schema
     let key = schema.indices(of: schema.primaryKeys)
-    let plan = try JobPlan(spec, targetKey: key)
+    let plan = try JobPlan(spec, targetKey: key, environment.connectors)
     if !plan.isAppendOnly, key.isEmpty {
       throw TerraceError(
         .invalid, "the query takes rows back, and \(name) has no primary key",

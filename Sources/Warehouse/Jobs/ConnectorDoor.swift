@@ -1,0 +1,16 @@
+import Columns
+import Connectors
+import Store
+
+/// Where connectors come from, behind a seam so that tests can replace them.
+struct ConnectorDoor: Sendable {
+  var source: @Sendable (ConnectorTable, Environment) throws(TerraceError) -> any Source = {
+    (table, environment) throws(TerraceError) in try Connectors.source(table, environment)
+  }
+  var sink: @Sendable (ConnectorTable, Environment) throws(TerraceError) -> any Sink = {
+    (table, environment) throws(TerraceError) in try Connectors.sink(table, environment)
+  }
+  var style: @Sendable (ConnectorTable) throws(TerraceError) -> ChangeStyle = {
+    (table) throws(TerraceError) in try Connectors.style(of: table)
+  }
+}
