@@ -11,8 +11,14 @@ package final class BatchQuery {
   private let sort: Plan.Sort?
   private let above: [Plan.Map]
   private let evaluator: Evaluator
-  /// Rows that pass through may be passed on at once.
-  private let isStreaming: Bool
+  /// Sources in the order in which they are to be read.
+  private let order: BatchOrder
+  private var hasBegun = false
+  /// The source that is read now, as long as all come in their order.
+  private var current = 0
+  private var isInOrder = true
+  /// What came out and may be taken back.
+  private var pending: [DeltaBatch] = []
   /// Rows that wait to be sorted.
   private var held: [Batch] = []
   private var heldRows = 0
@@ -23,8 +29,10 @@ package final class BatchQuery {
   /// Rows of the answer.
   package let type: RowType
 
+  /// - Parameter size: rows of a source, roughly.
   package init(
-    _ plan: Plan, context: EvaluationContext = EvaluationContext()
+    _ plan: Plan, context: EvaluationContext = EvaluationContext(),
+    size: (Plan.Source) -> Int = { _ in 0 }
   ) throws(TerraceError) {
     evaluator = Evaluator(context: context)
     type = plan.type
@@ -44,20 +52,45 @@ package final class BatchQuery {
       above = []
       pipeline = try Pipeline(plan, context: context)
     }
-    isStreaming = pipeline.plan.isAppendOnly
+    order = BatchOrder(pipeline.plan, size: size)
   }
 
-  /// What to read, each source once.
-  package var sources: [Plan.Source] { pipeline.sources }
+  /// Rows that come out stay, and may be passed on at once.
+  private var isStreaming: Bool { order.growsOnly && isInOrder }
+
+  /// What to read, each source once, and best in this order.
+  package var sources: [Plan.Source] { order.sources }
 
   /// Rows of a source; all of them before `finish`.
   package func push(_ rows: Batch, to source: Int) throws(TerraceError) {
-    try pipeline.push(DeltaBatch(inserting: rows), to: source)
+    try push(DeltaBatch(inserting: rows), to: source)
   }
 
   /// Changes of a source, such as those of a change stream.
   package func push(_ delta: DeltaBatch, to source: Int) throws(TerraceError) {
-    try pipeline.push(delta, to: source)
+    try begin()
+    if source != current { isInOrder = false }
+    try pipeline.push(delta, to: try place(source))
+  }
+
+  /// A source has given all its rows. Sources must have ended in their order for rows to leave early.
+  package func end(source: Int) throws(TerraceError) {
+    try begin()
+    try pipeline.endInput(of: try place(source))
+    if source == current { current += 1 } else { isInOrder = false }
+  }
+
+  private func begin() throws(TerraceError) {
+    if hasBegun { return }
+    hasBegun = true
+    try pipeline.beginBatch()
+  }
+
+  private func place(_ source: Int) throws(TerraceError) -> Int {
+    guard let place = pipeline.sources.firstIndex(of: order.sources[source]) else {
+      throw TerraceError(.invalid, "a source that the plan does not read")
+    }
+    return place
   }
 
   /// Bytes of state and of rows that wait.
@@ -71,13 +104,26 @@ package final class BatchQuery {
 
   /// Rows of the answer that are certain already, in their order.
   package func take() throws(TerraceError) -> [Batch] {
-    if !isStreaming { return [] }
-    return try passOn(pipeline.takeOutput())
+    if !isStreaming {
+      let changes = pipeline.takeChanges()
+      pending += changes
+      heldBytes += changes.reduce(0) { $0 + $1.rows.byteCount + $1.count * 8 }
+      return []
+    }
+    return try passOn(pipeline.takeChanges())
   }
 
   /// What is left of the answer.
   package func finishBatches() throws(TerraceError) -> [Batch] {
-    var out = try passOn(try pipeline.endEpoch(endOfInput: true))
+    try begin()
+    try pipeline.finishEpoch(endOfInput: true)
+    var changes = pending + pipeline.takeChanges()
+    pending = []
+    // Rows that were taken back again are put together with what they take back.
+    if !isStreaming, changes.contains(where: \.hasRetraction) {
+      changes = [DeltaBatch.concat(changes).consolidated()]
+    }
+    var out = try passOn(changes)
     guard let sort, !sort.order.isEmpty else { return out }
     let rows = BatchQuery.whole(held, sort.input.type)
     held = []
@@ -190,5 +236,13 @@ package final class BatchQuery {
     let from = min(sort.offset, rows.count)
     let count = min(sort.limit ?? Int.max, rows.count - from)
     return rows.gather(order.pointer(Int32.self) + from, count: count)
+  }
+}
+
+extension DeltaBatch {
+  /// Whether a row is taken away.
+  fileprivate var hasRetraction: Bool {
+    let w = weights.pointer(Int64.self)
+    return (0..<count).contains { w[$0] < 0 }
   }
 }

@@ -63,15 +63,37 @@ package final class Pipeline {
   package func endEpoch(now: Int64? = nil, endOfInput: Bool = false) throws(TerraceError)
     -> [DeltaBatch]
   {
+    try finishEpoch(now: now, endOfInput: endOfInput)
+    return takeOutput()
+  }
+
+  /// ``endEpoch(now:endOfInput:)`` without taking the result.
+  package func finishEpoch(now: Int64? = nil, endOfInput: Bool = false) throws(TerraceError) {
     if endOfInput { runtime.isEndOfInput = true }
     for operation in operators {
+      if operation.isFinished { continue }
       if let values = operation as? ValuesOperator { try values.start() }
       try operation.finishEpoch()
     }
     account()
     if let now { runtime.evaluator.context.now = now }
     runtime.evaluator.context.watermark = watermark == .min ? nil : watermark
-    return takeOutput()
+  }
+
+  /// Begins the only epoch of a query over whole tables: constants come first, and sources may end one by
+  /// one.
+  package func beginBatch() throws(TerraceError) {
+    runtime.isEndOfInput = true
+    for operation in operators {
+      guard let values = operation as? ValuesOperator else { continue }
+      try values.start()
+      try values.endInput(0)
+    }
+  }
+
+  /// In a batch: a source has given all its rows. What needs no others goes on to its end.
+  package func endInput(of source: Int) throws(TerraceError) {
+    try sourceOperators[source].endInput(0)
   }
 
   /// Tells the budget what the state holds. State that does not fit is held all the same: an
@@ -96,6 +118,12 @@ package final class Pipeline {
     if deltas.isEmpty || plan.isAppendOnly { return deltas }
     let net = DeltaBatch.concat(deltas).consolidated()
     return net.count == 0 ? [] : [net]
+  }
+
+  /// What has been sent so far, as it was sent.
+  package func takeChanges() -> [DeltaBatch] {
+    defer { collected.deltas = [] }
+    return collected.deltas
   }
 
   /// Milliseconds up to which event time is complete in the result; least when unknown.

@@ -169,6 +169,8 @@ final class JoinOperator: Operator {
     }
     // Rows whose answer is known from their key, before this change is counted.
     if mine.tracks { try emitOwn(keyed, partners, input) }
+    // Nobody asks for these rows any more.
+    if hasEnded(1 - input), !other.tracks { return }
     try mine.state.apply(
       keyed.delta.rows.columns, weights: w, keys: ids, count: n,
       slots: slots.pointer(Int32.self), stored: stored?.numbers)

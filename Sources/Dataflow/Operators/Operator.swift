@@ -77,6 +77,23 @@ class Operator {
   /// The watermark below has been taken over.
   func endEpoch() throws(TerraceError) {}
 
+  /// Inputs that give nothing more in the last epoch.
+  private var endedInputs: Set<Int> = []
+  /// The last epoch is over for this operator already.
+  private(set) var isFinished = false
+
+  final func hasEnded(_ input: Int) -> Bool { endedInputs.contains(input) }
+
+  /// Takes note that an input has ended. With the last one the epoch ends here, and so does this input of
+  /// those above.
+  final func endInput(_ input: Int) throws(TerraceError) {
+    endedInputs.insert(input)
+    if endedInputs.count < inputs.count || isFinished { return }
+    try finishEpoch()
+    isFinished = true
+    for (target, input) in outputs { try target.endInput(input) }
+  }
+
   final func finishEpoch() throws(TerraceError) {
     let below = inputs.map(\.watermark).min() ?? (runtime.isEndOfInput ? .max : .min)
     watermark = max(watermark, ownWatermark(below))

@@ -78,7 +78,8 @@ extension SQLSession {
   func run(
     _ plan: Plan, _ catalog: SessionCatalog, _ take: (Batch) throws(TerraceError) -> Void
   ) throws(TerraceError) {
-    let query = try BatchQuery(catalog.withPartitions(plan), context: context())
+    let query = try BatchQuery(
+      catalog.withPartitions(plan), context: context(), size: { catalog.size(of: $0) })
     let limit = try memoryLimit()
     var progress = QueryProgress()
     var isQuiet = false
@@ -104,6 +105,8 @@ extension SQLSession {
         try check(query, limit)
         if !isQuiet { onProgress(progress) }
       }
+      try query.end(source: index)
+      try pass(try query.take())
     }
     try pass(try query.finishBatches())
   }

@@ -93,6 +93,20 @@ final class SessionCatalog: TableResolver {
     return try table.bound(key)
   }
 
+  /// Rows of a source, as far as its snapshot tells; more than any table's where nothing does.
+  func size(of source: Plan.Source) -> Int {
+    let version: TableVersion?
+    switch opened[source.reference] {
+    case let table as StoredSessionTable: version = table.version
+    case let table as TagPartitionTable: version = table.version
+    case is SystemSessionTable: return 0
+    default: return 1 << 40
+    }
+    let rows = version?.snapshot.map { Int(clamping: $0.totalRecordCount) } ?? 0
+    // A condition leaves fewer.
+    return source.predicate == .always ? rows : rows / 4
+  }
+
   /// The plan with each read of tag partitions named after what is asked of it.
   func withPartitions(_ plan: Plan) -> Plan {
     let conditions = PartitionConditions(
