@@ -6,7 +6,7 @@ SOURCES = Sources Tests Benchmarks Package.swift
 # How many crash rounds `make torture` runs.
 COUNT ?= 100
 
-.PHONY: setup build test lint format exchange torture bench peers clean
+.PHONY: setup build test lint format exchange sql torture bench peers clean
 
 ## C libraries that the binary links; says what it installs, is silent when nothing is missing
 setup:
@@ -45,6 +45,11 @@ peers:
 ## All exchanges with pypaimon, Java Paimon, pyarrow, DuckDB and fastavro, with larger counts
 exchange: build
 	Tests/Exchange/run full "$$($(SWIFT) build -c release --show-bin-path)/terrace"
+
+## Random SQL against DuckDB: make sql COUNT=20000
+sql: build
+	Tests/Exchange/setup-peers py
+	"$${TERRACE_PEERS:-$$HOME/.cache/terrace-peers}/py/bin/python" Tests/Exchange/sql/random_sql.py --count $(COUNT) --terrace "$$($(SWIFT) build -c release --show-bin-path)/terrace"
 
 ## Several processes on one table, killed at random moments: make torture COUNT=1000
 torture: build

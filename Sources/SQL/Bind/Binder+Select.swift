@@ -74,6 +74,10 @@ extension Binder {
         stage.plan, [try stage.place(qualify.value, qualify.spans, self)])
     }
     for i in items.indices {
+      if i >= own, let column = stage.outerColumn(i - own) {
+        items[i].value = column
+        continue
+      }
       items[i].value = try stage.place(items[i].value, items[i].spans, self)
     }
     for i in order.extra.indices {

@@ -154,6 +154,12 @@ extension Binder {
     var equalities: [Expression] = []
     for (operand, value) in zip(operands, inner.values) {
       let bound = try place(try expression(operand, c))
+      var value = value
+      if case .column(let index, _) = value, index < inner.plan.type.count,
+        PlanBuilding.isAlwaysNull(inner.plan, index)
+      {
+        value = .literal(.null, bound.type.nullable)
+      }
       if bound.columns.contains(where: Marker.isMarker) {
         throw unsupported("a sub-query or outer column before IN", operand.span)
       }

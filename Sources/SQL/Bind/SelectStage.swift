@@ -22,6 +22,8 @@ struct SelectStage {
     var keyColumns: [Int]
     /// Of GROUPING SETS: which set a row is of.
     var setColumn: Int?
+    /// How many of the keys GROUP BY names.
+    var named = 0
     var firstCall: Int
     var firstWindow: Int?
   }
@@ -55,7 +57,7 @@ struct SelectStage {
       let (aggregated, keys) = sets.plan(plan, keys: grouping.keys, named: named, calls: calls)
       plan = aggregated
       groups = Groups(
-        keys: keys, keyColumns: Array(keys.indices), setColumn: keys.count,
+        keys: keys, keyColumns: Array(keys.indices), setColumn: keys.count, named: named,
         firstCall: keys.count + 1, firstWindow: nil)
       return
     }
@@ -74,6 +76,13 @@ struct SelectStage {
     plan = aggregated
     groups = Groups(
       keys: keys, keyColumns: Array(keys.indices), firstCall: keys.count, firstWindow: nil)
+  }
+
+  /// A column of the query around, where GROUPING SETS may have made its namesake null.
+  func outerColumn(_ index: Int) -> Expression? {
+    guard let groups, groups.setColumn != nil else { return nil }
+    let column = groups.named + index
+    return .column(column, plan.type.fields[column].type)
   }
 
   /// After an aggregate without GROUP BY in a sub-query: a row also for those values of the query
