@@ -232,7 +232,7 @@ extension SQLSession {
 }
 
 /// A catalog of one table named `t`.
-private struct OneTable: TableResolver {
+struct OneTable: TableResolver {
   let table: BoundTable
 
   func resolve(_ reference: TableReference) throws(TerraceError) -> ResolvedTable? {

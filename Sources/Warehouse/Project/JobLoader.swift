@@ -1,0 +1,183 @@
+import Columns
+import Connectors
+import Dataflow
+import SQL
+import Store
+
+/// Makes jobs of the INSERTs of all files: those into one table are one job.
+struct JobLoader {
+  private struct Part {
+    var plan: Plan
+    var eventTimes: Set<Int>
+    var sources: [String: JobSpec.Source]
+    var settings: [String: String]
+    var freshnessMillis: Int64?
+    var text: String
+  }
+
+  private let specs: SpecBinder
+  private let config: ProjectConfig
+  private(set) var problems: [TerraceError] = []
+  private var order: [String] = []
+  private var parts: [String: [Part]] = [:]
+  private var targets: [String: (target: JobSpec.Target, key: [String])] = [:]
+
+  init(_ specs: SpecBinder, _ config: ProjectConfig) {
+    self.specs = specs
+    self.config = config
+  }
+
+  mutating func add(_ file: SpecFile) {
+    if let bound = specs.queries[file.name], let table = specs.tables[file.name] {
+      var freshness: Int64?
+      if case .materialized(let create)? = file.table?.kind {
+        do throws(TerraceError) { freshness = try JobLoader.freshness(create, file) } catch {
+          problems.append(file.text.placed(error, create.freshnessSpan ?? create.name.span))
+        }
+      }
+      put(
+        Part(
+          plan: bound.query.plan, eventTimes: bound.query.eventTimes,
+          sources: bound.catalog.sources, settings: file.settings, freshnessMillis: freshness,
+          text: file.sql),
+        into: file.name.description, .table(file.name), key: table.shape.primaryKey)
+    }
+    for insert in file.inserts {
+      do throws(TerraceError) { try bind(insert, file) } catch {
+        problems.append(file.text.placed(error, insert.span))
+      }
+    }
+  }
+
+  private mutating func bind(_ insert: SpecFile.Insert, _ file: SpecFile) throws(TerraceError) {
+    let syntax = insert.syntax
+    if syntax.isOverwrite {
+      throw file.text.unsupported(
+        "INSERT OVERWRITE in a stream", at: syntax.target.span,
+        hint: "write INSERT INTO; “terrace sql” overwrites once")
+    }
+    let catalog = SpecCatalog(specs, file)
+    let binder = Binder(file.text, resolver: catalog, isStreaming: true)
+    let path = syntax.target
+    if path.parts.count == 1,
+      let create = file.connectors.first(where: { $0.name.last.text == path.last.text })
+    {
+      let (shape, table) = try specs.connector(create, file)
+      let sink = SinkTable(
+        name: table.name, type: shape.sinkType, primaryKey: shape.primaryKey,
+        partitionKeys: shape.partitionKeys, takesChanges: JobLoader.takesChanges(table))
+      let bound = try binder.bind(syntax, into: sink)
+      put(
+        part(bound, catalog, file), into: "\(file.layer).\(table.name)", .connector(table),
+        key: shape.primaryKey)
+      return
+    }
+    guard let name = file.target(path), let table = specs.table(name) else {
+      if let name = file.target(path), specs.isDeclared(name) { return }
+      throw file.text.error(
+        "table '\(path.text)' not found", at: path.span,
+        hint: NearestName.hint(path.text, among: catalog.tableNames) ?? "a spec under layers/ makes it")
+    }
+    let bound = try binder.bind(syntax, into: specs.sink(table))
+    put(
+      part(bound, catalog, file), into: name.description, .table(name), key: table.shape.primaryKey)
+  }
+
+  /// Sinks that keep every change and need no key to update by.
+  private static func takesChanges(_ table: ConnectorTable) -> Bool {
+    ["print", "blackhole"].contains(table.options["connector"])
+      || ["debezium-json", "canal-json", "maxwell-json", "ogg-json"]
+        .contains(table.options["format"])
+  }
+
+  private func part(_ bound: BoundInsert, _ catalog: SpecCatalog, _ file: SpecFile) -> Part {
+    Part(
+      plan: bound.plan, eventTimes: bound.eventTimes, sources: catalog.sources,
+      settings: file.settings, text: file.sql)
+  }
+
+  private mutating func put(
+    _ part: Part, into name: String, _ target: JobSpec.Target, key: [String]
+  ) {
+    if parts[name] == nil {
+      order.append(name)
+      targets[name] = (target, key)
+    }
+    parts[name, default: []].append(part)
+  }
+
+  private static func freshness(
+    _ create: CreateMaterializedTableSyntax, _ file: SpecFile
+  ) throws(TerraceError) -> Int64? {
+    guard let interval = create.freshness else { return nil }
+    let units: [TimeUnit: Int64] = [
+      .second: 1_000, .minute: 60_000, .hour: 3_600_000, .day: 86_400_000,
+    ]
+    guard let unit = units[interval.from], interval.to == nil, let count = Int64(interval.text),
+      count > 0, count < 1_000_000
+    else {
+      throw file.text.error(
+        "FRESHNESS is a whole number of seconds, minutes, hours or days",
+        at: create.freshnessSpan ?? create.name.span)
+    }
+    return count * unit
+  }
+
+  /// For each job the text of its files.
+  var texts: [String: String] {
+    parts.mapValues { parts in
+      var texts: [String] = []
+      for part in parts where !texts.contains(part.text) { texts.append(part.text) }
+      return texts.joined(separator: "\n")
+    }
+  }
+
+  /// All jobs, in the order in which the files name their targets.
+  var jobs: [JobSpec] {
+    order.compactMap { name in
+      guard let parts = parts[name], let (target, key) = targets[name] else { return nil }
+      let plan = parts.count == 1 ? parts[0].plan : .union(parts.map(\.plan))
+      var sources: [String: JobSpec.Source] = [:]
+      var settings = config.values
+      for part in parts {
+        sources.merge(part.sources) { first, _ in first }
+        settings.merge(part.settings) { $1 }
+      }
+      // A name that was looked up is no source unless the plan reads it.
+      let read = Set(plan.sources.map(\.reference))
+      sources = sources.filter { read.contains($0.key) }
+      return JobSpec(
+        name: name, target: target, plan: plan,
+        eventTimes: parts.dropFirst().reduce(parts[0].eventTimes) {
+          $0.intersection($1.eventTimes)
+        },
+        sources: sources,
+        freshnessMillis: parts.compactMap(\.freshnessMillis).min()
+          ?? JobLoader.interval(settings), settings: settings,
+        fingerprint: JobLoader.fingerprint(plan, sources, key))
+    }
+  }
+
+  private static func interval(_ settings: [String: String]) -> Int64? {
+    // A value that is none was refused when the settings were read.
+    (try? TableOptions(settings).millis("execution.checkpointing.interval")) ?? nil
+  }
+
+  /// What old state depends on, as 16 hexadecimal digits (FNV-1a over the plan's text).
+  private static func fingerprint(
+    _ plan: Plan, _ sources: [String: JobSpec.Source], _ key: [String]
+  ) -> String {
+    var text = PlanText.text(plan) + "\nkey " + key.joined(separator: ",")
+    for field in plan.type.fields { text += "\n\(field.name) \(field.type.text)" }
+    for (name, source) in sources.sorted(by: { $0.key < $1.key }) {
+      switch source {
+      case .table(let table, _): text += "\n\(name): \(table)"
+      case .connector(let table):
+        let identity = ["connector", "path", "topic", "format", "hostname", "database-name"]
+          .compactMap { table.options[$0] }
+        text += "\n\(name): \(identity.joined(separator: " ")) \(table.primaryKey)"
+      }
+    }
+    return TextHash.digits(text)
+  }
+}

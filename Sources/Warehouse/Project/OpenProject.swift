@@ -1,0 +1,51 @@
+package import Catalog
+package import Columns
+import Foundation
+package import Store
+
+/// A project folder with what belongs to it: its configuration, its warehouse, its metastore.
+package struct OpenProject: Sendable {
+  package let folder: String
+  package let config: ProjectConfig
+  package let warehouse: OpenWarehouse
+  package let metastoreFile: String
+
+  /// - Parameter folder: as named by the user; `.` for the current one.
+  package init(
+    folder: String, _ environment: Environment,
+    variables: [String: String] = ProcessInfo.processInfo.environment
+  ) throws(TerraceError) {
+    guard try environment.files.status(folder + "/")?.isDirectory ?? false else {
+      throw TerraceError(.notFound, "project folder \(folder)")
+    }
+    // Other engines find tables by absolute paths.
+    let absolute = URL(fileURLWithPath: folder).standardizedFileURL.path
+    self.folder = absolute
+    config = try ProjectConfig.read(folder: absolute, environment, variables: variables)
+    let path = config.values["warehouse"] ?? "warehouse"
+    let location = try WarehouseLocation.find(
+      path: path.hasPrefix("/") || path.contains(":/") ? path : absolute + "/" + path,
+      config: nil, project: nil, environment.files)
+    warehouse = OpenWarehouse(location, environment)
+    metastoreFile = try MetastoreDoor.path(project: absolute, uri: config.values["catalog.uri"])
+  }
+
+  /// Whether it was ever applied.
+  package var isApplied: Bool {
+    get throws(TerraceError) { try warehouse.environment.files.exists(metastoreFile) }
+  }
+
+  /// The metastore; made when it is missing.
+  package func metastore() throws(TerraceError) -> Metastore {
+    try warehouse.environment.files.makeDirectories(
+      URL(fileURLWithPath: metastoreFile).deletingLastPathComponent().path)
+    return try Metastore.open(metastoreFile)
+  }
+
+  /// Where the lock of those who run it lies: beside the metastore.
+  package var lockFile: String { metastoreFile + ".lock" }
+
+  package func load() throws(TerraceError) -> (project: Project?, problems: [TerraceError]) {
+    try Project.load(folder: folder, config: config, warehouse)
+  }
+}

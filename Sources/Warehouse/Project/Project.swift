@@ -1,0 +1,109 @@
+package import Columns
+import Connectors
+import Dataflow
+import SQL
+import Store
+
+/// A project as its files say it: tables, and the jobs that fill them, upstream before downstream.
+package struct Project: Sendable {
+  /// Something that rows come from or go to.
+  package enum Node: Hashable, Sendable {
+    case table(TableName)
+    /// A table with a connector, under the file that declares it.
+    case outside(name: String, connector: String)
+
+    package var text: String {
+      switch self {
+      case .table(let name): name.description
+      case .outside(let name, _): name
+      }
+    }
+  }
+
+  package struct Edge: Hashable, Sendable {
+    package var from: Node
+    package var to: Node
+    package var job: String
+  }
+
+  package let folder: String
+  package let config: ProjectConfig
+  package let layers: [String]
+  package let tables: [ProjectTable]
+  package let jobs: [JobSpec]
+  package let edges: [Edge]
+  /// The text of the files that each job is made of.
+  package let files: [String: String]
+
+  /// Reads and binds everything.
+  ///
+  /// - Returns: the project, or all that is wrong with its specs.
+  /// - Throws: what keeps it from being read at all.
+  package static func load(
+    folder: String, config: ProjectConfig, _ warehouse: OpenWarehouse
+  ) throws(TerraceError) -> (project: Project?, problems: [TerraceError]) {
+    let layers = try config.layers
+    let files = try SpecFile.readAll(folder: folder, layers: layers, warehouse.environment)
+    var problems = files.flatMap(\.problems)
+    problems += SpecGraph(files, layers: layers).problems()
+    if !problems.isEmpty { return (nil, problems) }
+    let specs = SpecBinder(files, folder: folder, warehouse)
+    specs.bindTables()
+    var loader = JobLoader(specs, config)
+    for file in files { loader.add(file) }
+    problems = specs.problems + loader.problems
+    if !problems.isEmpty { return (nil, problems) }
+    let tables = files.compactMap { specs.tables[$0.name] }
+    let jobs = Project.ordered(loader.jobs)
+    return (
+      Project(
+        folder: folder, config: config, layers: layers, tables: tables, jobs: jobs,
+        edges: jobs.flatMap(Project.edges), files: loader.texts), []
+    )
+  }
+
+  /// Upstream before downstream; there are no circles.
+  private static func ordered(_ jobs: [JobSpec]) -> [JobSpec] {
+    var ordered: [JobSpec] = []
+    var seen: Set<String> = []
+    func add(_ job: JobSpec) {
+      if !seen.insert(job.name).inserted { return }
+      for name in upstream(of: job, among: jobs) {
+        if let above = jobs.first(where: { $0.name == name }) { add(above) }
+      }
+      ordered.append(job)
+    }
+    for job in jobs { add(job) }
+    return ordered
+  }
+
+  /// Names of the jobs whose target a job reads.
+  package static func upstream(of job: JobSpec, among jobs: [JobSpec]) -> [String] {
+    let read = job.sources.values.compactMap { source -> TableName? in
+      if case .table(let name, _) = source { return name }
+      return nil
+    }
+    return jobs.filter { other in
+      if case .table(let name) = other.target { return other.name != job.name && read.contains(name) }
+      return false
+    }.map(\.name)
+  }
+
+  private static func edges(_ job: JobSpec) -> [Edge] {
+    let to: Node
+    switch job.target {
+    case .table(let name): to = .table(name)
+    case .connector(let table):
+      to = .outside(name: table.name, connector: table.options["connector"] ?? "")
+    }
+    return job.sources.sorted { $0.key < $1.key }.map { _, source in
+      switch source {
+      case .table(let name, _): Edge(from: .table(name), to: to, job: job.name)
+      case .connector(let table):
+        Edge(
+          from: .outside(name: table.name, connector: table.options["connector"] ?? ""), to: to,
+          job: job.name)
+      }
+    }
+  }
+}

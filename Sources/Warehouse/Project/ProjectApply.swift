@@ -1,0 +1,135 @@
+package import Catalog
+package import Columns
+import Store
+
+extension OpenProject {
+  /// Makes and changes tables, and registers everything. Doing it again changes nothing.
+  ///
+  /// - Parameter rebuilds: jobs whose table is emptied, so that they start over from their sources.
+  /// - Throws: `invalid` for changes that cannot be done, before anything is changed.
+  package func apply(
+    _ project: Project, _ changes: ProjectChanges, _ metastore: Metastore, rebuilds: Set<String> = []
+  ) throws(TerraceError) {
+    if let first = changes.impossible.first {
+      throw TerraceError(
+        .invalid, "\(first.name): \(first.lines.joined(separator: "; "))",
+        hint: "nothing was changed; drop the table, or put the spec back")
+    }
+    if let first = changes.rebuilds.first(where: { !rebuilds.contains($0) }) {
+      throw TerraceError(
+        .invalid, "the query of \(first) has changed, and its table holds what the old one gave",
+        hint: "nothing was changed; --rebuild \(first) empties the table and fills it again, or put the query back"
+      )
+    }
+    for name in rebuilds { try start(over: name, project) }
+    try register(project, metastore)
+    for change in changes.tables { try make(change, project) }
+    try registerTables(project, metastore)
+  }
+
+  /// Empties a job's table and its state.
+  private func start(over name: String, _ project: Project) throws(TerraceError) {
+    guard let job = project.jobs.first(where: { $0.name == name }) else {
+      throw TerraceError(
+        .notFound, "job \(name)",
+        hint: NearestName.hint(name, among: project.jobs.map(\.name), else: "there are "))
+    }
+    try JobReset.run(job, warehouse)
+  }
+
+  private func make(
+    _ change: ProjectChanges.TableChange, _ project: Project
+  ) throws(TerraceError) {
+    guard let table = project.tables.first(where: { $0.name == change.name }) else { return }
+    if try !warehouse.has(change.name) {
+      if try !warehouse.hasFolder {
+        try warehouse.environment.files.makeDirectories(warehouse.location.path)
+      }
+      _ = try warehouse.create(database: change.name.database)
+      let schema = try table.schema(timeMillis: warehouse.environment.time.nowMillis())
+      _ = try warehouse.create(change.name, schema)
+    } else if change.kind == .changed {
+      try SchemaDirectory(try warehouse.path(of: change.name), warehouse.environment)
+        .change(change.steps)
+    }
+  }
+
+  private func register(_ project: Project, _ metastore: Metastore) throws(TerraceError) {
+    let now = warehouse.environment.time.nowMillis()
+    let texts = project.specTexts
+    try metastore.transaction { () throws(TerraceError) in
+      try metastore.replaceLayers(project.layers)
+      for job in project.jobs {
+        let old = try metastore.job(job.name)
+        try metastore.put(
+          JobRow(
+            name: job.name, target: job.targetText, fingerprint: job.fingerprint,
+            spec: texts[job.name] ?? "", state: old?.state ?? "new",
+            counters: old?.counters ?? "{}", updatedMillis: now))
+        try metastore.replaceLineage(
+          of: job.name,
+          project.edges.filter { $0.job == job.name }.map {
+            LineageEdge(from: $0.from.text, to: $0.to.text, job: $0.job)
+          })
+      }
+      for old in try metastore.jobs() where !project.jobs.contains(where: { $0.name == old.name }) {
+        try metastore.delete(job: old.name)
+      }
+    }
+  }
+
+  private func registerTables(_ project: Project, _ metastore: Metastore) throws(TerraceError) {
+    let now = warehouse.environment.time.nowMillis()
+    try metastore.transaction { () throws(TerraceError) in
+      for table in project.tables {
+        let name = table.name
+        try metastore.register(
+          database: name.database,
+          location: warehouse.location.path + "/" + name.database + ".db")
+        try metastore.register(database: name.database, table: name.table)
+        try metastore.put(
+          SchemaRow(
+            table: name.description, layer: name.database, ddl: table.sql,
+            hash: TextHash.digits(table.sql), updatedMillis: now))
+      }
+    }
+  }
+}
+
+extension JobSpec {
+  var targetText: String {
+    switch target {
+    case .table(let name): name.description
+    case .connector(let table): "\(table.options["connector"] ?? ""):\(table.name)"
+    }
+  }
+}
+
+/// FNV-1a in 16 hexadecimal digits: tells texts apart, guards nothing.
+enum TextHash {
+  static func digits(_ text: String) -> String {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    let digits = String(hash, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+}
+
+/// Starts a job over: its table is emptied, its state and roots go.
+enum JobReset {
+  static func run(_ job: JobSpec, _ warehouse: OpenWarehouse) throws(TerraceError) {
+    let files = warehouse.environment.files
+    if case .table(let name) = job.target, try warehouse.hasFolder,
+      try warehouse.databases().contains(name.database), try warehouse.has(name)
+    {
+      // Tags and consumers of the old content go with it: they named rows that nobody can explain now.
+      try files.deleteTree(try warehouse.path(of: name).root)
+    }
+    let state = warehouse.location.path + "/_state.db"
+    let prefix = job.name.replacing(".", with: "_")
+    for folder in try files.status(state + "/")?.isDirectory ?? false ? files.list(state) : []
+    where folder == prefix || folder.hasPrefix(prefix + "$") || folder.hasPrefix(prefix + "-") {
+      try files.deleteTree(state + "/" + folder)
+    }
+  }
+}

@@ -1,0 +1,174 @@
+package import Catalog
+package import Columns
+package import Store
+
+/// What applying a project would change: specs beside what the warehouse and the metastore hold.
+package struct ProjectChanges: Sendable {
+  package enum Kind: String, Sendable { case new, changed, unchanged, removed, impossible }
+
+  package struct TableChange: Sendable {
+    package var name: TableName
+    package var kind: Kind
+    /// For `changed`.
+    package var steps: [SchemaChange] = []
+    /// What a person reads: `+ column note STRING`; or why it cannot be done.
+    package var lines: [String] = []
+  }
+
+  package struct JobChange: Sendable {
+    package var name: String
+    package var kind: Kind
+    /// Lines of the spec that went (`- …`) and came (`+ …`).
+    package var lines: [String] = []
+    /// Old state is of no use: the table must be made anew from its sources.
+    package var needsRebuild = false
+  }
+
+  package var tables: [TableChange] = []
+  package var jobs: [JobChange] = []
+
+  package var isEmpty: Bool {
+    tables.allSatisfy { $0.kind == .unchanged } && jobs.allSatisfy { $0.kind == .unchanged }
+  }
+
+  package var impossible: [TableChange] { tables.filter { $0.kind == .impossible } }
+  package var rebuilds: [String] { jobs.filter(\.needsRebuild).map(\.name) }
+
+  /// - Parameter metastore: nil for a project that was never applied.
+  package init(
+    _ project: Project, _ warehouse: OpenWarehouse, _ metastore: Metastore?
+  ) throws(TerraceError) {
+    for table in project.tables { tables.append(try ProjectChanges.change(table, warehouse)) }
+    let specs = project.specTexts
+    let known = try metastore?.jobs() ?? []
+    for job in project.jobs {
+      guard let old = known.first(where: { $0.name == job.name }) else {
+        jobs.append(JobChange(name: job.name, kind: .new))
+        continue
+      }
+      let text = specs[job.name] ?? ""
+      let rebuilds = old.fingerprint != job.fingerprint
+      if !rebuilds && old.spec == text {
+        jobs.append(JobChange(name: job.name, kind: .unchanged))
+      } else {
+        jobs.append(
+          JobChange(
+            name: job.name, kind: .changed, lines: LineDiff.lines(from: old.spec, to: text),
+            needsRebuild: rebuilds))
+      }
+    }
+    for old in known where !project.jobs.contains(where: { $0.name == old.name }) {
+      jobs.append(JobChange(name: old.name, kind: .removed))
+    }
+  }
+
+  private static func change(
+    _ table: ProjectTable, _ warehouse: OpenWarehouse
+  ) throws(TerraceError) -> TableChange {
+    let name = table.name
+    let wanted = try table.schema(timeMillis: warehouse.environment.time.nowMillis())
+    guard try warehouse.hasFolder, try warehouse.databases().contains(name.database),
+      try warehouse.has(name)
+    else {
+      return TableChange(name: name, kind: .new)
+    }
+    let current = try warehouse.schema(of: name)
+    if let reason = fixed(current, wanted) {
+      return TableChange(name: name, kind: .impossible, lines: [reason])
+    }
+    let (steps, lines) = steps(from: current, to: wanted)
+    if steps.isEmpty { return TableChange(name: name, kind: .unchanged) }
+    do throws(TerraceError) {
+      let path = try warehouse.path(of: name)
+      let hasData = try SnapshotDirectory(path, warehouse.environment).latestID() != nil
+      var editor = SchemaEditor(current, hasData: hasData)
+      for step in steps { try editor.apply(step) }
+      _ = try editor.finish(timeMillis: 0)
+    } catch {
+      return TableChange(name: name, kind: .impossible, lines: lines + [error.message])
+    }
+    return TableChange(name: name, kind: .changed, steps: steps, lines: lines)
+  }
+
+  /// What no change of a schema can do.
+  private static func fixed(_ current: TableSchema, _ wanted: TableSchema) -> String? {
+    func list(_ names: [String]) -> String { names.isEmpty ? "none" : names.joined(separator: ", ") }
+    if current.primaryKeys != wanted.primaryKeys {
+      return
+        "the primary key is \(list(current.primaryKeys)), the spec wants \(list(wanted.primaryKeys))"
+    }
+    if current.partitionKeys != wanted.partitionKeys {
+      return
+        "it is partitioned by \(list(current.partitionKeys)), the spec wants \(list(wanted.partitionKeys))"
+    }
+    let gone = current.fields.map(\.name).filter { name in
+      !wanted.fields.contains { $0.name == name }
+    }
+    if let first = gone.first {
+      return
+        "column \(first) is not in the spec any more; “terrace table alter” drops or renames columns"
+    }
+    return nil
+  }
+
+  private static func steps(
+    from current: TableSchema, to wanted: TableSchema
+  ) -> ([SchemaChange], [String]) {
+    var steps: [SchemaChange] = []
+    var lines: [String] = []
+    for field in wanted.fields {
+      guard let old = current.fields.first(where: { $0.name == field.name }) else {
+        steps.append(.addColumn([field.name], field.type.nullable, comment: field.comment))
+        lines.append("+ column \(field.name) \(field.type.nullable.text)")
+        continue
+      }
+      if old.type.nullable != field.type.nullable {
+        steps.append(.setType([field.name], field.type))
+        lines.append("~ column \(field.name) \(old.type.nullable.text) → \(field.type.nullable.text)")
+      }
+      if old.type.isNullable != field.type.isNullable {
+        steps.append(.setNullable([field.name], field.type.isNullable))
+        lines.append("~ column \(field.name) \(field.type.isNullable ? "may be null" : "NOT NULL")")
+      }
+      if old.comment != field.comment {
+        steps.append(.setColumnComment([field.name], field.comment))
+        lines.append("~ comment of \(field.name)")
+      }
+    }
+    for (key, value) in wanted.options.entries.sorted(by: { $0.key < $1.key })
+    where current.options[key] != value {
+      steps.append(.setOption(key, value))
+      lines.append("~ option \(key) \(current.options[key].map { "\($0) → " } ?? "")\(value)")
+    }
+    if current.comment != wanted.comment {
+      steps.append(.setComment(wanted.comment))
+      lines.append("~ comment of the table")
+    }
+    return (steps, lines)
+  }
+}
+
+extension Project {
+  /// The text of the files that each job is made of.
+  var specTexts: [String: String] {
+    Dictionary(uniqueKeysWithValues: jobs.map { ($0.name, files[$0.name] ?? "") })
+  }
+}
+
+/// The lines that differ between two short texts: Myers' difference, as the standard library has it.
+enum LineDiff {
+  static func lines(from old: String, to new: String) -> [String] {
+    let a = old.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    let b = new.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    guard a.count < 5_000, b.count < 5_000 else { return [] }
+    var lines: [(place: Int, text: String)] = []
+    for change in b.difference(from: a) {
+      switch change {
+      case .remove(let offset, let element, _): lines.append((offset * 2, "- " + element))
+      case .insert(let offset, let element, _): lines.append((offset * 2 + 1, "+ " + element))
+      }
+    }
+    return lines.sorted { $0.place < $1.place }.map(\.text)
+      .filter { !$0.dropFirst(2).allSatisfy(\.isWhitespace) }
+  }
+}

@@ -1,0 +1,168 @@
+package import Columns
+package import Dataflow
+import Glibc
+import Store
+
+/// What `terrace.conf` says: flat `key: value` lines under Flink's names.
+package struct ProjectConfig: Sendable {
+  /// All keys that are known or belong to a known family, in the text's order of last mention.
+  package let values: [String: String]
+  /// What a person should know: unknown keys, settings of a cluster that have no meaning here.
+  package let warnings: [String]
+
+  package static let fileName = "terrace.conf"
+  private static let byteCountMax = 1 << 20
+
+  /// - Parameter variables: of the environment, for `${NAME}`; values made of them are never printed.
+  /// - Throws: `invalid` with file, line and column.
+  package init(text: String, file: String, variables: [String: String]) throws(TerraceError) {
+    var values: [String: String] = [:]
+    var warnings: [String] = []
+    for (index, raw) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+      let line = raw.trimmed
+      if line.isEmpty || line.hasPrefix("#") { continue }
+      func wrong(_ message: String, hint: String = "") -> TerraceError {
+        TerraceError(.invalid, message, hint: hint).with("source", file).with("line", index + 1)
+          .with("column", 1).with("text", String(raw)).with("length", line.unicodeScalars.count)
+      }
+      guard let colon = line.firstIndex(of: ":"), colon != line.startIndex else {
+        throw wrong("a line is “key: value”")
+      }
+      let key = line[..<colon].trimmed
+      var value = line[line.index(after: colon)...].trimmed
+      if let comment = value.firstRange(of: " #") { value = value[..<comment.lowerBound].trimmed }
+      for mark in ["\"", "'"] where value.count >= 2 && value.hasPrefix(mark) && value.hasSuffix(mark) {
+        value = String(value.dropFirst().dropLast())
+      }
+      if values[key] != nil { throw wrong("'\(key)' is set twice") }
+      switch ProjectKeys.kind(of: key) {
+      case .known: break
+      case .ignored(let why): warnings.append("\(file):\(index + 1): \(key) has no effect: \(why)")
+      case .refused(let why):
+        throw wrong("not supported: \(key)", hint: why)
+      case .unknown:
+        let hint = NearestName.hint(key, among: ProjectKeys.known) ?? ""
+        warnings.append(
+          "\(file):\(index + 1): unknown key '\(key)'" + (hint.isEmpty ? "" : "; " + hint))
+      }
+      values[key] = try ProjectConfig.expanded(value, variables) { wrong($0, hint: $1) }
+    }
+    self.values = values
+    self.warnings = warnings
+  }
+
+  private static func expanded(
+    _ value: String, _ variables: [String: String],
+    _ wrong: (String, String) -> TerraceError
+  ) throws(TerraceError) -> String {
+    var out = ""
+    var rest = value[...]
+    while let start = rest.firstRange(of: "${") {
+      out += rest[..<start.lowerBound]
+      guard let end = rest[start.upperBound...].firstIndex(of: "}") else {
+        throw wrong("'${' without '}'", "")
+      }
+      var name = String(rest[start.upperBound..<end])
+      if name.hasPrefix("env:") { name.removeFirst(4) }
+      guard let found = variables[name] else {
+        throw wrong("the environment has no variable \(name)", "set it before the command")
+      }
+      out += found
+      rest = rest[rest.index(after: end)...]
+    }
+    return out + rest
+  }
+
+  /// Reads the file of a project; a project without one has the defaults.
+  static func read(
+    folder: String, _ environment: Environment, variables: [String: String]
+  ) throws(TerraceError) -> ProjectConfig {
+    let file = folder + "/" + fileName
+    guard let bytes = try environment.files.readSmall(file, limit: byteCountMax) else {
+      return try ProjectConfig(text: "", file: fileName, variables: [:])
+    }
+    return try ProjectConfig(
+      text: String(decoding: bytes, as: UTF8.self), file: fileName, variables: variables)
+  }
+
+  // MARK: Values
+
+  /// Layers from the lowest up.
+  package var layers: [String] {
+    get throws(TerraceError) {
+      let names = (values["layers"] ?? "ods, dwd, dws, ads").split(separator: ",").map(\.trimmed)
+      for (index, name) in names.enumerated() {
+        try TableName.check(name, "layer")
+        if names[..<index].contains(name) || name.hasPrefix("_") {
+          throw TerraceError(.invalid, "layers: '\(name)' cannot stand there")
+        }
+      }
+      if names.isEmpty { throw TerraceError(.invalid, "layers: there is none") }
+      return names
+    }
+  }
+
+  package var memoryLimitBytes: Int {
+    get throws(TerraceError) {
+      guard let text = values["memory.limit"] else { return 1 << 30 }
+      let bytes = try TableOptions(["memory.limit": text]).bytes("memory.limit") ?? 0
+      guard bytes >= 64 << 20 else {
+        throw TerraceError(.invalid, "memory.limit is under 64 mb").with("memory.limit", text)
+      }
+      return bytes
+    }
+  }
+
+  package var zone: SessionZone {
+    get throws(TerraceError) {
+      guard let name = values["table.local-time-zone"], name != "default" else { return .utc }
+      guard let zone = SessionZone(name) else {
+        throw TerraceError(.invalid, "table.local-time-zone names no time zone").with("value", name)
+      }
+      return zone
+    }
+  }
+}
+
+/// Which keys of `terrace.conf` mean something, and what those of a Flink cluster mean here.
+enum ProjectKeys {
+  enum Kind {
+    case known, unknown
+    case ignored(String)
+    case refused(String)
+  }
+
+  static let known = [
+    "layers", "warehouse", "catalog.uri", "memory.limit", "on-error", "tag.alignment-timeout",
+    "table.local-time-zone", "execution.checkpointing.interval", "execution.checkpointing.mode",
+    "execution.checkpointing.timeout", "execution.checkpointing.tolerable-failed-checkpoints",
+    "restart-strategy.type", "parallelism.default", "pipeline.name", "table.exec.state.ttl",
+    "table.exec.source.cdc-events-duplicate", "table.exec.source.idle-timeout",
+    "table.exec.sink.not-null-enforcer", "table.exec.sink.upsert-materialize",
+    "table.exec.sink.require-on-conflict", "execution.runtime-mode",
+  ]
+
+  /// Settings that tune a cluster: nothing here needs them.
+  private static let cluster: [(prefix: String, why: String)] = [
+    ("taskmanager.", "there are no task managers; memory.limit bounds the one process"),
+    ("jobmanager.", "there is no job manager"),
+    ("heartbeat.", "there is one process and nothing to lose touch with"),
+    ("akka.", "there is no cluster"), ("rest.", "there is no cluster"),
+    ("state.", "state lies in tables of the warehouse"),
+    ("execution.checkpointing.", "epochs adapt to the load; the interval is an upper bound"),
+    ("restart-strategy.", "a job that fails for a reason that may pass is tried again, up to every minute"),
+    ("env.", "there is no JVM"), ("yarn.", "there is no cluster"), ("kubernetes.", "there is no cluster"),
+    ("high-availability", "there is one process"), ("metrics.", "see “terrace status -f json”"),
+    ("table.exec.mini-batch.", "epochs are mini-batches"),
+    ("table.optimizer.", "the planner has no switches"), ("pipeline.", "there is one process"),
+    ("cluster.", "there is no cluster"), ("io.", "there is no cluster"),
+  ]
+
+  static func kind(of key: String) -> Kind {
+    if key == "execution.checkpointing.mode" { return .known }
+    if key == "table.exec.state.ttl" { return .known }
+    if known.contains(key) { return .known }
+    for family in cluster where key.hasPrefix(family.prefix) { return .ignored(family.why) }
+    return .unknown
+  }
+}

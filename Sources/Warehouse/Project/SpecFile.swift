@@ -1,0 +1,168 @@
+import Columns
+import SQL
+import Store
+
+/// One file under `layers/`: what it declares, read but not yet bound.
+struct SpecFile {
+  struct Insert {
+    var syntax: InsertSyntax
+    var span: SourceSpan
+  }
+
+  struct Declaration {
+    enum Kind {
+      case table(CreateTableSyntax)
+      case materialized(CreateMaterializedTableSyntax)
+    }
+    var kind: Kind
+    var path: NamePath
+
+    var query: QuerySyntax? {
+      switch kind {
+      case .table(let create): create.query
+      case .materialized(let create): create.query
+      }
+    }
+  }
+
+  /// `layers/ods/orders.sql`
+  let path: String
+  let layer: String
+  /// `orders`: the table that the file makes.
+  let stem: String
+  let text: SourceText
+  var settings: [String: String] = [:]
+  /// Tables with a connector: known in this file only.
+  var connectors: [CreateTableSyntax] = []
+  var views: [CreateViewSyntax] = []
+  var table: Declaration?
+  var inserts: [Insert] = []
+  /// Places of SQL that a diff shows: the statements without the settings.
+  var problems: [TerraceError] = []
+
+  var sql: String { String(decoding: text.bytes, as: UTF8.self) }
+
+  var name: TableName { TableName(database: layer, table: stem) }
+
+  init(path: String, layer: String, stem: String, text: SourceText) {
+    self.path = path
+    self.layer = layer
+    self.stem = stem
+    self.text = text
+    do throws(TerraceError) {
+      let (statements, failure) = try Parser.statements(text)
+      for statement in statements {
+        do throws(TerraceError) { try take(statement) } catch {
+          problems.append(text.placed(error, statement.span))
+        }
+      }
+      if let failure { problems.append(text.placed(failure, SourceSpan(0, 0))) }
+    } catch { problems.append(text.placed(error, SourceSpan(0, 0))) }
+    if problems.isEmpty, table == nil, inserts.isEmpty {
+      problems.append(
+        text.placed(
+          text.error(
+            "the file makes no table", at: SourceSpan(0, 0),
+            hint: "it needs CREATE TABLE \(stem) … and INSERT INTO, or CREATE MATERIALIZED TABLE"),
+          nil))
+    }
+  }
+
+  private mutating func take(_ statement: Statement) throws(TerraceError) {
+    switch statement.kind {
+    case .set(let option?): settings[option.key] = option.value
+    case .createTable(let create):
+      let connector = create.definition.options.last { $0.key == "connector" }?.value
+      if create.isTemporary || (connector != nil && connector != "paimon") {
+        if let query = create.query {
+          throw text.unsupported("CREATE TEMPORARY TABLE … AS", at: query.span)
+        }
+        guard connector != nil else {
+          throw text.error(
+            "a temporary table needs the option 'connector'", at: create.name.span)
+        }
+        connectors.append(create)
+      } else {
+        try declare(Declaration(kind: .table(create), path: create.name))
+      }
+    case .createMaterializedTable(let create):
+      try declare(Declaration(kind: .materialized(create), path: create.name))
+    case .createView(let view): views.append(view)
+    case .insert(let insert): inserts.append(Insert(syntax: insert, span: statement.span))
+    case .statementSet(let set):
+      inserts += set.map { Insert(syntax: $0, span: $0.span) }
+    case .use:
+      throw text.unsupported(
+        "USE in a spec", at: statement.span, hint: "the folder of the file is its database")
+    default:
+      throw text.unsupported(
+        "this statement in a spec", at: statement.span,
+        hint: "a spec has SET, CREATE TEMPORARY TABLE, CREATE VIEW, CREATE TABLE, INSERT INTO")
+    }
+  }
+
+  private mutating func declare(_ declaration: Declaration) throws(TerraceError) {
+    let path = declaration.path
+    if table != nil {
+      throw text.error(
+        "the file makes a second table", at: path.span, hint: "one table a file")
+    }
+    if path.parts.count > 1, path.texts[path.parts.count - 2] != layer {
+      throw text.error(
+        "'\(path.text)' is not in layer \(layer), where the file lies", at: path.span,
+        hint: "write CREATE TABLE \(stem)")
+    }
+    guard path.last.text == stem else {
+      throw text.error(
+        "the table is called '\(path.last.text)', its file \(stem).sql", at: path.last.span,
+        hint: "rename one of them")
+    }
+    table = declaration
+  }
+}
+
+extension SpecFile {
+  /// Reads `layers/`: one folder a layer, one file a table.
+  ///
+  /// - Returns: files in the order of layers and names; problems with the folders themselves are thrown.
+  static func readAll(
+    folder: String, layers: [String], _ environment: Environment
+  ) throws(TerraceError) -> [SpecFile] {
+    let files = environment.files
+    let root = folder + "/layers"
+    guard try files.status(root + "/")?.isDirectory ?? false else {
+      throw TerraceError(
+        .notFound, "no project here: there is no folder \(root)",
+        hint: "“terrace init DIR” makes one; -C DIR names another folder")
+    }
+    for name in try files.list(root).sorted() where !layers.contains(name) {
+      guard !name.hasPrefix("."), try files.status(root + "/" + name + "/")?.isDirectory ?? false
+      else { continue }
+      throw TerraceError(
+        .invalid, "layers/\(name) is no layer",
+        hint: NearestName.hint(name, among: layers, else: "the layers are ")
+          + "; terrace.conf sets them with “layers: …”")
+    }
+    var found: [SpecFile] = []
+    for layer in layers {
+      guard try files.status(root + "/" + layer + "/")?.isDirectory ?? false else { continue }
+      for file in try files.list(root + "/" + layer).sorted()
+      where file.hasSuffix(".sql") && !file.hasPrefix(".") && file.count > 4 {
+        let path = "layers/" + layer + "/" + file
+        guard let bytes = try files.readSmall(folder + "/" + path, limit: SourceText.byteCountMax)
+        else { continue }
+        let stem = String(file.dropLast(4))
+        try TableName.check(stem, "table")
+        found.append(
+          SpecFile(
+            path: path, layer: layer, stem: stem, text: SourceText(bytes: bytes, name: path)))
+      }
+    }
+    if found.isEmpty {
+      throw TerraceError(
+        .notFound, "the project has no specs: there is no .sql file in \(root)/LAYER",
+        hint: "the layers are \(layers.joined(separator: ", "))")
+    }
+    return found
+  }
+}

@@ -1,0 +1,53 @@
+package import Columns
+
+/// A job as the runner sees it. One thread at a time calls.
+package protocol RunnableJob: AnyObject {
+  /// Finds the newest root and goes on from there: to be called once, first.
+  func recover() throws(TerraceError)
+  /// Takes a bounded slice of the sources through to the target.
+  func runEpoch(_ limits: EpochLimits) throws(TerraceError) -> EpochOutcome
+  /// From now on nothing is taken that was not there at this call.
+  func stopAtPresent() throws(TerraceError)
+  /// What is there is all there will ever be: event time ends, all windows close.
+  func endInput()
+  var counters: JobCounters { get }
+  /// Gives up its files and threads. What is not committed is given up.
+  func close()
+}
+
+/// A job of a run: how to make it, and what feeds it.
+package struct RunnerEntry: Sendable {
+  package var name: String
+  /// Names of the jobs of this run whose targets it reads.
+  package var upstream: [String]
+  /// It reads sources outside, which nobody announces.
+  package var polls: Bool
+  /// Upper bound of the time between commits; nil for the runner's own.
+  package var freshnessMillis: Int64?
+  package var make: @Sendable () throws(TerraceError) -> any RunnableJob
+
+  package init(
+    name: String, upstream: [String], polls: Bool, freshnessMillis: Int64? = nil,
+    make: @escaping @Sendable () throws(TerraceError) -> any RunnableJob
+  ) {
+    self.name = name
+    self.upstream = upstream
+    self.polls = polls
+    self.freshnessMillis = freshnessMillis
+    self.make = make
+  }
+}
+
+/// What is known of a job while it runs.
+package struct RunnerJobState: Sendable {
+  package enum Phase: String, Sendable {
+    case starting, running, idle, drained, failed, retrying, stopped
+  }
+
+  package var name: String
+  package var phase: Phase
+  package var counters: JobCounters
+  /// Why it stopped, or what it tries again after.
+  package var error: TerraceError?
+  package var restarts = 0
+}

@@ -1,0 +1,98 @@
+package import Columns
+package import Store
+
+/// Runs jobs side by side: each on one thread at a time, in epochs, until they are drained or told to stop.
+///
+/// A job that has committed wakes those that read its target; a job that finds nothing sleeps. What stops a
+/// job stops it alone: the others go on.
+package final class Runner: Sendable {
+  package struct Settings: Sendable {
+    /// Ends when everything present at the start has been taken.
+    package var once = false
+    /// With `once`: what is present is all there will be.
+    package var endsInput = false
+    package var threads = 2
+    /// Least time between two commits of a job that keeps up, in milliseconds.
+    package var paceMillis: Int64 = 200
+    package var limits = EpochLimits()
+    /// How long a job waits after its first failure that may pass; it doubles up to a minute.
+    package var retryMillis: Int64 = 1_000
+
+    package init() {}
+  }
+
+  private let board: RunnerBoard
+  private let settings: Settings
+  private let time: any Timekeeper
+
+  /// - Parameter entries: upstream before downstream.
+  package init(_ entries: [RunnerEntry], _ settings: Settings, time: any Timekeeper) {
+    board = RunnerBoard(entries, settings)
+    self.settings = settings
+    self.time = time
+  }
+
+  package var states: [RunnerJobState] { board.states }
+
+  /// Runs until all jobs have ended, or until `shouldStop` says so and the epochs under way are committed.
+  ///
+  /// - Parameter watch: is called on this thread about ten times a second.
+  /// - Returns: what became of each job.
+  package func run(
+    shouldStop: () -> Bool, watch: ([RunnerJobState]) throws(TerraceError) -> Void
+  ) throws(TerraceError) -> [RunnerJobState] {
+    let workers = Workers(count: max(1, settings.threads))
+    let board = self.board
+    let time = self.time
+    for _ in 0..<max(1, settings.threads) {
+      workers.submit {
+        while let turn = board.take(time) { board.finish(turn, RunnerStep.run(turn), time) }
+        board.leave()
+      }
+    }
+    var failure: TerraceError?
+    while !board.waitForEnd(millis: 100) {
+      if shouldStop() { board.stop() }
+      do throws(TerraceError) { try watch(board.states) } catch {
+        failure = error
+        board.stop()
+      }
+    }
+    workers.stop()
+    board.close()
+    if let failure { throw failure }
+    return board.states
+  }
+}
+
+/// One step of one job, on whatever thread.
+enum RunnerStep {
+  enum Result {
+    case outcome(EpochOutcome, JobCounters)
+    case started(any RunnableJob, JobCounters)
+    case failed(TerraceError, JobCounters?)
+  }
+
+  static func run(_ turn: RunnerBoard.Turn) -> Result {
+    var counters: JobCounters?
+    do throws(TerraceError) {
+      guard let job = turn.job else {
+        let job = try turn.entry.make()
+        do throws(TerraceError) {
+          try job.recover()
+          return .started(job, job.counters)
+        } catch {
+          job.close()
+          throw error
+        }
+      }
+      counters = job.counters
+      if turn.stopsAtPresent { try job.stopAtPresent() }
+      if turn.endsInput { job.endInput() }
+      let outcome = try job.runEpoch(turn.limits)
+      return .outcome(outcome, job.counters)
+    } catch {
+      return .failed(error, counters)
+    }
+  }
+}

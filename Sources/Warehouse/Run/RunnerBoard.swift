@@ -1,0 +1,225 @@
+import Columns
+import Foundation
+import Store
+
+/// Whose turn it is: the state that the threads of a runner share, behind one lock.
+final class RunnerBoard: @unchecked Sendable {
+  /// What a thread is to do now.
+  struct Turn {
+    var index: Int
+    var entry: RunnerEntry
+    var job: (any RunnableJob)?
+    var stopsAtPresent: Bool
+    var endsInput: Bool
+    var limits: EpochLimits
+    var startMillis: Int64
+  }
+
+  private struct Slot {
+    let entry: RunnerEntry
+    var downstream: [Int] = []
+    var upstream: [Int] = []
+    var job: (any RunnableJob)?
+    var state: RunnerJobState
+    var isTaken = false
+    /// The upstream jobs committed while this one was at work.
+    var isWoken = false
+    var dueMillis: Int64 = 0
+    var isStopping = false
+    var isEnded: Bool { [.drained, .failed, .stopped].contains(state.phase) }
+  }
+
+  private let condition = NSCondition()
+  private let settings: Runner.Settings
+  private var slots: [Slot]
+  private var threads: Int
+  private var isStopped = false
+
+  /// How long a job sleeps that has found nothing: sources outside, and tables that others may write.
+  static let pollMillis: Int64 = 20
+  static let tableMillis: Int64 = 1_000
+  static let retryMillisMax: Int64 = 60_000
+  static let retriesOfOnce = 3
+
+  init(_ entries: [RunnerEntry], _ settings: Runner.Settings) {
+    self.settings = settings
+    threads = max(1, settings.threads)
+    slots = entries.map {
+      Slot(
+        entry: $0, state: RunnerJobState(name: $0.name, phase: .starting, counters: JobCounters()))
+    }
+    let numbers = Dictionary(entries.enumerated().map { ($1.name, $0) }) { first, _ in first }
+    for i in slots.indices {
+      for name in slots[i].entry.upstream {
+        guard let above = numbers[name], above != i else { continue }
+        slots[i].upstream.append(above)
+        slots[above].downstream.append(i)
+      }
+    }
+  }
+
+  private func locked<Value>(_ body: () -> Value) -> Value {
+    condition.lock()
+    defer { condition.unlock() }
+    return body()
+  }
+
+  var states: [RunnerJobState] { locked { slots.map(\.state) } }
+
+  /// Asks all jobs to end with the epoch they are in.
+  func stop() {
+    locked {
+      isStopped = true
+      condition.broadcast()
+    }
+  }
+
+  /// A thread has ended.
+  func leave() {
+    locked {
+      threads -= 1
+      condition.broadcast()
+    }
+  }
+
+  /// - Returns: true when all threads have ended.
+  func waitForEnd(millis: Int) -> Bool {
+    locked {
+      if threads > 0 { _ = condition.wait(until: Date(timeIntervalSinceNow: Double(millis) / 1000)) }
+      return threads == 0
+    }
+  }
+
+  func close() {
+    locked {
+      for i in slots.indices {
+        slots[i].job?.close()
+        slots[i].job = nil
+        if !slots[i].isEnded { slots[i].state.phase = .stopped }
+      }
+    }
+  }
+
+  // MARK: Turns
+
+  /// Waits for a job whose turn it is; nil when there will be none any more.
+  func take(_ time: any Timekeeper) -> Turn? {
+    condition.lock()
+    defer { condition.unlock() }
+    while true {
+      if isStopped || slots.allSatisfy(\.isEnded) {
+        condition.broadcast()
+        return nil
+      }
+      let now = time.nowMillis()
+      if let index = next(now) { return turn(index, now) }
+      let due = slots.filter { !$0.isTaken && !$0.isEnded }.map(\.dueMillis).min()
+      let pause = due.map { min(max($0 - now, 1), 1_000) } ?? 1_000
+      _ = condition.wait(until: Date(timeIntervalSinceNow: Double(pause) / 1000))
+    }
+  }
+
+  /// The job that has waited longest.
+  private func next(_ now: Int64) -> Int? {
+    slots.indices.filter { !slots[$0].isTaken && !slots[$0].isEnded && slots[$0].dueMillis <= now }
+      .min { slots[$0].dueMillis < slots[$1].dueMillis }
+  }
+
+  private func turn(_ index: Int, _ now: Int64) -> Turn {
+    slots[index].isTaken = true
+    slots[index].isWoken = false
+    var turn = Turn(
+      index: index, entry: slots[index].entry, job: slots[index].job, stopsAtPresent: false,
+      endsInput: false, limits: settings.limits, startMillis: now)
+    // The end of a job's input is known when those above have ended.
+    if settings.once, turn.job != nil, !slots[index].isStopping,
+      slots[index].upstream.allSatisfy({ slots[$0].isEnded })
+    {
+      slots[index].isStopping = true
+      turn.stopsAtPresent = true
+      turn.endsInput =
+        settings.endsInput && slots[index].upstream.allSatisfy { slots[$0].state.phase == .drained }
+    }
+    return turn
+  }
+
+  /// Takes in what came of a turn, and says when the job is to be looked at again.
+  func finish(_ turn: Turn, _ result: RunnerStep.Result, _ time: any Timekeeper) {
+    condition.lock()
+    defer { condition.unlock() }
+    let now = time.nowMillis()
+    let index = turn.index
+    slots[index].isTaken = false
+    switch result {
+    case .started(let job, let counters):
+      slots[index].job = job
+      slots[index].state.phase = .running
+      slots[index].state.error = nil
+      note(index, counters)
+      slots[index].dueMillis = now
+    case .outcome(let outcome, let counters):
+      note(index, counters)
+      after(outcome, turn, now)
+    case .failed(let error, let counters):
+      if let counters { note(index, counters) }
+      fail(index, error, now)
+    }
+    if slots[index].isEnded { wake(slots[index].downstream, now) }
+    condition.broadcast()
+  }
+
+  private func note(_ index: Int, _ counters: JobCounters) {
+    slots[index].state.counters = counters
+  }
+
+  private func after(_ outcome: EpochOutcome, _ turn: Turn, _ now: Int64) {
+    let index = turn.index
+    switch outcome {
+    case .drained:
+      slots[index].state.phase = .drained
+      slots[index].job?.close()
+      slots[index].job = nil
+    case .idle:
+      slots[index].state.phase = .idle
+      let pause =
+        slots[index].entry.polls || settings.once ? RunnerBoard.pollMillis : RunnerBoard.tableMillis
+      slots[index].dueMillis = slots[index].isWoken ? now : now + pause
+    case .committed(let report):
+      slots[index].state.phase = .running
+      slots[index].state.restarts = 0
+      // A job that fills its epochs has more to do; one that keeps up makes fewer and larger commits.
+      let isBehind = settings.once || report.rowsIn * 2 >= turn.limits.rows
+      let pace = min(settings.paceMillis, slots[index].entry.freshnessMillis ?? .max)
+      slots[index].dueMillis = isBehind ? now : max(now, turn.startMillis + pace)
+      if report.snapshot != nil { wake(slots[index].downstream, now) }
+    }
+  }
+
+  /// The jobs below have something to read.
+  private func wake(_ indices: [Int], _ now: Int64) {
+    for i in indices where !slots[i].isEnded {
+      slots[i].isWoken = true
+      if slots[i].state.phase == .idle { slots[i].dueMillis = min(slots[i].dueMillis, now) }
+    }
+  }
+
+  /// A fault that may pass is tried again from the newest root; anything else ends the job.
+  private func fail(_ index: Int, _ error: TerraceError, _ now: Int64) {
+    slots[index].job?.close()
+    slots[index].job = nil
+    slots[index].isStopping = false
+    slots[index].state.error = error
+    slots[index].state.counters.lastError = error.description
+    let restarts = slots[index].state.restarts
+    guard error.kind == .unavailable,
+      !settings.once || restarts < RunnerBoard.retriesOfOnce
+    else {
+      slots[index].state.phase = .failed
+      return
+    }
+    slots[index].state.phase = .retrying
+    slots[index].state.restarts = restarts + 1
+    let pause = settings.retryMillis << Int64(min(restarts, 6))
+    slots[index].dueMillis = now + min(pause, RunnerBoard.retryMillisMax)
+  }
+}
