@@ -117,6 +117,16 @@ package enum DisplayText {
     "\(grouped(number)) \(thing)\(number == 1 ? "" : "s")"
   }
 
+  /// `850 ms`, `12.5 s`, `3 min 20 s`, `5 h 2 min`, `3 d 4 h`.
+  package static func duration(millis: Int64) -> String {
+    if millis < 1_000 { return "\(max(0, millis)) ms" }
+    let seconds = millis / 1_000
+    if seconds < 60 { return "\(seconds).\(millis % 1_000 / 100) s" }
+    if seconds < 3_600 { return "\(seconds / 60) min \(seconds % 60) s" }
+    if seconds < 86_400 { return "\(seconds / 3_600) h \(seconds / 60 % 60) min" }
+    return "\(seconds / 86_400) d \(seconds / 3_600 % 24) h"
+  }
+
   /// 1.5 KiB, 12 MiB: three significant digits at most.
   package static func bytes(_ count: Int) -> String {
     let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]

@@ -25,12 +25,11 @@ enum Terrace {
       "terrace table read ods.orders -w \"id < 10\" -f json",
     ],
     subcommands: [
-      queryCommand, sqlCommand, databaseCommands, tableCommands, snapshotCommands, tagCommands,
-      branchCommands,
-      consumerCommands, schemaCommands, catalogCommands, compactCommand, expireCommand,
-      repairCommand,
-      parquetCommands,
-      avroCommands, manifestCommands, generateCommands, versionCommand, helpCommand,
+      planCommand, applyCommand, runCommand, statusCommand, lineageCommand, queryCommand,
+      sqlCommand, generateCommand, databaseCommands, tableCommands, snapshotCommands, tagCommands,
+      branchCommands, consumerCommands, schemaCommands, catalogCommands, compactCommand,
+      expireCommand, repairCommand, parquetCommands, avroCommands, manifestCommands,
+      versionCommand, helpCommand,
     ])
 
   static let tableCommands: Command = Command(

@@ -27,6 +27,16 @@ package enum SchemaChange: Hashable, Sendable {
 }
 
 extension SchemaDirectory {
+  /// The schema that changes would give, published nowhere.
+  ///
+  /// - Throws: as ``change(_:)``.
+  package func preview(_ changes: [SchemaChange]) throws(TerraceError) -> TableSchema {
+    let hasData = try SnapshotDirectory(path, environment).latestID() != nil
+    var editor = SchemaEditor(try latest(), hasData: hasData)
+    for change in changes { try editor.apply(change) }
+    return try editor.finish(timeMillis: environment.time.nowMillis())
+  }
+
   /// Publishes the next schema, changed; another writer who is first is followed.
   ///
   /// - Throws: kind `invalid` when a change makes no sense, `unsupported` when Terrace could not write

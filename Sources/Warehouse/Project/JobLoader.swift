@@ -76,7 +76,8 @@ struct JobLoader {
       if let name = file.target(path), specs.isDeclared(name) { return }
       throw file.text.error(
         "table '\(path.text)' not found", at: path.span,
-        hint: NearestName.hint(path.text, among: catalog.tableNames) ?? "a spec under layers/ makes it")
+        hint: NearestName.hint(path.text, among: catalog.tableNames)
+          ?? "a spec under layers/ makes it")
     }
     let bound = try binder.bind(syntax, into: specs.sink(table))
     put(

@@ -84,7 +84,9 @@ package struct Project: Sendable {
       return nil
     }
     return jobs.filter { other in
-      if case .table(let name) = other.target { return other.name != job.name && read.contains(name) }
+      if case .table(let name) = other.target {
+        return other.name != job.name && read.contains(name)
+      }
       return false
     }.map(\.name)
   }

@@ -1,5 +1,6 @@
 package import Catalog
 package import Columns
+import Connectors
 import Store
 
 extension OpenProject {
@@ -8,7 +9,8 @@ extension OpenProject {
   /// - Parameter rebuilds: jobs whose table is emptied, so that they start over from their sources.
   /// - Throws: `invalid` for changes that cannot be done, before anything is changed.
   package func apply(
-    _ project: Project, _ changes: ProjectChanges, _ metastore: Metastore, rebuilds: Set<String> = []
+    _ project: Project, _ changes: ProjectChanges, _ metastore: Metastore,
+    rebuilds: Set<String> = []
   ) throws(TerraceError) {
     if let first = changes.impossible.first {
       throw TerraceError(
@@ -18,7 +20,8 @@ extension OpenProject {
     if let first = changes.rebuilds.first(where: { !rebuilds.contains($0) }) {
       throw TerraceError(
         .invalid, "the query of \(first) has changed, and its table holds what the old one gave",
-        hint: "nothing was changed; --rebuild \(first) empties the table and fills it again, or put the query back"
+        hint:
+          "nothing was changed; --rebuild \(first) empties the table and fills it again, or put the query back"
       )
     }
     for name in rebuilds { try start(over: name, project) }

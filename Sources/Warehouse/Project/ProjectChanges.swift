@@ -80,10 +80,7 @@ package struct ProjectChanges: Sendable {
     if steps.isEmpty { return TableChange(name: name, kind: .unchanged) }
     do throws(TerraceError) {
       let path = try warehouse.path(of: name)
-      let hasData = try SnapshotDirectory(path, warehouse.environment).latestID() != nil
-      var editor = SchemaEditor(current, hasData: hasData)
-      for step in steps { try editor.apply(step) }
-      _ = try editor.finish(timeMillis: 0)
+      _ = try SchemaDirectory(path, warehouse.environment).preview(steps)
     } catch {
       return TableChange(name: name, kind: .impossible, lines: lines + [error.message])
     }
@@ -92,7 +89,9 @@ package struct ProjectChanges: Sendable {
 
   /// What no change of a schema can do.
   private static func fixed(_ current: TableSchema, _ wanted: TableSchema) -> String? {
-    func list(_ names: [String]) -> String { names.isEmpty ? "none" : names.joined(separator: ", ") }
+    func list(_ names: [String]) -> String {
+      names.isEmpty ? "none" : names.joined(separator: ", ")
+    }
     if current.primaryKeys != wanted.primaryKeys {
       return
         "the primary key is \(list(current.primaryKeys)), the spec wants \(list(wanted.primaryKeys))"
@@ -124,7 +123,8 @@ package struct ProjectChanges: Sendable {
       }
       if old.type.nullable != field.type.nullable {
         steps.append(.setType([field.name], field.type))
-        lines.append("~ column \(field.name) \(old.type.nullable.text) → \(field.type.nullable.text)")
+        lines.append(
+          "~ column \(field.name) \(old.type.nullable.text) → \(field.type.nullable.text)")
       }
       if old.type.isNullable != field.type.isNullable {
         steps.append(.setNullable([field.name], field.type.isNullable))

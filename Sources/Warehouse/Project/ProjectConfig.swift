@@ -31,7 +31,8 @@ package struct ProjectConfig: Sendable {
       let key = line[..<colon].trimmed
       var value = line[line.index(after: colon)...].trimmed
       if let comment = value.firstRange(of: " #") { value = value[..<comment.lowerBound].trimmed }
-      for mark in ["\"", "'"] where value.count >= 2 && value.hasPrefix(mark) && value.hasSuffix(mark) {
+      for mark in ["\"", "'"]
+      where value.count >= 2 && value.hasPrefix(mark) && value.hasSuffix(mark) {
         value = String(value.dropFirst().dropLast())
       }
       if values[key] != nil { throw wrong("'\(key)' is set twice") }
@@ -150,8 +151,12 @@ enum ProjectKeys {
     ("akka.", "there is no cluster"), ("rest.", "there is no cluster"),
     ("state.", "state lies in tables of the warehouse"),
     ("execution.checkpointing.", "epochs adapt to the load; the interval is an upper bound"),
-    ("restart-strategy.", "a job that fails for a reason that may pass is tried again, up to every minute"),
-    ("env.", "there is no JVM"), ("yarn.", "there is no cluster"), ("kubernetes.", "there is no cluster"),
+    (
+      "restart-strategy.",
+      "a job that fails for a reason that may pass is tried again, up to every minute"
+    ),
+    ("env.", "there is no JVM"), ("yarn.", "there is no cluster"),
+    ("kubernetes.", "there is no cluster"),
     ("high-availability", "there is one process"), ("metrics.", "see “terrace status -f json”"),
     ("table.exec.mini-batch.", "epochs are mini-batches"),
     ("table.optimizer.", "the planner has no switches"), ("pipeline.", "there is one process"),

@@ -73,7 +73,8 @@ struct SpecGraph {
         problems.append(
           error(
             mention, "\(target) reads \(mention.from), which is of a higher layer",
-            hint: "\(mention.from) → \(target): a table reads its own layer or lower ones; the layers are \(layers.joined(separator: " → "))"
+            hint:
+              "\(mention.from) → \(target): a table reads its own layer or lower ones; the layers are \(layers.joined(separator: " → "))"
           ))
       }
     }
@@ -93,7 +94,8 @@ struct SpecGraph {
           problems.append(
             error(
               mention,
-              circle.count == 2 ? "\(table) reads itself" : "the tables read each other in a circle",
+              circle.count == 2
+                ? "\(table) reads itself" : "the tables read each other in a circle",
               hint: circle.joined(separator: " → ")))
         } else {
           visit(mention.from)

@@ -85,7 +85,9 @@ final class RunnerBoard: @unchecked Sendable {
   /// - Returns: true when all threads have ended.
   func waitForEnd(millis: Int) -> Bool {
     locked {
-      if threads > 0 { _ = condition.wait(until: Date(timeIntervalSinceNow: Double(millis) / 1000)) }
+      if threads > 0 {
+        _ = condition.wait(until: Date(timeIntervalSinceNow: Double(millis) / 1000))
+      }
       return threads == 0
     }
   }

@@ -1,0 +1,103 @@
+package import Catalog
+package import Columns
+package import Formats
+import Store
+
+/// What is known of a project's tables and jobs, whether it runs or not.
+package struct ProjectStatus: Sendable {
+  package struct TableRow: Sendable {
+    package var layer: String
+    package var name: String
+    package var state: String
+    /// Milliseconds since the table's newest snapshot.
+    package var ageMillis: Int64?
+    package var snapshot: Int64?
+    package var rows: Int64?
+    package var tag: String?
+    package var error: String?
+    package var counters: JSONValue
+  }
+
+  package var tables: [TableRow] = []
+  /// Who runs the project now.
+  package var holder: ProjectLock.Holder?
+
+  package init(
+    _ open: OpenProject, _ project: Project, _ metastore: Metastore
+  ) throws(TerraceError) {
+    holder = ProjectLock.holder(open.lockFile)
+    let now = open.warehouse.environment.time.nowMillis()
+    let jobs = try metastore.jobs()
+    for job in project.jobs {
+      let known = jobs.first { $0.name == job.name }
+      let counters = try known.map { (row) throws(TerraceError) in
+        try parseJSON(Array(row.counters.utf8))
+      }
+      var row = TableRow(
+        layer: "", name: job.name, state: known?.state ?? "new", counters: counters ?? .object([]))
+      if holder == nil, ["running", "idle", "starting", "retrying"].contains(row.state) {
+        // The process that said so is gone.
+        row.state = "stopped"
+      }
+      row.error = try counters?.optionalString("lastError")
+      if case .table(let name) = job.target {
+        row.layer = name.database
+        if try open.warehouse.hasFolder, try open.warehouse.databases().contains(name.database),
+          try open.warehouse.has(name)
+        {
+          let path = try open.warehouse.path(of: name)
+          let snapshot = try SnapshotDirectory(path, open.warehouse.environment).latest()
+          row.snapshot = snapshot?.id
+          row.rows = snapshot?.totalRecordCount
+          row.ageMillis = snapshot.map { now - $0.timeMillis }
+          row.tag = try TagDirectory(path, open.warehouse.environment).list().last?.name
+        }
+      } else {
+        row.layer = "out"
+      }
+      tables.append(row)
+    }
+  }
+
+  package var json: JSONValue {
+    .members([
+      (
+        "running",
+        holder.map {
+          .members([
+            ("pid", .int(Int64($0.pid))), ("host", .string($0.host)),
+            ("since", JSONValue(millis: $0.since)),
+          ])
+        } ?? .null
+      ),
+      (
+        "jobs",
+        .array(
+          tables.map { row in
+            .members([
+              ("name", .string(row.name)), ("layer", .string(row.layer)),
+              ("state", .string(row.state)), ("ageMillis", JSONValue(row.ageMillis)),
+              ("snapshot", JSONValue(row.snapshot)), ("rows", JSONValue(row.rows)),
+              ("tag", JSONValue(row.tag)), ("error", JSONValue(row.error)),
+              ("counters", row.counters),
+            ])
+          })
+      ),
+    ])
+  }
+
+  package var listing: Listing {
+    var listing = Listing(
+      "layer", "table", "state", "age", "snapshot", "rows", "rows in", "rows out", "dead", "tag",
+      "error")
+    for row in tables {
+      func number(_ name: String) -> JSONValue { row.counters[name] ?? .null }
+      listing.add(
+        .string(row.layer), .string(row.name), .string(row.state),
+        JSONValue(row.ageMillis.map(DisplayText.duration(millis:))), JSONValue(row.snapshot),
+        JSONValue(row.rows), number("rowsIn"), number("rowsOut"), number("deadLetters"),
+        JSONValue(row.tag), JSONValue(row.error))
+    }
+    return listing
+  }
+}

@@ -1,0 +1,122 @@
+import Columns
+import Store
+import Warehouse
+
+/// Commands on a project: what it would change, and the change itself.
+extension Terrace {
+  static let planCommand: Command = Command(
+    name: "plan", summary: "Check the specs and show what apply would change",
+    details: "Reads layers/ and terrace.conf, binds everything, and changes nothing.",
+    flags: [format], examples: ["terrace -C myshop plan"], run: runPlan)
+
+  static let applyCommand: Command = Command(
+    name: "apply", summary: "Make and change tables as the specs say, and register the jobs",
+    details: """
+      Doing it again changes nothing. A job whose query has changed holds what the old query gave:
+      --rebuild empties its table, and the next run fills it again from its sources.
+      """,
+    flags: [
+      Flag("--rebuild", "", "TABLE", "empty this table and start its job over", repeats: true),
+      format,
+    ],
+    examples: ["terrace apply", "terrace apply --rebuild dws.shop_daily"], run: runApply)
+
+  static let lineageCommand: Command = Command(
+    name: "lineage", summary: "Show which table is made of which",
+    flags: [
+      Flag(
+        "--format", "-f", "FORMAT", "text, JSON, or a graph for Graphviz",
+        choices: ["text", "json", "dot"])
+    ], examples: ["terrace lineage -f dot | dot -Tsvg > lineage.svg"], run: runLineage)
+
+  /// The project of `-C`, or of the current folder.
+  static func project(
+    _ arguments: Arguments, workers: Workers = Workers(count: 0)
+  ) throws(TerraceError) -> OpenProject {
+    if arguments.has("--warehouse") || arguments.has("--config") {
+      throw TerraceError(
+        .invalid, "this command works on a project", hint: "name its folder with -C DIR")
+    }
+    return try OpenProject(
+      folder: arguments.text("--project") ?? ".", Environment(workers: workers))
+  }
+
+  /// The project's specs. Prints all that is wrong with them, and throws the first.
+  static func load(_ open: OpenProject, _ console: Console) throws(TerraceError) -> Project {
+    for warning in open.config.warnings { console.note("warning: \(warning)") }
+    let (project, problems) = try open.load()
+    guard let first = problems.first else {
+      if let project { return project }
+      throw TerraceError(.invalid, "the project has no specs")
+    }
+    for problem in problems.dropLast() {
+      Console.writeError(ErrorReport.text(problem, isStyled: console.styledError))
+    }
+    if problems.count > 1 {
+      console.exitCode = 2
+      throw problems.last ?? first
+    }
+    throw first
+  }
+
+  private static func runPlan(
+    _ arguments: Arguments, _ console: Console
+  ) throws(TerraceError) {
+    let open = try project(arguments)
+    let project = try load(open, console)
+    let changes = try changes(open, project)
+    if arguments.printFormat != .table {
+      try console.output.write(ChangesText.listing(changes).text(arguments.printFormat))
+    } else {
+      try console.output.write(ChangesText.text(changes, isStyled: console.styledOutput))
+      try console.output.write("\n" + Lineage(project).text)
+    }
+    if changes.isEmpty {
+      console.note("Nothing to apply: the warehouse agrees with the specs.")
+    } else if !changes.impossible.isEmpty {
+      console.exitCode = 1
+    } else {
+      console.note("Apply with: terrace apply   (nothing was changed)")
+    }
+  }
+
+  static func changes(
+    _ open: OpenProject, _ project: Project
+  ) throws(TerraceError) -> ProjectChanges {
+    let metastore = try open.isApplied ? open.metastore() : nil
+    return try ProjectChanges(project, open.warehouse, metastore)
+  }
+
+  private static func runApply(
+    _ arguments: Arguments, _ console: Console
+  ) throws(TerraceError) {
+    let open = try project(arguments)
+    let project = try load(open, console)
+    let metastore = try open.metastore()
+    let lock = try ProjectLock.take(
+      open.lockFile, command: "terrace apply",
+      nowMillis: open.warehouse.environment.time.nowMillis())
+    defer { lock.release() }
+    let changes = try ProjectChanges(project, open.warehouse, metastore)
+    try open.apply(project, changes, metastore, rebuilds: Set(arguments.all("--rebuild")))
+    if arguments.printFormat != .table {
+      return try console.output.write(ChangesText.listing(changes).text(arguments.printFormat))
+    }
+    if changes.isEmpty && !arguments.has("--rebuild") {
+      return try console.say("Nothing to apply: the warehouse agrees with the specs.")
+    }
+    try console.output.write(ChangesText.text(changes, isStyled: console.styledOutput))
+    try console.say("Applied.")
+  }
+
+  private static func runLineage(
+    _ arguments: Arguments, _ console: Console
+  ) throws(TerraceError) {
+    let lineage = Lineage(try load(try project(arguments), console))
+    switch arguments.text("--format") {
+    case "json": try console.output.write(lineage.json)
+    case "dot": try console.output.write(lineage.dot)
+    default: try console.output.write(lineage.text)
+    }
+  }
+}
