@@ -26,7 +26,7 @@ enum Terrace {
     ],
     subcommands: [
       planCommand, applyCommand, runCommand, statusCommand, lineageCommand, queryCommand,
-      sqlCommand, generateCommand, databaseCommands, tableCommands, snapshotCommands, tagCommands,
+      sqlCommand, generateCommands, databaseCommands, tableCommands, snapshotCommands, tagCommands,
       branchCommands, consumerCommands, schemaCommands, catalogCommands, compactCommand,
       expireCommand, repairCommand, parquetCommands, avroCommands, manifestCommands,
       versionCommand, helpCommand,
