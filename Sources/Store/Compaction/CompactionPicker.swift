@@ -62,13 +62,15 @@ package struct CompactionPicker: Sendable {
   }
 
   private func pickForSizeAmplification(_ runs: [Run]) -> Pick? {
-    guard runs.count >= trigger, let oldest = runs.last else { return nil }
+    isAmplified(runs) ? Pick(runCount: runs.count, outputLevel: maxLevel) : nil
+  }
+
+  /// Whether there is so much beside the oldest run that all are to be one.
+  func isAmplified(_ runs: [Run]) -> Bool {
+    guard runs.count >= trigger, let oldest = runs.last else { return false }
     let younger = runs.dropLast().reduce(0) { $0 &+ $1.bytes }
     // Doubles as in Java would do; the division keeps hostile sizes from overflowing.
-    if Double(younger) * 100 > Double(maxSizeAmplification) * Double(oldest.bytes) {
-      return Pick(runCount: runs.count, outputLevel: maxLevel)
-    }
-    return nil
+    return Double(younger) * 100 > Double(maxSizeAmplification) * Double(oldest.bytes)
   }
 
   private func pickForSizeRatio(_ runs: [Run], joined start: Int, force: Bool) -> Pick? {

@@ -16,10 +16,11 @@ final class WriterShared: @unchecked Sendable {
   private let monitor = Monitor()
   private var inFlight = 0
   private var buffered = 0
+  private var taggedUntil: Int64?
 
   init(
     _ table: TableFiles, workers: Workers, compactors: Workers, budget: MemoryBudget?,
-    compacts: Bool?
+    compacts: Bool?, taggedUntil: Int64?
   ) throws(TerraceError) {
     let options = table.schema.options
     self.table = table
@@ -35,6 +36,17 @@ final class WriterShared: @unchecked Sendable {
     let writeOnly = try options.writeOnly
     self.compacts = compacts ?? !writeOnly
     stopTrigger = try options.stopTrigger
+    self.taggedUntil = taggedUntil
+  }
+
+  /// Files that were there at this time are named by a tag; nil without tags. Producers that make the
+  /// changelog by compacting every change upward have no use for it.
+  var taggedMillis: Int64? {
+    get {
+      guard producer == .none || producer == .input else { return nil }
+      return monitor.withLock { taggedUntil }
+    }
+    set { monitor.withLock { taggedUntil = newValue } }
   }
 
   /// Bytes of rows that wait or are being written.
@@ -210,9 +222,11 @@ final class BucketWriter: @unchecked Sendable {
     monitor.unlock()
   }
 
+  /// Runs that compaction is to take away soon: not those that tags hold.
   private var runCount: Int {
-    let young = files.reduce(0) { $0 + bit($1.file.level == 0) }
-    return young + Set(files.lazy.map(\.file.level).filter { $0 > 0 }).count
+    let tagged = shared.taggedMillis ?? .min
+    let own = files.lazy.map(\.file).filter { $0.creationMillis ?? .max > tagged }
+    return own.reduce(0) { $0 + bit($1.level == 0) } + Set(own.map(\.level).filter { $0 > 0 }).count
   }
 
   // MARK: - Compaction
@@ -221,7 +235,7 @@ final class BucketWriter: @unchecked Sendable {
   ///
   /// - Returns: false when none is running and there is nothing to do.
   @discardableResult
-  func startCompaction(full: Bool) throws(TerraceError) -> Bool {
+  func startCompaction(full: Bool, beforeTag: Bool = false) throws(TerraceError) -> Bool {
     guard shared.compacts || full else { return false }
     monitor.lock()
     if compacting || failure != nil || isStale {
@@ -235,7 +249,9 @@ final class BucketWriter: @unchecked Sendable {
     monitor.unlock()
     let work: (@Sendable () throws(TerraceError) -> CompactionResult)?
     do throws(TerraceError) {
-      work = keyValue ? try mergeWork(live, full: full) : try appendWork(live, full: full)
+      work =
+        keyValue
+        ? try mergeWork(live, full: full, beforeTag: beforeTag) : try appendWork(live, full: full)
     } catch {
       endCompaction()
       throw error
@@ -250,7 +266,7 @@ final class BucketWriter: @unchecked Sendable {
         try self.accept(result)
         self.endCompaction()
         // More files may have come meanwhile.
-        if !full { try self.startCompaction(full: false) }
+        if !full { try self.startCompaction(full: false, beforeTag: beforeTag) }
       } catch {
         // A file that is gone was compacted by another process and has expired: this compaction is
         // dropped, and the next commit brings the files that took its place.
@@ -273,13 +289,25 @@ final class BucketWriter: @unchecked Sendable {
   }
 
   private func mergeWork(
-    _ live: [RunFile], full: Bool
+    _ live: [RunFile], full: Bool, beforeTag: Bool
   ) throws(TerraceError) -> (@Sendable () throws(TerraceError) -> CompactionResult)? {
     let runs = try SortedRun.runs(live)
     let sizes = runs.map { CompactionPicker.Run(level: $0.level, bytes: $0.byteCount) }
     let pick: CompactionPicker.Pick?
+    let tagged = shared.taggedMillis.map { until in
+      runs.reversed().prefix { $0.files.allSatisfy { $0.file.creationMillis ?? .max <= until } }
+        .count
+    }
     if full {
       pick = shared.picker.pickFull(sizes)
+    } else if let tagged, tagged > 0 {
+      switch TaggedRuns(shared.picker).step(sizes, tagged: tagged, beforeTag: beforeTag) {
+      case .merge(let merge)?: pick = merge
+      case .settle(let levels)?:
+        let result = BucketWriter.settled(runs.suffix(levels.count), levels)
+        return { () throws(TerraceError) in result }
+      case nil: pick = nil
+      }
     } else if shared.producer == .lookup {
       pick = shared.picker.pickForced(sizes)
     } else {
@@ -296,6 +324,18 @@ final class BucketWriter: @unchecked Sendable {
       below: Array(runs.dropFirst(pick.runCount)))
     let compactor = try Compactor(shared.table, at: place, namer: shared.namer)
     return { () throws(TerraceError) in try compactor.run(job) }
+  }
+
+  /// The files of runs on other levels: their names and content stay.
+  private static func settled(
+    _ runs: ArraySlice<SortedRun>, _ levels: [Int]
+  ) -> CompactionResult {
+    var result = CompactionResult()
+    for (run, level) in zip(runs, levels) where run.level != level {
+      result.before += run.files.map(\.file)
+      result.after += run.files.map { $0.file.onLevel(level) }
+    }
+    return result
   }
 
   private func appendWork(
@@ -354,11 +394,11 @@ final class BucketWriter: @unchecked Sendable {
   }
 
   /// Compacts until there is nothing left to do.
-  func settle(full: Bool = false) throws(TerraceError) {
+  func settle(full: Bool = false, beforeTag: Bool = false) throws(TerraceError) {
     // One that ends may leave a moment before the next begins: ask until the answer is no. No tree
     // needs as many rounds as this.
     for _ in 0..<100 {
-      if try !startCompaction(full: full) { break }
+      if try !startCompaction(full: full, beforeTag: beforeTag) { break }
       try waitForCompaction()
     }
     try waitForCompaction()

@@ -49,7 +49,9 @@ package final class TableWriter {
     shared = try WriterShared(
       table.files, workers: workers,
       compactors: Workers(count: threads < 0 ? min(2, workers.count) : threads),
-      budget: settings.budget, compacts: settings.compacts)
+      budget: settings.budget, compacts: settings.compacts,
+      taggedUntil: try TagDirectory(table.path, table.environment).list()
+        .map(\.snapshot.timeMillis).max())
     router = RowRouter(table.schema, buckets: try table.bucketCount)
     totalBuckets = try table.schema.bucketMode == .unaware ? -1 : try table.bucketCount
     bufferLimit = max(1 << 20, try options.writeBufferBytes)
@@ -228,8 +230,13 @@ package final class TableWriter {
 
   /// Writes out all rows and hands over what is to be committed since the last call.
   ///
-  /// - Parameter waitCompaction: also wait for the compactions that are due.
-  package func prepareCommit(waitCompaction: Bool = false) throws(TerraceError) -> [CommitMessage] {
+  /// - Parameters:
+  ///   - waitCompaction: also wait for the compactions that are due.
+  ///   - beforeTag: the snapshot will be tagged: what changed since the last tag is made one run, so that
+  ///     the tag holds no file that is soon rewritten.
+  package func prepareCommit(
+    waitCompaction: Bool = false, beforeTag: Bool = false
+  ) throws(TerraceError) -> [CommitMessage] {
     flush()
     for bucket in buckets.values { try bucket.waitForFlush() }
     commitCount += 1
@@ -241,6 +248,11 @@ package final class TableWriter {
     let forced = try options.forceCompact
     if waitCompaction || forced || (shared.producer == .lookup && lookupWaits) {
       for bucket in buckets.values { try bucket.settle() }
+    }
+    if beforeTag, shared.compacts {
+      for bucket in buckets.values { try bucket.startCompaction(full: false, beforeTag: true) }
+      for bucket in buckets.values { try bucket.settle(beforeTag: true) }
+      shared.taggedMillis = table.environment.time.nowMillis()
     }
     var messages: [CommitMessage] = []
     for bucket in buckets.values {
@@ -259,9 +271,10 @@ package final class TableWriter {
   @discardableResult
   package func commit(
     identifier: Int64 = Snapshot.batchIdentifier, waitCompaction: Bool = false,
-    watermark: Int64? = nil, properties: [String: String]? = nil, ignoreEmpty: Bool = true
+    watermark: Int64? = nil, properties: [String: String]? = nil, ignoreEmpty: Bool = true,
+    beforeTag: Bool = false
   ) throws(TerraceError) -> Commit.Outcome {
-    let messages = try prepareCommit(waitCompaction: waitCompaction)
+    let messages = try prepareCommit(waitCompaction: waitCompaction, beforeTag: beforeTag)
     let outcome = try commit.commit(
       messages, identifier: identifier, watermark: watermark, properties: properties,
       ignoreEmpty: ignoreEmpty)
