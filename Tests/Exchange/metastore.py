@@ -75,6 +75,8 @@ def read_through_the_view(world, project, days, by_snapshot=True):
         for reader in world.readers:
             at = {"snapshot": snapshot} if by_snapshot else {"tag": tag}
             checks.equal(f"dt = {value} by {reader.name} at {at}", days[value], reader.read(project.warehouse, TABLE, COLUMNS, **at))
+        rows = [json.loads(line) for line in project.run("query", f"SELECT id, shop, amount FROM {TABLE} WHERE dt = '{value}'", "-f", "json").splitlines()]
+        checks.equal(f"dt = {value} by terrace query", days[value], [typed(row, COLUMNS) for row in rows])
 
 
 def jdbc(world, project, days):

@@ -167,7 +167,7 @@ final class TableTarget: JobTarget {
     guard let writer else { preconditionFailure("committed before it was opened") }
     let outcome = try writer.commit(
       identifier: root.epoch, watermark: watermark, properties: root.properties,
-      ignoreEmpty: false)
+      ignoreEmpty: false, beforeTag: !(root.tags?.made.isEmpty ?? true))
     if let changes, let written, let first = outcome.snapshots.first, first.kind == .append {
       changes.put(written, of: first)
     }
