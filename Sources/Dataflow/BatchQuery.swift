@@ -121,10 +121,16 @@ package final class BatchQuery {
     pending = []
     // Rows that were taken back again are put together with what they take back.
     if !isStreaming, changes.contains(where: \.hasRetraction) {
+      for column in pipeline.type.fields.indices {
+        try Column.checkWhole(changes.map { $0.rows.columns[column] }, "the query")
+      }
       changes = [DeltaBatch.concat(changes).consolidated()]
     }
     var out = try passOn(changes)
     guard let sort, !sort.order.isEmpty else { return out }
+    for column in sort.input.type.fields.indices {
+      try Column.checkWhole(held.map { $0.columns[column] }, "ORDER BY")
+    }
     let rows = BatchQuery.whole(held, sort.input.type)
     held = []
     heldRows = 0

@@ -87,17 +87,25 @@ final class AggregateOperator: Operator {
       if exists(touched[i]) { live.append(touched[i]) }
     }
     died += touched.count - live.count
-    let after = try rows(of: live.pointer, live.count)
-    try send(before.isEmpty ? nil : Batch.concat(before), after, live)
+    if before.isEmpty {
+      // Nothing goes: the rows leave in pieces, which no column is too small for.
+      for from in stride(from: 0, to: live.count, by: AggregateOperator.pieceRows) {
+        let count = min(AggregateOperator.pieceRows, live.count - from)
+        try emit(DeltaBatch(inserting: try rows(of: live.pointer + from, count)))
+      }
+    } else {
+      try send(Batch.concat(before), try rows(of: live.pointer, live.count), live)
+    }
     before = []
     beforeIDs.removeAll()
     touched.removeAll()
     try compact()
   }
 
+  private static let pieceRows = 1 << 14
+
   /// Sends what differs between the rows before and after.
-  private func send(_ old: Batch?, _ new: Batch, _ live: IDList) throws(TerraceError) {
-    guard let old else { return try emit(DeltaBatch(inserting: new)) }
+  private func send(_ old: Batch, _ new: Batch, _ live: IDList) throws(TerraceError) {
     let places = Lane<Int32>(filler: 0xff)
     places.reserve(grouping.count)
     for i in 0..<live.count { places[Int(live[i])] = Int32(i) }

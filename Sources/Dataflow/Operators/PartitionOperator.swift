@@ -91,12 +91,16 @@ class PartitionOperator: Operator {
 
   final override func endEpoch() throws(TerraceError) {
     if touched.count == 0 { return }
-    let after = try compute(touched.pointer, touched.count)
-    let wasEmpty = before.isEmpty
-    if let after { before.append(after) }
-    if !before.isEmpty {
-      let all = DeltaBatch.concat(before)
-      try emit(wasEmpty ? all : all.consolidated())
+    if before.isEmpty {
+      // Nothing goes: partitions leave some at a time.
+      for from in stride(from: 0, to: touched.count, by: PartitionOperator.piecePartitions) {
+        let count = min(PartitionOperator.piecePartitions, touched.count - from)
+        if touched.count == 1 { try state.rows.checkWhole(name) }
+        if let after = try compute(touched.pointer + from, count) { try emit(after) }
+      }
+    } else {
+      if let after = try compute(touched.pointer, touched.count) { before.append(after) }
+      try emit(DeltaBatch.concat(before).consolidated())
     }
     before = []
     try prune(touched.pointer, touched.count)
@@ -104,6 +108,8 @@ class PartitionOperator: Operator {
     touched.removeAll()
     try state.compact()
   }
+
+  private static let piecePartitions = 1 << 12
 
   /// Live rows of partitions, sorted: by partition, then by the keys, then by the whole row.
   ///

@@ -65,6 +65,13 @@ final class RowStore: @unchecked Sendable {
     types.indices.map { gather($0, ids, n) }
   }
 
+  /// - Throws: `unavailable`, when all rows together would make a column of over 2 GiB of text.
+  func checkWhole(_ operation: String) throws(TerraceError) {
+    for column in chunks {
+      try Column.checkWhole(column, operation)
+    }
+  }
+
   /// The chunk and the row in it of a row number.
   @inline(__always) func place(_ c: Int, _ id: Int) -> (Column, Int) {
     (chunks[c][id >> RowStore.chunkShift], id & (RowStore.chunkRows - 1))
@@ -166,5 +173,18 @@ enum ChunkGather {
       }
     }
     return nulls == 0 ? nil : bits
+  }
+}
+
+extension Column {
+  /// - Throws: `unavailable`, when these columns are too long to be one: 2 GiB of text is the most.
+  static func checkWhole(_ parts: [Column], _ operation: String) throws(TerraceError) {
+    guard let first = parts.first, first.physical.hasOffsets || first.physical == .row else { return }
+    let bytes = parts.reduce(0) { $0 + $1.byteCount }
+    if bytes > Int(Int32.max) {
+      throw TerraceError(
+        .unavailable, "\(operation) over more than 2 GiB of one column's values at once"
+      ).hint("read fewer rows, or compute long texts after it")
+    }
   }
 }
