@@ -300,6 +300,34 @@ final class SQLSessionTests: XCTestCase {
     XCTAssertEqual(try s.rows("SELECT rowkind, k FROM t$audit_log"), #"["+I",2]"#)
   }
 
+  func test_changes_tellOldRowsWhereTheChangelogIsTheInput() throws {
+    let s = try TestSession()
+    try s.run(
+      """
+      CREATE TABLE t (k INT, v INT, PRIMARY KEY (k) NOT ENFORCED)
+        WITH ('changelog-producer' = 'input');
+      INSERT INTO t VALUES (1, 1), (2, 2), (1, 10), (3, 3);
+      INSERT INTO t VALUES (1, 11), (2, 2), (4, 4);
+      UPDATE t SET v = v + 1 WHERE k >= 3;
+      DELETE FROM t WHERE k = 1;
+      DELETE FROM t
+      """)
+    XCTAssertEqual(try s.rows("SELECT * FROM t"), "")
+    for (snapshot, changes) in [
+      (1, #"["+I",1,10]["+I",2,2]["+I",3,3]"#),
+      (2, #"["-U",1,10]["+U",1,11]["+I",4,4]"#),
+      (3, #"["-U",3,3]["+U",3,4]["-U",4,4]["+U",4,5]"#),
+      (4, #"["-D",1,11]"#), (5, #"["-D",2,2]["-D",3,4]["-D",4,5]"#),
+    ] {
+      XCTAssertEqual(
+        try s.rows(
+          """
+          SELECT * FROM t$audit_log /*+ OPTIONS('incremental-between'='\(snapshot - 1),\(snapshot)') */
+          ORDER BY k, v
+          """), changes, "snapshot \(snapshot)")
+    }
+  }
+
   func test_systemTables_haveRowsForEachKind() throws {
     let s = try TestSession()
     try s.run(

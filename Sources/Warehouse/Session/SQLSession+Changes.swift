@@ -21,6 +21,7 @@ extension SQLSession {
     _ path: NamePath, _ at: SessionStatement, _ output: any ResultOutput
   ) throws(TerraceError) {
     let (name, table, _) = try changed(path, "TRUNCATE", at)
+    warnOfOverwrite(table)
     do throws(TerraceError) { _ = try table.commit().overwrite(.table, []) } catch {
       throw at.placed(error, path.span)
     }
@@ -32,7 +33,8 @@ extension SQLSession {
     _ output: any ResultOutput
   ) throws(TerraceError) {
     let (name, table, definition) = try changed(path, "DELETE", at)
-    guard let filter else { return try truncate(path, at, output) }
+    let isTold = try table.schema.options.changelogProducer != .none
+    guard filter != nil || isTold else { return try truncate(path, at, output) }
     let catalog = SessionCatalog(self)
     let binder = Binder(at.source, resolver: catalog, isStreaming: false)
     let bound = try binder.rows(of: path, where: filter)
@@ -107,7 +109,10 @@ extension SQLSession {
   private func write(
     _ plan: Plan, _ kind: RowKind, _ catalog: SessionCatalog, to table: Table
   ) throws(TerraceError) -> Int {
-    try commit(table) { (writer) throws(TerraceError) in
+    if let exact = try ExactChanges(table) {
+      return try change(table, exact, plan, catalog, isDelete: kind == .delete)
+    }
+    return try commit(table) { (writer) throws(TerraceError) in
       var count = 0
       try self.run(plan, catalog) { (batch) throws(TerraceError) in
         count += batch.count

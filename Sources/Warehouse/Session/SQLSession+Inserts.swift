@@ -103,25 +103,61 @@ extension SQLSession {
   func append(
     _ plan: Plan, _ catalog: SessionCatalog, to table: Table
   ) throws(TerraceError) -> Int {
-    try commit(table) { (writer) throws(TerraceError) in
+    guard let exact = try ExactChanges(table) else {
+      return try commit(table) { (writer) throws(TerraceError) in
+        var count = 0
+        try self.run(plan, catalog) { (batch) throws(TerraceError) in
+          count += batch.count
+          try writer.write(batch)
+        }
+        return count
+      }
+    }
+    // The last row of each key is the one that counts.
+    let key = table.schema.indices(of: table.schema.primaryKeys)
+    let last = Plan.upsert(Plan.Upsert(input: plan, key: key))
+    return try change(table, exact, last, catalog, isDelete: false)
+  }
+
+  /// Writes exact changes, unless somebody else has committed since the old rows were read.
+  func change(
+    _ table: Table, _ exact: ExactChanges, _ plan: Plan, _ catalog: SessionCatalog, isDelete: Bool
+  ) throws(TerraceError) -> Int {
+    try commit(table, after: exact.snapshot) { (writer) throws(TerraceError) in
       var count = 0
       try self.run(plan, catalog) { (batch) throws(TerraceError) in
         count += batch.count
-        try writer.write(batch)
+        try exact.write(batch, isDelete: isDelete, to: writer)
       }
       return count
     }
   }
 
+  /// - Throws: `conflict` when the newest snapshot is another than this one.
+  func expect(_ snapshot: Snapshot?, in table: Table) throws(TerraceError) {
+    if try table.snapshots.latestID() == snapshot?.id { return }
+    throw TerraceError(.conflict, "somebody else wrote to the table meanwhile")
+      .hint("run the statement again")
+  }
+
   /// Gives a writer rows and commits them, or leaves nothing behind.
+  ///
+  /// - Parameter snapshot: the newest snapshot must be this one still; `.some(nil)`: there is none.
   func commit(
-    _ table: Table, _ fill: (TableWriter) throws(TerraceError) -> Int
+    _ table: Table, after snapshot: Snapshot?? = nil,
+    _ fill: (TableWriter) throws(TerraceError) -> Int
   ) throws(TerraceError) -> Int {
     let writer = try table.writer()
     let count: Int
     do throws(TerraceError) {
       count = try fill(writer)
-      try writer.commit()
+      if let snapshot {
+        let messages = try writer.prepareCommit()
+        try expect(snapshot, in: table)
+        _ = try table.commit().commit(messages)
+      } else {
+        try writer.commit()
+      }
     } catch {
       writer.abandon()
       throw error
@@ -141,6 +177,7 @@ extension SQLSession {
   private func overwrite(
     _ plan: Plan, _ insert: InsertSyntax, _ catalog: SessionCatalog, _ table: Table
   ) throws(TerraceError) -> Int {
+    warnOfOverwrite(table)
     let writer = try table.writer()
     var count = 0
     do throws(TerraceError) {
@@ -158,6 +195,15 @@ extension SQLSession {
     writer.close()
     maintain(table)
     return count
+  }
+
+  /// What is overwritten is in no changelog.
+  func warnOfOverwrite(_ table: Table) {
+    // A producer that cannot be read is told when the table is written.
+    guard (try? table.schema.options.changelogProducer) != ChangelogProducerName.none else {
+      return
+    }
+    notices.append("readers of the table's changes do not see what is overwritten")
   }
 
   /// What is replaced; nil for nothing.
