@@ -183,6 +183,55 @@ package final class Pipeline {
     return operation.numberBase(own)
   }
 
+  /// State tables whose operators need not have all rows in memory.
+  package var lazyTables: Set<Int> {
+    var out: Set<Int> = []
+    var first = 0
+    for operation in operators {
+      let count = operation.stateTables.count
+      if operation.isEvictable { out.formUnion(first..<first + count) }
+      first += count
+    }
+    return out
+  }
+
+  /// From here on, the rows of lazy tables are read as they are needed.
+  ///
+  /// - Parameter backing: by table; nil for one without rows.
+  package func attach(_ backing: (Int) -> (any StateBacking)?) {
+    var first = 0
+    for operation in operators {
+      let count = operation.stateTables.count
+      if operation.isEvictable { operation.attach((first..<first + count).map(backing)) }
+      first += count
+    }
+  }
+
+  /// Lets state leave memory, the largest first, until no more than `limit` bytes are left. Between
+  /// epochs; what a state commit has not seen yet stays.
+  ///
+  /// - Parameter backing: where the rows are read from when they are needed again.
+  package func evict(
+    toBytes limit: Int, _ backing: (Int) -> (any StateBacking)?
+  ) throws(TerraceError) {
+    var left = stateBytes
+    var places: [(operation: Operator, first: Int)] = []
+    var first = 0
+    for operation in operators {
+      places.append((operation, first))
+      first += operation.stateTables.count
+    }
+    for (operation, first) in places.sorted(by: { $0.0.stateBytes > $1.0.stateBytes }) {
+      if left <= limit { break }
+      guard operation.isEvictable, operation.pendingBytes == 0 else { continue }
+      left -= operation.stateBytes
+      try operation.forget()
+      let count = operation.stateTables.count
+      operation.attach((first..<first + count).map(backing))
+    }
+    account()
+  }
+
   private func place(of table: Int) -> (Operator, Int) {
     var first = 0
     for operation in operators {

@@ -168,7 +168,7 @@ final class IncrementalTests: XCTestCase {
   /// Design 5: state lies in tables of the store, is read on demand, and may leave memory at any time.
   func test_pipeline_goesOnFromStoredStateThatWasFreed() throws {
     var pairs = 0
-    for seed in UInt64(1)...150 {
+    for seed in UInt64(1)...60 {
       var trial = Trial(seed: seed)
       trial.storesState = true
       switch try trial.run() {
@@ -176,7 +176,7 @@ final class IncrementalTests: XCTestCase {
       case .differs(let text): return XCTFail("seed \(seed): \(text)")
       }
     }
-    print("stored state: \(pairs) pairs, seeds 1…80")
+    print("stored state: \(pairs) pairs, seeds 1…60")
   }
 
   func test_pipeline_equalsRecomputeAfterEveryEpoch() throws {

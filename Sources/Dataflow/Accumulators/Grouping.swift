@@ -162,6 +162,9 @@ final class Grouping {
     return DeltaBatch(groupType.batch(columns, count: ids.count), weight: weight)
   }
 
+  /// The table has not been told of what changed in a group.
+  func isDirty(_ id: Int) -> Bool { recordsChanges && changed.isDirty(id) }
+
   func takeState() throws(TerraceError) -> [[DeltaBatch]] {
     try recordChanges()
     var out = [try groupChanges.take().map { [$0] } ?? []]

@@ -4,10 +4,10 @@ internal import Columns
 /// the new one comes. A group whose row is as before says nothing.
 final class AggregateOperator: Operator {
   private let node: Plan.Aggregate
-  private let grouping: Grouping
+  private var grouping: Grouping
   /// Groups touched in this epoch, and whether each group is.
   private let touched = IDList()
-  private let isTouched = Lane<UInt8>()
+  private var isTouched = Lane<UInt8>()
   /// The rows, as last sent, of touched groups.
   private var before: [Batch] = []
   private let beforeIDs = IDList()
@@ -17,12 +17,26 @@ final class AggregateOperator: Operator {
 
   init(_ node: Plan.Aggregate, _ runtime: Runtime, type: RowType) throws(TerraceError) {
     self.node = node
+    grouping = try AggregateOperator.grouping(node, runtime)
+    super.init(Plan.aggregate(node).operatorName, runtime, type: type)
+  }
+
+  private static func grouping(
+    _ node: Plan.Aggregate, _ runtime: Runtime
+  ) throws(TerraceError) -> Grouping {
     let input = node.input.type
-    grouping = try Grouping(
+    return try Grouping(
       input: input, keyTypes: node.keys.map { input.fields[$0].type.nullable },
       calls: node.calls, isAppendOnly: node.input.isAppendOnly,
       recordsChanges: runtime.recordsChanges)
-    super.init(Plan.aggregate(node).operatorName, runtime, type: type)
+  }
+
+  override var isEvictable: Bool { !node.keys.isEmpty }
+
+  override func forget() throws(TerraceError) {
+    grouping = try AggregateOperator.grouping(node, runtime)
+    isTouched = Lane<UInt8>()
+    died = 0
   }
 
   override var stateBytes: Int { grouping.byteCount }
@@ -41,6 +55,7 @@ final class AggregateOperator: Operator {
     }
     let ids = try grouping.number(keys, count: delta.count)
     let p = ids.pointer(Int32.self)
+    try fetch(p, delta.count, of: grouping.index)
     try remember(p, delta.count)
     try grouping.add(columns, delta.weights.pointer(Int64.self), p, count: delta.count)
   }
@@ -134,8 +149,12 @@ final class AggregateOperator: Operator {
     guard !grouping.isGlobal, died > 4096, died * 2 > grouping.count else { return }
     died = 0
     let live = IDList()
-    for id in 0..<grouping.count where grouping.rows[id] != 0 { live.append(Int32(id)) }
+    // What the table has not been told of yet stays, lest it be read back.
+    for id in 0..<grouping.count where grouping.rows[id] != 0 || grouping.isDirty(id) {
+      live.append(Int32(id))
+    }
     if live.count * 2 > grouping.count { return }
     try grouping.keep(live.pointer, live.count)
+    residency?.keep(live.pointer, live.count)
   }
 }

@@ -11,8 +11,8 @@ internal import Columns
 /// partners. When the fact changes, the row is sent or taken back.
 final class JoinOperator: Operator {
   private let node: Plan.Join
-  private let index: KeyIndex
-  private let sides: [JoinSide]
+  private var index: KeyIndex
+  private var sides: [JoinSide]
   private let leftCount: Int
   private let rightTypes: [DataType]
   private let leftTypes: [DataType]
@@ -25,20 +25,33 @@ final class JoinOperator: Operator {
     leftTypes = left.fields.map(\.type)
     rightTypes = right.fields.map(\.type)
     index = KeyIndex(node.leftKeys.map { left.fields[$0].type.nullable })
+    sides = JoinOperator.sides(node, runtime)
+    super.init(Plan.join(node).operatorName, runtime, type: type)
+  }
+
+  private static func sides(_ node: Plan.Join, _ runtime: Runtime) -> [JoinSide] {
     let hasResidual = node.residual != nil
     let tracksLeft = [.left, .full, .semi, .anti].contains(node.kind)
     let tracksRight = [.right, .full].contains(node.kind)
-    sides = [
+    return [
       JoinSide(
-        left, keys: node.leftKeys, nullSafe: node.nullSafe, isAppendOnly: node.left.isAppendOnly,
-        tracks: tracksLeft, counts: tracksLeft && hasResidual,
-        counted: tracksRight && !hasResidual, runtime),
+        node.left.type, keys: node.leftKeys, nullSafe: node.nullSafe,
+        isAppendOnly: node.left.isAppendOnly, tracks: tracksLeft,
+        counts: tracksLeft && hasResidual, counted: tracksRight && !hasResidual, runtime),
       JoinSide(
-        right, keys: node.rightKeys, nullSafe: node.nullSafe,
+        node.right.type, keys: node.rightKeys, nullSafe: node.nullSafe,
         isAppendOnly: node.right.isAppendOnly, tracks: tracksRight,
         counts: tracksRight && hasResidual, counted: tracksLeft && !hasResidual, runtime),
     ]
-    super.init(Plan.join(node).operatorName, runtime, type: type)
+  }
+
+  override var isEvictable: Bool { !node.leftKeys.isEmpty }
+
+  override func forget() {
+    let bases = sides.map(\.state.numberBase)
+    index = KeyIndex(index.types)
+    sides = JoinOperator.sides(node, runtime)
+    for (side, base) in zip(sides, bases) { side.state.numberBase = base }
   }
 
   override var stateTables: [StateTable] {
@@ -76,6 +89,7 @@ final class JoinOperator: Operator {
     }
     if plain.count == 0 { return }
     let keyed = try number(plain, side)
+    try fetch(keyed.ids.pointer(Int32.self), keyed.count, of: index)
     try meet(keyed, input)
   }
 

@@ -130,6 +130,34 @@ class Operator {
   var pendingBytes: Int { 0 }
   /// Bytes held in memory.
   var stateBytes: Int { 0 }
+
+  // MARK: - State that is not in memory
+
+  /// Nil: all state is in memory.
+  private(set) var residency: Residency?
+  /// The state is found by key, so that it may leave memory.
+  var isEvictable: Bool { false }
+  /// Forgets all state; between epochs, when the tables have it.
+  func forget() throws(TerraceError) {}
+
+  /// From here on the state of keys that are not in memory is read as it is asked for.
+  final func attach(_ backings: [(any StateBacking)?]) { residency = Residency(backings) }
+
+  /// Brings the state of keys into memory that lies in the tables only.
+  final func fetch(
+    _ ids: UnsafePointer<Int32>, _ n: Int, of index: KeyIndex
+  ) throws(TerraceError) {
+    guard let residency else { return }
+    let missing = residency.missing(ids, n, below: index.count)
+    if missing.count == 0 { return }
+    let keys = index.keys.gather(missing.pointer, missing.count)
+    let wasRestoring = runtime.isRestoring
+    runtime.isRestoring = true
+    defer { runtime.isRestoring = wasRestoring }
+    for (table, backing) in residency.backings.enumerated() {
+      if let rows = try backing?.rows(for: keys, count: missing.count) { try restore(table, rows) }
+    }
+  }
 }
 
 /// Where changes of a table come in.

@@ -5,12 +5,13 @@ internal import Columns
 /// Touched partitions are computed before and after an epoch's changes, and the difference is sent:
 /// the cost follows the size of the partitions that are touched, not of the state.
 class PartitionOperator: Operator {
-  let state: KeyedState
-  let index: KeyIndex
+  private(set) var state: KeyedState
+  private(set) var index: KeyIndex
   private let partition: [Int]
   private let layout: RowLayout
   private let touched = IDList()
-  private let isTouched = Lane<UInt8>()
+  private var isTouched = Lane<UInt8>()
+  private let isAppendOnly: Bool
   private var before: [DeltaBatch] = []
   let input: RowType
 
@@ -20,6 +21,7 @@ class PartitionOperator: Operator {
   ) {
     self.input = input
     self.partition = partition
+    self.isAppendOnly = isAppendOnly
     index = KeyIndex(partition.map { input.fields[$0].type.nullable })
     state = KeyedState(input, isAppendOnly: isAppendOnly, recordsChanges: runtime.recordsChanges)
     layout = RowLayout(input, key: partition)
@@ -43,6 +45,16 @@ class PartitionOperator: Operator {
   override func setNumberBase(_ table: Int, _ base: Int32) { state.numberBase = base }
   override func numberBase(_ table: Int) -> Int32 { state.numberBase }
 
+  override var isEvictable: Bool { !partition.isEmpty }
+
+  override func forget() {
+    let base = state.numberBase
+    index = KeyIndex(index.types)
+    state = KeyedState(input, isAppendOnly: isAppendOnly, recordsChanges: runtime.recordsChanges)
+    state.numberBase = base
+    isTouched = Lane<UInt8>()
+  }
+
   /// The output for the partitions `ids`.
   func compute(_ ids: UnsafePointer<Int32>, _ n: Int) throws(TerraceError) -> DeltaBatch? { nil }
 
@@ -57,6 +69,7 @@ class PartitionOperator: Operator {
     }
     let ids = try number(columns, n)
     let p = ids.pointer(Int32.self)
+    try fetch(p, n, of: index)
     let fresh = IDList()
     for i in 0..<n where isTouched[Int(p[i])] == 0 {
       isTouched[Int(p[i])] = 1

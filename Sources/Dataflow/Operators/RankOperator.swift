@@ -99,12 +99,12 @@ final class RankOperator: PartitionOperator {
 /// INTERSECT and EXCEPT: how often a row is in each input decides.
 final class SetOperator: Operator {
   private let node: Plan.SetOperation
-  private let index: KeyIndex
-  private let counts = [Lane<Int64>(), Lane<Int64>()]
-  private let sent = Lane<Int64>()
+  private var index: KeyIndex
+  private var counts = [Lane<Int64>(), Lane<Int64>()]
+  private var sent = Lane<Int64>()
   private let touched = IDList()
-  private let isTouched = Lane<UInt8>()
-  private let changed = DirtySet()
+  private var isTouched = Lane<UInt8>()
+  private var changed = DirtySet()
   private let stateType: RowType
   /// Rows that neither input has any more.
   private var dead = 0
@@ -125,6 +125,17 @@ final class SetOperator: Operator {
   override func takeState() throws(TerraceError) -> [[DeltaBatch]] {
     let (puts, gone) = changed.take { exists($0) }
     return [[stored(gone, -1), stored(puts, 1)]]
+  }
+
+  override var isEvictable: Bool { true }
+
+  override func forget() {
+    index = KeyIndex(index.types)
+    counts = [Lane<Int64>(), Lane<Int64>()]
+    sent = Lane<Int64>()
+    isTouched = Lane<UInt8>()
+    changed = DirtySet()
+    dead = 0
   }
 
   private func exists(_ id: Int) -> Bool { counts[0][id] != 0 || counts[1][id] != 0 }
@@ -176,6 +187,7 @@ final class SetOperator: Operator {
     }
     let ids = try number(delta.rows.columns, n)
     let p = ids.pointer(Int32.self)
+    try fetch(p, n, of: index)
     let w = delta.weights.pointer(Int64.self)
     for i in 0..<n {
       let id = Int(p[i])
@@ -233,5 +245,6 @@ final class SetOperator: Operator {
     for lane in counts { lane.keep(kept.pointer, kept.count) }
     sent.keep(kept.pointer, kept.count)
     changed.keep(kept.pointer, kept.count)
+    residency?.keep(kept.pointer, kept.count)
   }
 }

@@ -11,12 +11,12 @@ final class UpsertOperator: Operator {
   /// The row of each key in `rows`, -1 when it has none.
   private var latest = Lane<Int32>(filler: 0xff)
   /// The row as last sent, of the keys touched in this epoch.
-  private let before = Lane<Int32>(filler: 0xff)
-  private let isTouched = Lane<UInt8>()
+  private var before = Lane<Int32>(filler: 0xff)
+  private var isTouched = Lane<UInt8>()
   private let touched = IDList()
   /// Keys that have a row.
   private var live = 0
-  private let changed = DirtySet()
+  private var changed = DirtySet()
   private let stateType: RowType
 
   init(_ node: Plan.Upsert, _ runtime: Runtime, type: RowType) {
@@ -57,6 +57,18 @@ final class UpsertOperator: Operator {
     ]
   }
 
+  override var isEvictable: Bool { true }
+
+  override func forget() {
+    index = KeyIndex(index.types)
+    rows = RowStore(rows.types)
+    latest = Lane<Int32>(filler: 0xff)
+    before = Lane<Int32>(filler: 0xff)
+    isTouched = Lane<UInt8>()
+    changed = DirtySet()
+    live = 0
+  }
+
   override func restore(_ table: Int, _ stored: Batch) throws(TerraceError) {
     let columns = stored.columns
     let ids = try number(Array(columns[..<node.key.count]), stored.count)
@@ -93,6 +105,7 @@ final class UpsertOperator: Operator {
     }
     let ids = try number(keys, n)
     let p = ids.pointer(Int32.self)
+    try fetch(p, n, of: index)
     let w = delta.weights.pointer(Int64.self)
     // Rows that only say which key goes are not kept.
     let kept = Rows(count: n) { w[$0] > 0 }
@@ -185,6 +198,7 @@ final class UpsertOperator: Operator {
     try rows.keep(slots.pointer, slots.count)
     try index.keep(keys.pointer, keys.count)
     changed.keep(keys.pointer, keys.count)
+    residency?.keep(keys.pointer, keys.count)
     latest = places
   }
 }

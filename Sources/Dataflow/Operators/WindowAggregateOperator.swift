@@ -19,7 +19,10 @@ final class WindowAggregateOperator: Operator {
   }
 
   override var stateBytes: Int { grouping.byteCount }
-  override var stateTables: [StateTable] { grouping.stateTables }
+  override var stateTables: [StateTable] {
+    // Windows close by time: all of them are looked at.
+    grouping.stateTables.map { $0.readWhole }
+  }
   override func takeState() throws(TerraceError) -> [[DeltaBatch]] { try grouping.takeState() }
   override func restore(_ table: Int, _ rows: Batch) throws(TerraceError) {
     try grouping.restore(table, rows)

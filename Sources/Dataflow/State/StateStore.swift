@@ -59,6 +59,7 @@ package final class StateStore {
     at snapshots: [String: Int64]?, watermarks: [Int64] = []
   ) throws(TerraceError) {
     precondition(tables.isEmpty, "state is opened once")
+    let lazy = pipeline.lazyTables
     for (i, table) in pipeline.stateTables.enumerated() {
       let state = OpenState(
         StateFormat(table), environment, folder + "/" + prefix + table.name, user: user, budget: budget)
@@ -69,12 +70,16 @@ package final class StateStore {
       }
       try state.open(at: id)
       pipeline.setNumberBase(try state.numberBase(), of: i)
+      if lazy.contains(i) { continue }
       try state.readAll { (rows) throws(TerraceError) in
         counts.rowsRead += rows.count
         try pipeline.restore(rows, to: i)
       }
     }
-    if snapshots != nil { try pipeline.finishRestore(watermarks: watermarks) }
+    if snapshots != nil {
+      try pipeline.finishRestore(watermarks: watermarks)
+      pipeline.attach { tables[$0].backing }
+    }
   }
 
   /// Writes what changed since the last commit, durably.
@@ -121,6 +126,7 @@ package final class StateStore {
   /// Bytes read and written since the store was made.
   package var counters: Counters {
     var out = counts
+    for table in tables { out.rowsRead += table.rowsRead }
     for (key, count) in files.all {
       switch key.call {
       case .read: out.bytesRead += count.bytes
@@ -139,7 +145,13 @@ package final class StateStore {
   }
 
   /// Frees memory until the state holds no more than this, as far as that is possible.
-  package func evict(toBytes limit: Int) throws(TerraceError) {}
+  ///
+  /// What was not committed stays, and so does the state of operators that look at all of it. The rest is
+  /// read again, by key, as it is needed.
+  package func evict(toBytes limit: Int) throws(TerraceError) {
+    if isBroken || pipeline.stateBytes <= limit { return }
+    try pipeline.evict(toBytes: limit) { tables[$0].backing }
+  }
 
   /// Ends the writers. What was not committed is lost.
   package func close() {
@@ -149,7 +161,7 @@ package final class StateStore {
 }
 
 /// One state table that is open.
-private final class OpenState {
+private final class OpenState: StateBacking {
   let format: StateFormat
   private let environment: Environment
   private let path: String
@@ -207,6 +219,33 @@ private final class OpenState {
     while let rows = try read.next() { try body(format.loaded(rows)) }
   }
 
+  // MARK: - Lookup
+
+  private var lookup: PrefixLookup?
+  private(set) var rowsRead = 0
+
+  /// Nil while there are no rows.
+  var backing: OpenState? { snapshot == nil ? nil : self }
+
+  func rows(for keys: [Column], count: Int) throws(TerraceError) -> Batch? {
+    guard let table, let snapshot else { return nil }
+    let lookup: PrefixLookup
+    if let known = self.lookup {
+      lookup = known
+    } else {
+      lookup = try table.prefixLookup(
+        width: format.lookupFields, at: try table.snapshots.snapshot(snapshot))
+      self.lookup = lookup
+    }
+    guard let found = try lookup.rows(format.lookupKeys(keys, count: count), count: count) else {
+      return nil
+    }
+    rowsRead += found.count
+    return format.loaded(found)
+  }
+
+  // MARK: - Commits
+
   private static let nextRow = "terrace.state.next-row"
 
   /// Where the numbers of rows that are not stored yet begin.
@@ -259,7 +298,10 @@ private final class OpenState {
     guard hasRows, let writer else { return }
     let outcome = try writer.commit(
       identifier: identifier, properties: [OpenState.nextRow: String(base)])
-    if let last = outcome.snapshots.last { snapshot = last.id }
+    if let last = outcome.snapshots.last {
+      snapshot = last.id
+      try lookup?.advance(to: last)
+    }
     hasRows = false
   }
 

@@ -19,6 +19,10 @@ package struct StateTable: Hashable, Sendable {
     self.keyCount = keyCount
     self.lookupCount = lookupCount
   }
+
+  var readWhole: StateTable {
+    StateTable(name: name, type: type, keyCount: keyCount, lookupCount: 0)
+  }
 }
 
 /// Changes of one state table since the last commit, where the operator's own form of them does not

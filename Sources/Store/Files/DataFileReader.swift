@@ -61,7 +61,7 @@ final class DataFileReader {
   ///   - keyValue: the file is one of a primary-key table.
   init(
     _ table: TableFiles, _ file: DataFile, at place: BucketPlace, wanted: RowType,
-    predicate: Predicate?, keyValue: Bool, batchRows: Int
+    predicate: Predicate?, keyValue: Bool, batchRows: Int, opened: OpenedFiles? = nil
   ) throws(TerraceError) {
     if file.writeColumns != nil {
       throw TerraceError(.unsupported, "files with a part of the columns (data evolution)")
@@ -91,12 +91,18 @@ final class DataFileReader {
     }
     fileType = RowType(fields)
 
-    let source = try table.environment.files.open(path)
+    let path = path
+    func open() throws(TerraceError) -> any ByteSource { try table.environment.files.open(path) }
     switch Self.suffix(file.name) {
     case "parquet":
       let pushed = predicate.map { Self.pushed($0, wanted, fields, origins) } ?? .always
       do throws(TerraceError) {
-        let parquet = try ParquetFile(source)
+        let parquet: ParquetFile
+        if let opened {
+          parquet = try opened.file(file.name, open)
+        } else {
+          parquet = try ParquetFile(try open())
+        }
         format = .parquet(
           try parquet.scan(
             fileType, predicate: pushed == .always ? nil : pushed, batchRows: batchRows))
@@ -104,7 +110,7 @@ final class DataFileReader {
         throw error.with("table file", file.name)
       }
     case "avro":
-      format = .memory(Slices(try AvroFile.read(source, as: fileType), step: batchRows))
+      format = .memory(Slices(try AvroFile.read(try open(), as: fileType), step: batchRows))
     case let other:
       throw TerraceError(.unsupported, "data files of format \(other)").with("file", path)
     }
@@ -167,6 +173,7 @@ final class RunReader: KeyValueSource {
   private let layout: KeyValueLayout
   private let predicate: Predicate?
   private let batchRows: Int
+  private let opened: OpenedFiles?
   private var files: ArraySlice<DataFile>
   private var reader: DataFileReader?
 
@@ -177,9 +184,10 @@ final class RunReader: KeyValueSource {
   ///   - files: in key order.
   ///   - predicate: over the layout's columns, and about key columns only unless the run is read
   ///     without others: what it leaves out must not uncover an older row.
+  ///   - opened: keeps files open between reads.
   init(
     _ table: TableFiles, at place: BucketPlace, _ layout: KeyValueLayout, _ files: [DataFile],
-    predicate: Predicate?, batchRows: Int
+    predicate: Predicate?, batchRows: Int, opened: OpenedFiles? = nil
   ) {
     self.table = table
     self.place = place
@@ -187,6 +195,7 @@ final class RunReader: KeyValueSource {
     self.files = files[...]
     self.predicate = predicate
     self.batchRows = batchRows
+    self.opened = opened
   }
 
   func next() throws(TerraceError) -> KeyValues? {
@@ -200,7 +209,7 @@ final class RunReader: KeyValueSource {
       guard let file = files.popFirst() else { return nil }
       reader = try DataFileReader(
         table, file, at: place, wanted: layout.type, predicate: predicate, keyValue: true,
-        batchRows: batchRows)
+        batchRows: batchRows, opened: opened)
     }
   }
 }
