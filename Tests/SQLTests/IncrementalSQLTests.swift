@@ -161,7 +161,7 @@ final class IncrementalSQLTests: XCTestCase {
   }
 
   func test_query_keptUpToDateEqualsTheQueryRunAnew() throws {
-    let seeds = UInt64(1)...700
+    let seeds = UInt64(1)...510
     var pairs = 0
     var totals: [String: Met] = [:]
     for seed in seeds {

@@ -145,11 +145,14 @@ private func urlPart(_ url: Substring, _ part: String, _ key: String?) -> Substr
 
 let codingFunctions: [Function] = [
   digest("MD5", Digest.md5), digest("SHA1", Digest.sha1), digest("SHA224", Digest.sha224),
-  digest("SHA256", Digest.sha256),
+  digest("SHA256", Digest.sha256), digest("SHA384", WideDigest.sha384),
+  digest("SHA512", WideDigest.sha512),
   .text("SHA2", [.text, .int]) { (call, i, out) throws(TerraceError) in
     switch call.int(1, i) {
     case 224: out += Digest.hex(Digest.sha224(call.bytes(0, i)))
     case 256: out += Digest.hex(Digest.sha256(call.bytes(0, i)))
+    case 384: out += Digest.hex(WideDigest.sha384(call.bytes(0, i)))
+    case 512: out += Digest.hex(WideDigest.sha512(call.bytes(0, i)))
     case let other:
       throw TerraceError(.unsupported, "SHA2 of \(other) bits").with("function", "SHA2")
     }

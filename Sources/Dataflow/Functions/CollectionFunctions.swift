@@ -1,12 +1,12 @@
 internal import Columns
 
 /// Elements of an ARRAY, MAP or MULTISET argument of a row.
-private func range(_ vector: Vector, _ row: Int) -> Range<Int> {
+func range(_ vector: Vector, _ row: Int) -> Range<Int> {
   let i = row & vector.mask
   return Int(vector.column.offsets[i])..<Int(vector.column.offsets[i + 1])
 }
 
-private func elementType(_ type: DataType) -> DataType {
+func elementType(_ type: DataType) -> DataType {
   switch type.kind {
   case .array(let element), .multiset(let element): element
   case .map(let key, _): key
@@ -15,7 +15,7 @@ private func elementType(_ type: DataType) -> DataType {
 }
 
 /// A list column from element rows of several columns: `pick` names, for each row, the elements.
-private func lists(
+func lists(
   _ call: FunctionCall, _ sources: [Column],
   _ pick: (Int, (Int, Int) -> Void) throws(TerraceError) -> Bool
 ) throws(TerraceError) -> Column {
@@ -47,7 +47,7 @@ private func lists(
 }
 
 /// A function from arrays to an array of the same type: picks elements by source and row.
-private func picking(
+func picking(
   _ name: String, _ parameters: [Function.Parameter], optional: Int = 0, repeats: Bool = false,
   _ pick: @escaping @Sendable (FunctionCall, Int, (Int, Int) -> Void) throws(TerraceError) -> Bool
 ) -> Function {
@@ -109,7 +109,7 @@ private func mapSide(_ name: String, _ side: Int) -> Function {
   }
 }
 
-private func invalid(_ name: String, _ arguments: [Expression]) -> TerraceError {
+func invalid(_ name: String, _ arguments: [Expression]) -> TerraceError {
   let types = arguments.map { $0.type.nullable.text }.joined(separator: ", ")
   return TerraceError(.invalid, "\(name) does not take (\(types))")
 }

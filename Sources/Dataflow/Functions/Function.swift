@@ -177,6 +177,6 @@ package enum FunctionRegistry {
 
   private static var all: [Function] {
     arithmeticFunctions + numericFunctions + textFunctions + timeFunctions + codingFunctions
-      + regexFunctions + collectionFunctions + jsonFunctions
+      + regexFunctions + collectionFunctions + arraySetFunctions + jsonFunctions
   }
 }

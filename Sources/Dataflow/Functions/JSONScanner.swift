@@ -204,6 +204,8 @@ struct JSONPath: Sendable {
     rest = rest.dropFirst()
     while let c = rest.first {
       rest = rest.dropFirst()
+      // `$.["a.b"]` says the same as `$["a.b"]`.
+      if c == ".", rest.first == "[" { continue }
       if c == "." {
         let name = rest.prefix { $0 != "." && $0 != "[" }
         if name == "*" || name.isEmpty {

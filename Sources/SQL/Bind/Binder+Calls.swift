@@ -13,6 +13,11 @@ extension Binder {
     if let window = c.groupWindow, let property = windowProperty(name, window) {
       return property
     }
+    if let ignores = call.ignoresNulls, name != "FIRST_VALUE", name != "LAST_VALUE",
+      ignores || call.over == nil
+    {
+      throw unsupported("\(ignores ? "IGNORE" : "RESPECT") NULLS in \(name)", span)
+    }
     if call.over != nil { return try overCall(call, name, span, c) }
     if name == "GROUPING" || name == "GROUPING_ID" || name == "GROUP_ID" {
       return try groupingCall(call, name, span, c)
@@ -65,7 +70,7 @@ extension Binder {
       ).map { "did you mean \($0)?" } ?? "")
   }
 
-  private static let composedNames = ["COALESCE", "IFNULL", "NULLIF", "IF"]
+  private static let composedNames = ["COALESCE", "IFNULL", "NULLIF", "IF", "TYPEOF"]
 
   /// Functions that are CASE in disguise.
   private func composed(_ name: String, _ arguments: [Expression], _ span: SourceSpan)
@@ -87,6 +92,11 @@ extension Binder {
       try need(2)
       let same = try Expression.comparing(.equal, arguments[0], arguments[1])
       return try .choosing([(condition: same, value: .untypedNull)], otherwise: arguments[0])
+    case "TYPEOF":
+      guard (1...2).contains(arguments.count) else {
+        throw error("TYPEOF takes one argument", span)
+      }
+      return .text(arguments[0].type.text)
     case "IF":
       try need(3)
       guard [.boolean, .null].contains(TypeRules.family(arguments[0].type)) else {
