@@ -20,6 +20,9 @@ package struct ConnectorTable: Hashable, Sendable {
   /// Physical and metadata columns, in the order written; computed columns are the query's business.
   package var type: RowType
   package var metadata: [Metadata]
+  /// Physical columns as declared, also where ``type`` was pruned to those that are read: records
+  /// without names, as in CSV, have all of them.
+  package var declared: RowType
   package var primaryKey: [String]
   package var partitionKeys: [String]
   /// As written, `${…}` resolved; `connector` among them.
@@ -34,6 +37,8 @@ package struct ConnectorTable: Hashable, Sendable {
     self.name = name
     self.type = type
     self.metadata = metadata
+    declared = RowType(
+      type.fields.filter { field in !metadata.contains { $0.column == field.name } })
     self.primaryKey = primaryKey
     self.partitionKeys = partitionKeys
     self.options = options

@@ -8,7 +8,10 @@ package enum Connectors {
   package static func source(
     _ table: ConnectorTable, _ environment: Environment
   ) throws(TerraceError) -> any Source {
-    throw unknown(table)
+    switch table.options["connector"] {
+    case "filesystem": return try FileSource(table, environment)
+    default: throw unknown(table)
+    }
   }
 
   package static func sink(
@@ -19,7 +22,10 @@ package enum Connectors {
 
   /// How a source of this table tells changes, without opening it.
   package static func style(of table: ConnectorTable) throws(TerraceError) -> ChangeStyle {
-    throw unknown(table)
+    switch table.options["connector"] {
+    case "filesystem": return try FileTable(table).style
+    default: throw unknown(table)
+    }
   }
 
   private static func unknown(_ table: ConnectorTable) -> TerraceError {

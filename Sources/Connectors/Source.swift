@@ -70,10 +70,18 @@ package protocol Source: AnyObject {
   func takePositions() throws(TerraceError) -> DeltaBatch?
   func restorePositions(_ rows: DeltaBatch) throws(TerraceError)
   func seek(_ position: String) throws(TerraceError)
+  /// Called after ``seek(_:)`` with an older position, when records up to this newer one are read
+  /// again: they must come in the order in which they came then.
+  func replay(to position: String) throws(TerraceError)
 
   /// For `status`: bytes or records known to be there and not yet given, and what they are.
   var backlog: (amount: Int64, unit: String)? { get }
   /// Things a person should know (a file shrank or vanished), each once; handed over and forgotten.
   func takeNotices() -> [String]
   func close()
+}
+
+extension Source {
+  /// Sources whose order follows from the position alone need nothing.
+  package func replay(to position: String) throws(TerraceError) {}
 }

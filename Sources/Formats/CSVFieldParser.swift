@@ -13,6 +13,7 @@ final class CSVFieldParser {
   private let quote: UInt8
   private let escape: UInt8?
   private let null: [UInt8]
+  private let emptyIsNull: Bool
   /// Node of the k-th field of the file, 0 when no column takes it.
   private var places: [Int32] = [] {
     didSet {
@@ -36,6 +37,7 @@ final class CSVFieldParser {
     quote = format.quote
     escape = format.escape
     null = Array(format.null.utf8)
+    emptyIsNull = format.emptyIsNull
   }
 
   deinit { placeList.deallocate() }
@@ -160,7 +162,10 @@ final class CSVFieldParser {
       return node.pointee.appendNull()
     }
     if op.rawValue < InputNode.Op.list.rawValue, op != .text {
-      if count == 0 { throw problem(.empty, start, node) }
+      if count == 0 {
+        if emptyIsNull, node.pointee.isNullable { return node.pointee.appendNull() }
+        throw problem(.empty, start, node)
+      }
       do throws(TextProblem) { try scalars.append(node, start, at) } catch {
         throw problem(error, start, node)
       }

@@ -18,6 +18,8 @@ package final class InflatingStream: ByteStream {
   private var isEnded = false
   /// Inside a member or frame, where the input may not end.
   private var isInside = false
+  /// Whether the input ended inside a member or frame: damaged, or still being written.
+  package private(set) var isCut = false
   private var zlib = z_stream()
   private var zlibIsOpen = false
   private var zstd: OpaquePointer?
@@ -43,7 +45,8 @@ package final class InflatingStream: ByteStream {
         return count
       case .gzip, .zstd:
         if from == to && isEnded {
-          if isInside { throw damaged("the packed data ends early") }
+          isCut = isInside
+          if isCut { throw damaged("the packed data ends early") }
           return 0
         }
         let made = packing == .gzip ? try inflateSome(target) : try unfoldSome(target)

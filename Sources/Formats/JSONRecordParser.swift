@@ -13,6 +13,8 @@ final class JSONRecordParser {
   let scratch = ByteWriter(capacity: 256)
   private let nodes: Node
   @exclusivity(unchecked) private(set) var recordEnd: Bytes
+  /// Whether a column without a member is an offence and not null.
+  @exclusivity(unchecked) var requiresMembers = false
 
   init(_ tree: InputTree) {
     self.tree = tree
@@ -115,7 +117,9 @@ final class JSONRecordParser {
     }
     if isSet == Int(node.pointee.count) { return }
     for child in 0..<Int(node.pointee.count) where children[child].rows == row {
-      if !children[child].isNullable { throw problem(.missing, at - 1, children + child) }
+      if !children[child].isNullable || requiresMembers {
+        throw problem(.missing, at - 1, children + child)
+      }
       children[child].appendNull()
     }
   }

@@ -93,6 +93,8 @@ package struct CSVOptions: Sendable {
   package var hasHeader = true
   /// What stands for null, unquoted. An empty text is written in quotes where this is empty.
   package var null = ""
+  /// Whether nothing at all is null too, where the column is no text.
+  package var emptyIsNull = false
 
   package init() {}
 }

@@ -63,12 +63,17 @@ package struct FileStatus: Sendable, Hashable {
   package var modifiedMillis: Int64
   /// Changes whenever the name is given to another file.
   package var identity: UInt64
+  /// Stays the same while the file grows; 0 where files have no number.
+  package var inode: UInt64
 
-  package init(kind: Kind, byteCount: Int, modifiedMillis: Int64, identity: UInt64) {
+  package init(
+    kind: Kind, byteCount: Int, modifiedMillis: Int64, identity: UInt64, inode: UInt64 = 0
+  ) {
     self.kind = kind
     self.byteCount = byteCount
     self.modifiedMillis = modifiedMillis
     self.identity = identity
+    self.inode = inode
   }
 
   package var isDirectory: Bool { kind == .directory }

@@ -128,7 +128,7 @@ package struct LocalFileIO: FileIO {
     let identity = UInt64(info.st_ino) &* 0x9e37_79b9_7f4a_7c15 ^ UInt64(bitPattern: nanos)
     return FileStatus(
       kind: kind, byteCount: Int(info.st_size), modifiedMillis: nanos / 1_000_000,
-      identity: identity)
+      identity: identity, inode: UInt64(info.st_ino))
   }
 
   package func delete(_ path: String) throws(TerraceError) -> Bool {

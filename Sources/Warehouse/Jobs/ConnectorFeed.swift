@@ -161,6 +161,7 @@ final class ConnectorFeed: Feed {
 
   override func replay(to position: JSONValue) throws(TerraceError) {
     goal = try position.int("records")
+    try connector.replay(to: try position.string("position"))
   }
 
   override var isReplayed: Bool { goal.map { total >= $0 } ?? true }

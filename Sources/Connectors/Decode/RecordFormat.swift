@@ -1,0 +1,86 @@
+import Columns
+import Formats
+
+/// How the records of a source are written, by the option `format`.
+struct RecordFormat {
+  enum Kind: String, CaseIterable {
+    case json, csv, parquet
+    case debezium = "debezium-json"
+    case canal = "canal-json"
+  }
+
+  /// What becomes of records that are no rows.
+  enum Reject { case deadLetter, fail, skip }
+
+  var kind: Kind
+  var reject = Reject.deadLetter
+  /// `json.fail-on-missing-field`.
+  var requiresMembers = false
+  var hasSchema = false
+  var csv = CSVOptions()
+  var allowsComments = false
+  /// Canal: records of other databases and tables are passed over.
+  var database: String?
+  var tableName: String?
+
+  var isChanges: Bool { kind == .debezium || kind == .canal }
+
+  init(_ options: inout ConnectorOptions) throws(TerraceError) {
+    let name = try options.required("format")
+    guard let kind = Kind(rawValue: name.lowercased()) else {
+      throw TerraceError(
+        .unsupported, "format '\(name)'",
+        hint: "formats: " + Kind.allCases.map(\.rawValue).joined(separator: ", ")
+      ).with("table", options.table.name)
+    }
+    self.kind = kind
+    switch try options.choice("on-error", ["dead-letter", "fail", "skip"]) {
+    case "fail": reject = .fail
+    case "skip": reject = .skip
+    default: reject = .deadLetter
+    }
+    let prefix = kind.rawValue
+    if kind == .parquet {
+      options.allow(options.table.options.keys.filter { $0.hasPrefix("parquet.") })
+      return
+    }
+    if try options.flag("\(prefix).ignore-parse-errors") { reject = .skip }
+    if kind == .csv {
+      try readCSV(&options)
+      return
+    }
+    // SQL's and ISO's forms are both read, whichever is named.
+    _ = try options.choice("\(prefix).timestamp-format.standard", ["SQL", "ISO-8601"])
+    _ = try options.choice("\(prefix).map-null-key.mode", ["FAIL", "DROP", "LITERAL"])
+    options.allow([
+      "\(prefix).map-null-key.literal", "\(prefix).encode.decimal-as-plain-number",
+      "\(prefix).encode.ignore-null-fields", "\(prefix).decode.json-parser.enabled",
+    ])
+    if kind == .json { requiresMembers = try options.flag("json.fail-on-missing-field") }
+    if requiresMembers, reject == .skip, options.table.options["json.ignore-parse-errors"] != nil {
+      throw TerraceError(
+        .invalid,
+        "json.fail-on-missing-field and json.ignore-parse-errors shouldn't both be true"
+      ).with("table", options.table.name)
+    }
+    if kind == .debezium { hasSchema = try options.flag("debezium-json.schema-include") }
+    if kind == .canal {
+      database = options.text("canal-json.database.include")
+      tableName = options.text("canal-json.table.include")
+    }
+  }
+
+  private mutating func readCSV(_ options: inout ConnectorOptions) throws(TerraceError) {
+    if let byte = try options.byte("csv.field-delimiter") { csv.delimiter = byte }
+    if let byte = try options.byte("csv.quote-character") { csv.quote = byte }
+    csv.escape = try options.byte("csv.escape-character")
+    // A byte that no text of UTF-8 has.
+    if try options.flag("csv.disable-quote-character") { csv.quote = 0xff }
+    allowsComments = try options.flag("csv.allow-comments")
+    csv.hasHeader = false
+    // Without one, only missing numbers and times are null; an empty text is one.
+    csv.null = options.text("csv.null-literal") ?? "\u{10FFFF}"
+    csv.emptyIsNull = true
+    options.allow(["csv.array-element-delimiter", "csv.write-bigdecimal-in-scientific-notation"])
+  }
+}

@@ -1,0 +1,244 @@
+import Columns
+import Formats
+import Store
+
+/// Some rows of a file.
+struct FileBatch {
+  var columns: [Column]
+  var count: Int
+  var kinds: Buffer?
+  var letters: [DeadLetter] = []
+}
+
+/// Reads one file from a place on.
+protocol FileReader: AnyObject {
+  /// Nil at the present end of the file. The state is moved on.
+  ///
+  /// - Parameters:
+  ///   - limit: offset to stop at, for reading again what was read before.
+  ///   - isLast: the file is complete, so an unfinished last line counts.
+  func read(
+    _ state: inout FileState, rows: Int, bytes: Int, limit: Int?, isLast: Bool
+  ) throws(TerraceError) -> FileBatch?
+}
+
+/// A file of text, packed or not.
+final class TextFileReader: FileReader {
+  private let decoder: any RecordDecoder
+  private let reject: RecordFormat.Reject
+  private let window: FileWindow
+  private let name: String
+  /// What places in it are named by.
+  private let label: String
+  private let isPacked: Bool
+  private let inflater: InflatingStream?
+  private var isLast = false
+
+  init(
+    _ source: any ByteSource, name: String, _ state: FileState, size: Int,
+    _ decoder: any RecordDecoder, _ reject: RecordFormat.Reject
+  ) throws(TerraceError) {
+    self.decoder = decoder
+    self.reject = reject
+    self.name = name
+    label = state.path
+    let head = try source.read(at: 0, count: min(4, source.byteCount, size))
+    isPacked = withExtendedLifetime(head) { Self.isPacked(head.bytes) }
+    if isPacked {
+      let stream = FileStream(source, name: name, from: 0, to: size)
+      let inflater = InflatingStream(stream)
+      self.inflater = inflater
+      window = FileWindow(inflater, offset: 0)
+      if try !window.skip(state.offset) {
+        throw TerraceError(.corrupted, "a packed file holds less than was read from it")
+          .with("file", name)
+      }
+    } else {
+      inflater = nil
+      let stream = FileStream(source, name: name, from: state.offset, to: size)
+      window = FileWindow(stream, offset: state.offset)
+    }
+  }
+
+  private static func isPacked(_ head: UnsafeRawBufferPointer) -> Bool {
+    if head.count >= 2, head[0] == 0x1f, head[1] == 0x8b { return true }
+    return head.count >= 4 && head.loadUnaligned(as: UInt32.self) == 0xfd2f_b528
+  }
+
+  func read(
+    _ state: inout FileState, rows: Int, bytes: Int, limit: Int?, isLast: Bool
+  ) throws(TerraceError) -> FileBatch? {
+    self.isLast = isLast
+    var whole = 0
+    var madeUp = false
+    let block = min(max(bytes, 64 << 10), 8 << 20)
+    while true {
+      if window.count < 4, window.offset == 0 { _ = try fill(block) }
+      if window.offset == 0 { skipByteOrderMark() }
+      whole = window.wholeLines
+      if whole > 0 { break }
+      if window.count > FileWindow.recordLimit { return try oversized(&state, block) }
+      if try fill(block) { continue }
+      guard isLast, window.count > 0 else {
+        state.hasRest = window.count > 0
+        return nil
+      }
+      window.endLine()
+      madeUp = true
+      whole = window.count
+      break
+    }
+    if let limit { whole = min(whole, limit - window.offset + (madeUp ? 1 : 0)) }
+    if whole <= 0 { return nil }
+    while true {
+      let records = try decoder.decode(
+        window.base, whole, isLast: isLast && window.isEnded, rows: rows)
+      if records.consumed == 0 {
+        // A record of several lines that is not whole yet.
+        if window.count > FileWindow.recordLimit { return try oversized(&state, block) }
+        if try fill(block) {
+          whole = window.wholeLines
+          continue
+        }
+        if isLast, !madeUp, window.count > whole {
+          window.endLine()
+          madeUp = true
+          whole = window.count
+          continue
+        }
+        state.hasRest = true
+        return nil
+      }
+      return try batch(records, &state, endsMadeUp: madeUp && records.consumed == whole)
+    }
+  }
+
+  /// An unpacker that meets the end too early waits for the rest of a file that is still written.
+  private func fill(_ bytes: Int) throws(TerraceError) -> Bool {
+    do throws(TerraceError) { return try window.fill(bytes) } catch {
+      if inflater?.isCut == true, !isLast { return false }
+      throw error
+    }
+  }
+
+  private func skipByteOrderMark() {
+    guard window.count >= 3 else { return }
+    let base = window.base
+    if base[0] == 0xef, base[1] == 0xbb, base[2] == 0xbf { window.consume(3) }
+  }
+
+  private func batch(
+    _ records: DecodedRecords, _ state: inout FileState, endsMadeUp: Bool
+  ) throws(TerraceError) -> FileBatch {
+    var batch = FileBatch(columns: records.columns, count: records.count, kinds: records.kinds)
+    if reject != .skip {
+      for line in records.rejects {
+        let place = "\(label):\(state.lines + line.line + 1)"
+        if reject == .fail {
+          throw TerraceError(.invalid, line.reason).with("file", name)
+            .with("line", state.lines + line.line + 1)
+        }
+        let raw = UnsafeRawBufferPointer(
+          start: window.base + line.range.lowerBound, count: line.range.count)
+        batch.letters.append(
+          DeadLetter(row: line.row, place: place, bytes: Array(raw), reason: line.reason))
+      }
+    }
+    advance(&state, records.consumed, lines: records.lines)
+    if endsMadeUp {
+      window.trim()
+      state.offset = window.offset
+      state.tailLength = 0
+    }
+    return batch
+  }
+
+  private func advance(_ state: inout FileState, _ count: Int, lines: Int) {
+    if isPacked {
+      state.tailLength = 0
+    } else {
+      let tail = min(count, FileState.tailBytes)
+      state.tailLength = tail
+      state.tailHash = FileState.hash(
+        UnsafeRawBufferPointer(start: window.base + (count - tail), count: tail))
+    }
+    window.consume(count)
+    state.offset = window.offset
+    state.lines += lines
+    state.hasRest = false
+  }
+
+  /// Refuses a record that is too long and passes over its line.
+  private func oversized(
+    _ state: inout FileState, _ block: Int
+  ) throws(TerraceError) -> FileBatch? {
+    let reason = "a record over \(FileWindow.recordLimit) bytes"
+    let place = "\(label):\(state.lines + 1)"
+    if reject == .fail { throw TerraceError(.invalid, reason).with("file", name) }
+    let head = Array(UnsafeRawBufferPointer(start: window.base, count: 4096))
+    var line = window.wholeLines
+    while line == 0 {
+      let held = window.count
+      window.consume(held)
+      if try !fill(block) { break }
+      line = window.wholeLines
+    }
+    if line > 0, let end = firstLine() { window.consume(end) }
+    state.offset = window.offset
+    state.tailLength = 0
+    state.lines += 1
+    var batch = FileBatch(columns: [], count: 0)
+    if reject == .deadLetter {
+      batch.letters = [DeadLetter(row: 0, place: place, bytes: head, reason: reason)]
+    }
+    return batch
+  }
+
+  private func firstLine() -> Int? {
+    let base = window.base
+    for i in 0..<window.count where base[i] == 0x0a { return i + 1 }
+    return nil
+  }
+}
+
+/// A Parquet file; its offset counts rows.
+final class ParquetFileReader: FileReader {
+  private let scan: ParquetScan
+  private var rest: Batch?
+  private var skip: Int
+
+  init(
+    _ source: any ByteSource, name: String, _ state: FileState, _ type: RowType
+  ) throws(TerraceError) {
+    do throws(TerraceError) {
+      scan = try ParquetFile(source).scan(type)
+    } catch { throw error.with("file", name) }
+    skip = state.offset
+  }
+
+  func read(
+    _ state: inout FileState, rows: Int, bytes: Int, limit: Int?, isLast: Bool
+  ) throws(TerraceError) -> FileBatch? {
+    while true {
+      var next = rest
+      if next == nil { next = try scan.next() }
+      guard var batch = next else { return nil }
+      rest = nil
+      if skip >= batch.count {
+        skip -= batch.count
+        continue
+      }
+      if skip > 0 {
+        batch = batch.slice(skip..<batch.count)
+        skip = 0
+      }
+      var count = min(batch.count, max(rows, 1))
+      if let limit { count = min(count, limit - state.offset) }
+      if count <= 0 { return nil }
+      if count < batch.count { rest = batch.slice(count..<batch.count) }
+      let part = batch.slice(0..<count)
+      state.offset += count
+      return FileBatch(columns: part.columns, count: count)
+    }
+  }
+}

@@ -1,0 +1,96 @@
+package import Columns
+import Glibc
+
+/// CSV records that lie in memory, straight into columns; see ``CSVReader`` for the values.
+package final class CSVBlockDecoder {
+  package let type: RowType
+  private let format: CSVOptions
+  private let tree: InputTree
+  private let fields: CSVFieldParser
+  private let comment: UInt8?
+
+  /// - Parameters:
+  ///   - names: the columns of the file, in its order.
+  ///   - comment: lines that begin with it are passed over.
+  package init(
+    _ type: RowType, names: [String], format: CSVOptions, comment: UInt8? = nil
+  ) throws(TerraceError) {
+    let isLine = [0x0a, 0x0d].contains(format.delimiter) || [0x0a, 0x0d].contains(format.quote)
+    if isLine || format.delimiter == format.quote || format.delimiter &- 0x30 <= 9 {
+      throw TerraceError(.invalid, "this delimiter or quote cannot be used")
+    }
+    self.type = type
+    self.format = format
+    self.comment = comment
+    tree = InputTree(type)
+    fields = CSVFieldParser(tree, format)
+    try fields.use(names, type)
+  }
+
+  /// Decodes whole records, up to `limit`; a record that does not end yet is left.
+  ///
+  /// - Parameters:
+  ///   - count: bytes, the last one a line feed; words may be loaded over their end.
+  ///   - isLast: nothing follows, so a record inside quotes ends too, and is rejected.
+  package func decode(
+    _ bytes: UnsafePointer<UInt8>, count: Int, isLast: Bool, rows limit: Int
+  ) -> DecodedBlock {
+    var block = DecodedBlock(batch: Batch(RowType([Field]()), [], count: 0))
+    var rows = 0
+    var dropped: [Int32] = []
+    tree.reserve(min(limit, 1 << 16))
+    while rows < limit, block.consumed < count {
+      let start = bytes + block.consumed
+      guard let extent = extent(start, count - block.consumed, isLast) else { break }
+      if isRecord(start, extent.length) {
+        do throws(RecordProblem) {
+          try fields.parse(start, start + extent.length)
+        } catch {
+          tree.levelRow(tree.nodes, to: rows + 1)
+          let record = UnsafeRawBufferPointer(start: start, count: extent.length)
+          block.rejects.append(
+            RejectedLine(
+              row: rows - dropped.count, line: block.lines,
+              range: block.consumed..<block.consumed + extent.length,
+              reason: error.reason(record, field: tree.path(of: error.node))))
+          dropped.append(Int32(rows))
+        }
+        rows += 1
+      }
+      block.consumed += extent.whole + 1
+      block.lines += extent.lines
+    }
+    block.batch = tree.finish(type, rows: rows, dropped: dropped)
+    return block
+  }
+
+  private func isRecord(_ start: UnsafePointer<UInt8>, _ length: Int) -> Bool {
+    if length == 0 { return fields.isSingle }
+    return comment == nil || start[0] != comment
+  }
+
+  /// Bytes without the line end, bytes before the line feed, lines.
+  private func extent(
+    _ bytes: UnsafePointer<UInt8>, _ count: Int, _ isLast: Bool
+  ) -> (length: Int, whole: Int, lines: Int)? {
+    var from = 0
+    var lines = 1
+    var scan = CSVQuoteScan(format)
+    let isComment = comment != nil && count > 0 && bytes[0] == comment
+    while from < count, let hit = memchr(bytes + from, 0x0a, count - from) {
+      let end = UnsafeRawPointer(hit) - UnsafeRawPointer(bytes)
+      let hasQuote = memchr(bytes + from, Int32(format.quote), end - from) != nil
+      if !isComment, hasQuote || scan.isInside {
+        scan.advance(bytes, from, end)
+        if scan.isInside, end + 1 < count || !isLast {
+          from = end + 1
+          lines += 1
+          continue
+        }
+      }
+      let hasReturn = end > 0 && bytes[end - 1] == 0x0d
+      return (hasReturn ? end - 1 : end, end, lines)
+    }
+    return nil
+  }
+}
