@@ -342,6 +342,7 @@ final class TableFeed: Feed {
   }
 
   override var backlog: (amount: Int64, unit: String)? {
+    // A figure for people: where the folder cannot be read just now, there is none.
     let left = (try? table.snapshots.latestID()).flatMap { $0 }.map { max(0, $0 - at.snapshot) }
     return left.map { ($0 + (at.isContent ? 1 : 0), "snapshots") }
   }

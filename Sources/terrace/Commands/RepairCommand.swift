@@ -17,14 +17,10 @@ extension Terrace {
         throw TerraceError(
           .invalid, "a metastore belongs to a project", hint: "name the project with -C DIR")
       }
-      let environment = Environment()
-      let project = arguments.text("--project") ?? "."
-      let location = try WarehouseLocation.find(
-        path: nil, config: nil, project: project, environment.files)
-      let repair = Repair(
-        file: try MetastoreDoor.path(project: project, uri: nil), location, environment)
+      let project = try OpenProject(
+        folder: arguments.text("--project") ?? ".", Environment())
       let isDry = arguments.has("--dry-run")
-      let changes = try repair.run(isDry: isDry)
+      let changes = try project.repair(isDry: isDry)
       var listing = Listing("kind", "change", "name")
       for change in changes {
         listing.add(.string(change.kind), .string(change.action), .string(change.name))
