@@ -218,4 +218,37 @@ final class JobBarrierTests: XCTestCase {
       XCTAssertEqual(try ids(fixture, "dwd.both", tag), Array(0...Int64(step)))
     }
   }
+
+  func test_rule10_once_leavesWhatIsBehindAnUnfinishedBarrier() throws {
+    for ends in [false, true] {
+      let start = JobBarrierTests.midnight
+      let fixture = fixture(start)
+      try addEvents(fixture, "a")
+      try addEvents(fixture, "b")
+      try addJoin(fixture)
+      try fixture.commit("raw.b", [JobBarrierTests.event(1, start + 5)])
+      try fixture.commit(
+        "raw.a",
+        [JobBarrierTests.event(1, start), JobBarrierTests.event(2, start + JobBarrierTests.day)])
+      for job in fixture.jobs {
+        try job.stopAtPresent()
+        if ends { job.endInput() }
+        try job.runUntilDrained()
+      }
+      // The end of the input is behind every barrier; without it the other source may still come.
+      XCTAssertEqual(try fixture.tags("dwd.both"), ends ? ["2023-11-15"] : [])
+      XCTAssertEqual(try fixture.rows("dwd.both").count, ends ? 2 : 1)
+      if ends { XCTAssertEqual(try ids(fixture, "dwd.both", "2023-11-15"), [1]) }
+      fixture.jobs.forEach { $0.close() }
+    }
+  }
+}
+
+extension Job {
+  func runUntilDrained() throws {
+    for _ in 0..<100 {
+      if case .drained = try runEpoch() { return }
+    }
+    throw TerraceError(.unavailable, "the job is never drained")
+  }
 }

@@ -193,9 +193,15 @@ final class JobTests: XCTestCase {
   }
 
   func test_rule2_tableWithoutChangelog_isReadByLookup() throws {
+    try check(producer: "none")
+  }
+
+  func test_rule2_tableThatLooksUp_isFollowed() throws { try check(producer: "lookup") }
+
+  private func check(producer: String) throws {
     let fixture = fixture()
     try fixture.createChain(
-      options: ["changelog-producer": "none"], wide: ["changelog-producer": "none"])
+      options: ["changelog-producer": producer], wide: ["changelog-producer": producer])
     try fixture.startChain()
     var model = ShopModel()
     var random = SplitMix(seed: 9)

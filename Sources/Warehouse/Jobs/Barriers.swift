@@ -71,7 +71,7 @@ final class Barriers {
     }
     waiting = nil
     let there = standing.compactMap(\.end)
-    guard let end = there.min() else {
+    guard let end = there.min(), end < .max else {
       waitingSince = nil
       return nil
     }
@@ -101,7 +101,9 @@ final class Barriers {
     // A source that began later than this has no such day, and so has the target.
     return schedule.due(after: last ?? end - 1, at: end).filter { period in
       isPartial
-        || standing.allSatisfy { ($0.feed as? TableFeed)?.tags.has(period.endMillis) ?? true }
+        || standing.allSatisfy { feed, end in
+          end == .max || ((feed as? TableFeed)?.tags.has(period.endMillis) ?? true)
+        }
     }
   }
 }

@@ -145,7 +145,8 @@ extension JobRun {
         if let end = ends.min() { first.append(end) }
       }
     }
-    let common = first.count == tagged.count ? first.max() : nil
+    // Those without a tag yet have not come to any barrier.
+    let common = first.max()
     for feed in tables {
       let options = options(of: feed)
       let start = try TableStart(options)

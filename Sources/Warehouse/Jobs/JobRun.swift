@@ -89,7 +89,7 @@ final class JobRun {
       return .committed(finished(report, started, before))
     }
     report.rowsIn = try collect(limits, started)
-    let closes = stops && ends && !hasEnded && isDrained
+    let closes = stops && ends && !hasEnded && feeds.allSatisfy(\.isDrained)
     if report.rowsIn == 0 && !closes && !hasOutput {
       return try idle(started, report, before)
     }
@@ -132,7 +132,9 @@ final class JobRun {
     return drained ? .drained : .idle
   }
 
-  var isDrained: Bool { feeds.allSatisfy(\.isDrained) }
+  /// Everything that may be taken was taken. A source that stands at a barrier others have not reached, and
+  /// will not in this run, keeps what is behind it.
+  var isDrained: Bool { feeds.indices.allSatisfy { feeds[$0].isDrained || isBlocked($0) } }
 
   private func isStateDue(_ now: Int64) -> Bool {
     now - lastStateMillis >= JobRun.stateMillis

@@ -43,15 +43,16 @@ final class TableFeed: Feed {
     changes = usesCache ? environment.changes : nil
     tags = try TagWatch(table, session: environment.zone)
     var fields: [Int] = []
-    for field in source.tableType.fields {
-      guard let index = table.schema.fields.firstIndex(where: { $0.name == field.name }) else {
+    for c in source.columns {
+      let name = source.tableType.fields[c].name
+      guard let index = table.schema.fields.firstIndex(where: { $0.name == name }) else {
         throw TerraceError(.invalid, "the source table has no such column")
-          .with("column", field.name).with("table", tableName)
+          .with("column", name).with("table", tableName)
       }
       fields.append(index)
     }
-    columns = source.columns.map { fields[$0] }
-    predicate = source.predicate.weakened { fields[source.columns[$0]] }
+    columns = fields
+    predicate = source.predicate.weakened { fields[$0] }
     knownSchema = table.schema.id
     super.init(name, source)
   }
