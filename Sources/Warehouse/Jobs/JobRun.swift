@@ -134,7 +134,11 @@ final class JobRun {
 
   /// Everything that may be taken was taken. A source that stands at a barrier others have not reached, and
   /// will not in this run, keeps what is behind it.
-  var isDrained: Bool { feeds.indices.allSatisfy { feeds[$0].isDrained || isBlocked($0) } }
+  var isDrained: Bool {
+    feeds.indices.allSatisfy {
+      feeds[$0].isDrained || (isBlocked($0) && barriers.waiting != nil)
+    }
+  }
 
   private func isStateDue(_ now: Int64) -> Bool {
     now - lastStateMillis >= JobRun.stateMillis
@@ -284,11 +288,15 @@ final class JobRun {
   ) throws(TerraceError) -> Bool {
     var standing: [(feed: Feed, end: Int64?)] = []
     for (i, feed) in feeds.enumerated() {
-      if barriers.kind == .watermark, cuts[i] != nil { standing.append((feed, cutAt[i])) }
-      if barriers.kind == .aligned, let table = feed as? TableFeed, table.tags.schedule.isAutomatic
-      {
+      // Behind the end of the input nothing can be missing: it is past every barrier.
+      let over = stops && ends && feed.isDrained ? Int64.max : nil
+      if barriers.kind == .watermark, cuts[i] != nil {
+        standing.append((feed, cutAt[i] ?? over))
+      }
+      let isTagged = (feed as? TableFeed)?.tags.schedule.isAutomatic ?? false
+      if barriers.kind == .aligned, isTagged {
         let end = feed.standing.flatMap { $0 > barriers.last ?? .min ? $0 : nil }
-        standing.append((feed, end))
+        standing.append((feed, end ?? over))
       }
     }
     guard let passing = barriers.passing(standing, now: now) else { return false }
