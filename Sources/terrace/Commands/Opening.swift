@@ -10,14 +10,20 @@ extension Arguments {
   ) throws(TerraceError) -> OpenWarehouse {
     let environment = Environment(workers: workers)
     try atMostOne(of: "--warehouse", "--project", "--config")
+    // A folder named by its path alone is opened without its project.
+    let isOfProject = text("--warehouse") == nil && text("--config") == nil
+    let folder = text("--project") ?? "."
+    if isOfProject, try environment.files.exists(folder + "/" + ProjectConfig.fileName) {
+      let project = try OpenProject(folder: folder, environment)
+      return OpenWarehouse(
+        project.warehouse.location, environment,
+        metastore: try MetastoreDoor(
+          project: project.folder, uri: project.config.values["catalog.uri"], environment.files))
+    }
     let location = try WarehouseLocation.find(
       path: text("--warehouse"), config: text("--config"), project: text("--project"),
       environment.files)
-    // A folder named by its path alone is opened without its project.
-    let isOfProject = text("--warehouse") == nil && text("--config") == nil
-    let door =
-      isOfProject
-      ? try MetastoreDoor(project: text("--project") ?? ".", environment.files) : .none
+    let door = isOfProject ? try MetastoreDoor(project: folder, environment.files) : .none
     return OpenWarehouse(location, environment, metastore: door)
   }
 

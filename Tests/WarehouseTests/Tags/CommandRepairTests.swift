@@ -81,6 +81,21 @@ final class CommandRepairTests: XCTestCase {
     XCTAssertEqual(try CommandRun.run(["--warehouse", folder.path, "repair"]).code, 2)
   }
 
+  func test_commands_useWhatTheConfigurationNames() throws {
+    let folder = try ScratchFolder()
+    try folder.write("terrace.conf", "warehouse: data\ncatalog.uri: jdbc:sqlite:store.db\n")
+    try FileManager.default.createDirectory(
+      at: folder.url.appendingPathComponent("data"), withIntermediateDirectories: true)
+    XCTAssertEqual(try run(folder, "repair").code, 0)
+    XCTAssertEqual(try run(folder, "db", "create", "ads").code, 0)
+    for path in ["store.db", "data/ads.db"] {
+      XCTAssertTrue(FileManager.default.fileExists(atPath: folder.path + "/" + path), path)
+    }
+    XCTAssertEqual(
+      try run(folder, "repair").errors,
+      "Nothing to repair: the metastore agrees with the warehouse.\n")
+  }
+
   func test_hiddenDatabases_areNotListed() throws {
     let folder = try project()
     try FileManager.default.createDirectory(
