@@ -513,6 +513,25 @@ def schemas_append(world): schemas(world, False)
 def readme_example(world): readme.check(world)
 
 
+def many_tags(world):
+    """More tags than runs are kept apart for: runs move to deep levels by name, and are merged."""
+    columns = [("id", BIGINT), ("text", STRING)]
+    table = Table(world, "many_tags", columns, key=["id"], bucket=1)
+    table.put([{"id": key, "text": f"row {key}"} for key in range(600)])
+    for day in range(19):
+        table.put([{"id": key, "text": f"day {day}"} for key in world.random.sample(range(620), 12)])
+        table.tag(f"day {day:02}")
+    table.expire(1)
+    deepest = max(row["level"] for row in world.terrace.lines(world.warehouse, "query", "SELECT level FROM x.`many_tags$files`", "-f", "json"))
+    world.checks.that(f"many_tags: the bulk lies deep, not on level {deepest}", deepest > 6)
+    table.verify()
+    # Java compacts what lies deeper than its own trees go.
+    world.java.ask("compact", world.warehouse, table.name, 1)
+    table.note()
+    table.put([{"id": 1, "text": "after Java"}])
+    table.verify(skip={"pypaimon": "it cannot read the manifests that Java 0.9 writes"})
+
+
 def metastore_and_partitions(world): metastore.exchange(world)
 
 
@@ -530,7 +549,7 @@ def files(world, exchange, count):
 
 TABLES = [all_types_keyed, all_types_append, nanoseconds, multisets, key_of_every_type, fixed_bucket_append, strange_partitions, partition_types,
           schemas_keyed, schemas_append, row_kinds, sequences, codecs, expiration, input_changelog, lookup_changelog, foreign_writers, filters, imports,
-          metastore_and_partitions, parquet_files, avro_files, readme_example]
+          many_tags, metastore_and_partitions, parquet_files, avro_files, readme_example]
 
 
 def named(): return [(table.__name__, table) for table in TABLES]
