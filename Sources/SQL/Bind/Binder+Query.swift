@@ -30,7 +30,7 @@ extension Binder {
       let fields = bound.type.fields
       guard fields.count == table.columns.count else {
         throw error(
-          "'\(table.name.text)' has \(fields.count) columns, and \(table.columns.count) names are given",
+          "'\(table.name.text)' has \(fields.count) column\(fields.count == 1 ? "" : "s"), and \(table.columns.count) names are given",
           table.name.span)
       }
       bound.plan = .map(
