@@ -59,6 +59,10 @@ extension JobRun {
     }
     if let store {
       next.state.merge(try store.commit(identifier: next.epoch)) { $1 }
+      // When half of the memory is in use, state gives way: it is read back by key as it is met.
+      if let budget = environment.budget, budget.usedBytes > budget.limitBytes / 2 {
+        try store.evict(toBytes: budget.limitBytes / 8)
+      }
     }
     // Positions are shorter when part of them went to a table.
     next.sources = positions()
