@@ -10,6 +10,7 @@ package enum Connectors {
   ) throws(TerraceError) -> any Source {
     switch table.options["connector"] {
     case "filesystem": return try FileSource(table, environment)
+    case "datagen": return try DatagenSource(table, environment)
     default: throw unknown(table)
     }
   }
@@ -17,19 +18,27 @@ package enum Connectors {
   package static func sink(
     _ table: ConnectorTable, _ environment: Environment
   ) throws(TerraceError) -> any Sink {
-    throw unknown(table)
+    switch table.options["connector"] {
+    case "filesystem": return try FolderSink(table, environment)
+    case "print": return try PrintSink(table)
+    case "blackhole": return try BlackholeSink(table)
+    default: throw unknown(table)
+    }
   }
 
   /// How a source of this table tells changes, without opening it.
   package static func style(of table: ConnectorTable) throws(TerraceError) -> ChangeStyle {
     switch table.options["connector"] {
     case "filesystem": return try FileTable(table).style
+    case "datagen": return .inserts
     default: throw unknown(table)
     }
   }
 
   private static func unknown(_ table: ConnectorTable) -> TerraceError {
-    TerraceError(.unsupported, "connector '\(table.options["connector"] ?? "")'")
-      .with("table", table.name)
+    TerraceError(
+      .unsupported, "connector '\(table.options["connector"] ?? "")' here",
+      hint: "sources: filesystem, datagen; sinks: filesystem, print, blackhole"
+    ).with("table", table.name)
   }
 }

@@ -1,5 +1,6 @@
 import Columns
 import Formats
+import Foundation
 import Store
 import XCTest
 

@@ -23,6 +23,9 @@ struct RecordFormat {
   var database: String?
   var tableName: String?
 
+  /// No text that anybody writes, for CSV without a null literal.
+  static let noNull = "\u{10FFFF}"
+
   var isChanges: Bool { kind == .debezium || kind == .canal }
 
   init(_ options: inout ConnectorOptions) throws(TerraceError) {
@@ -79,7 +82,7 @@ struct RecordFormat {
     allowsComments = try options.flag("csv.allow-comments")
     csv.hasHeader = false
     // Without one, only missing numbers and times are null; an empty text is one.
-    csv.null = options.text("csv.null-literal") ?? "\u{10FFFF}"
+    csv.null = options.text("csv.null-literal") ?? Self.noNull
     csv.emptyIsNull = true
     options.allow(["csv.array-element-delimiter", "csv.write-bigdecimal-in-scientific-notation"])
   }

@@ -1,0 +1,213 @@
+import Columns
+import Formats
+import Store
+
+/// Files as a sink: an epoch's rows go to new files with hidden names, which are made durable by
+/// ``prepare(epoch:)`` and get their names by ``publish(_:)``.
+///
+/// Names are `part-<epoch>-<random>-<n>.<format>`, below `column=value` folders where the table has
+/// partitions. Hidden names begin with `.terrace-<table>-`; those that no root names are removed on
+/// recovery, so two jobs must not write a table of one name into one folder.
+final class FolderSink: Sink {
+  private let table: ConnectorTable
+  private let format: RecordFormat
+  private let files: any FileIO
+  private let names: any NameSource
+  private let root: String
+  private let rollBytes: Int
+  private let partitions: [Int]
+  private let stored: [Int]
+  private var open: [String: OpenFile] = [:]
+  private var closed: [(hidden: String, folder: String)] = []
+
+  private struct OpenFile {
+    var hidden: String
+    var folder: String
+    var sink: any FileSink
+    var encoder: any FileEncoder
+  }
+
+  init(_ table: ConnectorTable, _ environment: Environment) throws(TerraceError) {
+    let checked = try FileTable(table)
+    self.table = table
+    format = checked.format
+    files = environment.files
+    names = environment.names
+    var options = ConnectorOptions(table)
+    if let standard = options.text("\(format.kind.rawValue).timestamp-format.standard"),
+      standard.uppercased() != "SQL"
+    {
+      throw TerraceError(.unsupported, "writing times in the form '\(standard)'")
+        .with("table", table.name)
+    }
+    let size = options.text("sink.rolling-policy.file-size") ?? "128MB"
+    guard let bytes = OptionValue.memoryBytes(size), bytes > 0 else {
+      throw options.wrong("sink.rolling-policy.file-size", "a size such as '128 MB'")
+    }
+    rollBytes = bytes
+    root = FileListing.resolved(checked.path, folder: table.folder)
+    partitions = table.partitionKeys.compactMap { table.type.index(of: $0) }
+    let divided = partitions
+    stored = table.type.fields.indices.filter { !divided.contains($0) }
+    if stored.isEmpty {
+      throw TerraceError(.invalid, "all columns are partition columns").with("table", table.name)
+    }
+  }
+
+  // MARK: Writing
+
+  func write(_ rows: Batch, kinds: Buffer?) throws(TerraceError) {
+    if rows.count == 0 { return }
+    if let kinds, !format.isChanges {
+      let codes = kinds.pointer(UInt8.self)
+      for row in 0..<rows.count where codes[row] != RowKind.insert.rawValue {
+        throw TerraceError(
+          .invalid, "format '\(format.kind.rawValue)' cannot tell updates and deletes",
+          hint: "formats debezium-json and canal-json can"
+        ).with("table", table.name)
+      }
+    }
+    if partitions.isEmpty { return try write(rows.project(stored), kinds, to: "") }
+    var order: [String] = []
+    var groups: [String: [Int32]] = [:]
+    for row in 0..<rows.count {
+      let folder = folder(rows, row)
+      if groups[folder] == nil { order.append(folder) }
+      groups[folder, default: []].append(Int32(row))
+    }
+    for folder in order {
+      let members = groups[folder] ?? []
+      let part = rows.project(stored).gather(members, count: members.count)
+      let own = kinds.map { all in
+        let some = Buffer(byteCount: members.count)
+        for (i, row) in members.enumerated() {
+          some.pointer(UInt8.self)[i] = all.pointer(UInt8.self)[Int(row)]
+        }
+        return some
+      }
+      try write(part, own, to: folder)
+    }
+  }
+
+  private func folder(_ rows: Batch, _ row: Int) -> String {
+    partitions.map { c in
+      let none = table.options["partition.default-name"] ?? "__DEFAULT_PARTITION__"
+      let column = rows.columns[c]
+      let text = column.isNull(row) ? none : ValueText.text(column, row)
+      return Self.escaped(rows.type.fields[c].name) + "="
+        + Self.escaped(text.isEmpty ? none : text)
+    }.joined(separator: "/")
+  }
+
+  /// As Hive escapes names in paths.
+  private static func escaped(_ text: String) -> String {
+    var out = ""
+    for scalar in text.unicodeScalars {
+      let isSpecial =
+        scalar.value < 0x20 || "\"#%'*/:=?\\{[]^\u{7f}".unicodeScalars.contains(scalar)
+      if isSpecial {
+        let digits = String(scalar.value, radix: 16, uppercase: true)
+        out += "%" + (digits.count < 2 ? "0" : "") + digits
+      } else {
+        out.unicodeScalars.append(scalar)
+      }
+    }
+    return out
+  }
+
+  private func write(_ rows: Batch, _ kinds: Buffer?, to folder: String) throws(TerraceError) {
+    let file: OpenFile
+    if let known = open[folder] {
+      file = known
+    } else {
+      file = try create(folder, rows.type)
+      open[folder] = file
+    }
+    try file.encoder.write(rows, kinds)
+    if file.encoder.byteCount >= rollBytes {
+      open[folder] = nil
+      try finish(file)
+    }
+  }
+
+  private func create(_ folder: String, _ type: RowType) throws(TerraceError) -> OpenFile {
+    let place = folder.isEmpty ? root : root + "/" + folder
+    try files.makeDirectories(place)
+    let hidden = Self.hidden(table) + names.uuid() + ".tmp"
+    let sink = try files.create(place + "/" + hidden)
+    let encoder: any FileEncoder =
+      format.kind == .parquet
+      ? try ParquetEncoder(sink, type) : TextEncoder(sink, type, format)
+    return OpenFile(hidden: hidden, folder: folder, sink: sink, encoder: encoder)
+  }
+
+  private static func hidden(_ table: ConnectorTable) -> String { ".terrace-\(table.name)-" }
+
+  private func finish(_ file: OpenFile) throws(TerraceError) {
+    try file.encoder.finish()
+    try file.sink.sync()
+    try file.sink.close()
+    closed.append((file.hidden, file.folder))
+  }
+
+  // MARK: Epochs
+
+  func prepare(epoch: Int64) throws(TerraceError) -> String {
+    for folder in open.keys.sorted() {
+      if let file = open.removeValue(forKey: folder) { try finish(file) }
+    }
+    let mark = names.uuid().prefix(8)
+    let suffix = format.isChanges ? "json" : format.kind.rawValue
+    let pairs = closed.enumerated().map { index, file in
+      JSONValue.array([
+        .string(file.folder), .string(file.hidden),
+        .string("part-\(epoch)-\(mark)-\(index).\(suffix)"),
+      ])
+    }
+    closed = []
+    return JSONValue.array(pairs).text()
+  }
+
+  func publish(_ prepared: String) throws(TerraceError) {
+    for item in try JSONValue.parse(prepared).asArray ?? [] {
+      let texts = item.asArray?.compactMap(\.asString) ?? []
+      guard texts.count == 3 else {
+        throw TerraceError(.corrupted, "what a sink prepared is damaged").with("table", table.name)
+      }
+      let place = texts[0].isEmpty ? root : root + "/" + texts[0]
+      let (from, to) = (place + "/" + texts[1], place + "/" + texts[2])
+      // Done before a crash.
+      if try files.status(from) == nil { continue }
+      if try !files.publish(from, as: to) {
+        throw TerraceError(.conflict, "the name of a new file is taken").with("file", to)
+      }
+      try files.syncDirectory(place)
+    }
+  }
+
+  func recover(_ prepared: String?) throws(TerraceError) {
+    if let prepared, !prepared.isEmpty { try publish(prepared) }
+    try removeHidden(root, depth: 0)
+  }
+
+  private func removeHidden(_ folder: String, depth: Int) throws(TerraceError) {
+    for name in try files.list(folder) {
+      let path = folder + "/" + name
+      if name.hasPrefix(Self.hidden(table)), name.hasSuffix(".tmp") {
+        try files.delete(path)
+      } else if depth < partitions.count, try files.status(path)?.isDirectory == true {
+        try removeHidden(path, depth: depth + 1)
+      }
+    }
+  }
+
+  /// What was not prepared is removed, if it can be: recovery would do it too.
+  func close() {
+    for file in open.values {
+      let place = file.folder.isEmpty ? root : root + "/" + file.folder
+      try? file.sink.close()
+      _ = try? files.delete(place + "/" + file.hidden)
+    }
+    open = [:]
+  }
+}

@@ -1,0 +1,159 @@
+import Columns
+import Formats
+import Store
+import XCTest
+
+@testable import Connectors
+
+final class SinkTests: XCTestCase {
+  private func rows(_ values: [(Int64?, String?)]) -> Batch {
+    let id = ColumnBuilder(.bigint)
+    let name = ColumnBuilder(.string)
+    for (number, text) in values {
+      if let number { id.append(number) } else { id.appendNull() }
+      if let text { name.append(text) } else { name.appendNull() }
+    }
+    return Batch(
+      RowType(FileFixture.columns), [id.finish(), name.finish()], count: values.count)
+  }
+
+  private func kinds(_ kinds: [RowKind]) -> Buffer {
+    kinds.map(\.rawValue).withUnsafeBytes { Buffer(copying: $0) }
+  }
+
+  func test_print_writesFlinksLines() throws {
+    let type = RowType([
+      ("a", .int), ("t", .timestamp(3)), ("l", .array(.int)), ("d", .double), ("s", .string),
+    ])
+    let table = ConnectorTable(
+      name: "p", type: type, options: ["connector": "print", "print-identifier": "p"], folder: "/")
+    let out = MemorySink()
+    let sink = try PrintSink(table, out: out)
+    let list = ColumnBuilder(.array(.int))
+    list.children[0].append(Int32(1))
+    list.children[0].append(Int32(2))
+    list.endList()
+    let columns = [
+      Column.repeating(.int(1), type: .int, count: 1),
+      Column.repeating(.int(1_704_067_200_000), type: .timestamp(3), count: 1), list.finish(),
+      Column.repeating(.double(1), type: .double, count: 1),
+      Column.repeating(.null, type: .string, count: 1),
+    ]
+    try sink.write(Batch(type, columns, count: 1), kinds: kinds([.updateAfter]))
+    XCTAssertEqual(
+      String(decoding: out.array(), as: UTF8.self),
+      "p> +U[1, 2024-01-01T00:00, [1, 2], 1.0, null]\n")
+  }
+
+  func test_filesystem_writesWhatItReads() throws {
+    for format in ["json", "csv", "parquet"] {
+      let fixture = try FileFixture()
+      let sink = try Connectors.sink(fixture.table(format), fixture.environment)
+      try sink.recover(nil)
+      try sink.write(rows([(1, "a,\"b\""), (nil, "é\n")]), kinds: nil)
+      XCTAssertEqual(try fixture.read(fixture.table(format)), [], "visible too soon")
+      let prepared = try sink.prepare(epoch: 1)
+      XCTAssertEqual(try fixture.read(fixture.table(format)), [])
+      try sink.publish(prepared)
+      XCTAssertEqual(
+        try fixture.read(fixture.table(format)), ["+I[1, a,\"b\"]", "+I[NULL, é\n]"])
+      // Published twice does no harm.
+      try sink.publish(prepared)
+      sink.close()
+    }
+  }
+
+  func test_filesystem_publishesOrRemovesOnRecovery() throws {
+    let fixture = try FileFixture()
+    let table = fixture.table("json")
+    let first = try Connectors.sink(table, fixture.environment)
+    try first.write(rows([(1, "a")]), kinds: nil)
+    let prepared = try first.prepare(epoch: 1)
+    try first.write(rows([(2, "b")]), kinds: nil)
+    _ = try first.prepare(epoch: 2)
+    let second = try Connectors.sink(table, fixture.environment)
+    try second.recover(prepared)
+    XCTAssertEqual(try fixture.read(table), ["+I[1, a]"])
+    let names = try fixture.disk.list("/in")
+    XCTAssertEqual(names.count, 1, "\(names)")
+    XCTAssert(names[0].hasPrefix("part-1-"), names[0])
+  }
+
+  func test_filesystem_writesChangesThatAreReadBack() throws {
+    for format in ["debezium-json", "canal-json"] {
+      let fixture = try FileFixture()
+      let table = fixture.table(format)
+      let sink = try Connectors.sink(table, fixture.environment)
+      try sink.write(
+        rows([(1, "a"), (1, "a"), (1, "b"), (1, "b")]),
+        kinds: kinds([.insert, .updateBefore, .updateAfter, .delete]))
+      try sink.publish(try sink.prepare(epoch: 1))
+      XCTAssertEqual(
+        try fixture.read(table), ["+I[1, a]", "-D[1, a]", "+I[1, b]", "-D[1, b]"])
+    }
+    let fixture = try FileFixture()
+    let sink = try Connectors.sink(fixture.table("json"), fixture.environment)
+    XCTAssertThrowsError(try sink.write(rows([(1, "a")]), kinds: kinds([.delete])))
+  }
+
+  func test_filesystem_writesFoldersOfPartitions() throws {
+    let fixture = try FileFixture()
+    var table = fixture.table("json")
+    table.partitionKeys = ["name"]
+    let sink = try Connectors.sink(table, fixture.environment)
+    try sink.write(rows([(1, "a/b"), (2, nil), (3, "a/b")]), kinds: nil)
+    try sink.publish(try sink.prepare(epoch: 1))
+    XCTAssertEqual(
+      try fixture.disk.list("/in"), ["name=__DEFAULT_PARTITION__", "name=a%2Fb"])
+    XCTAssertEqual(try fixture.read(table), ["+I[2, NULL]", "+I[1, a/b]", "+I[3, a/b]"])
+  }
+
+  func test_datagen_givesTheSameRowsFromAnyPosition() throws {
+    let fixture = try FileFixture()
+    let type = RowType([
+      ("n", .int), ("s", .string), ("d", .decimal(10, 2)), ("t", .timestamp(3)),
+      ("l", .array(.bigint)), ("q", .bigint), ("b", .bytes),
+    ])
+    let table = ConnectorTable(
+      name: "g", type: type,
+      options: [
+        "connector": "datagen", "number-of-rows": "100", "fields.n.min": "5", "fields.n.max": "9",
+        "fields.s.length": "4", "fields.q.kind": "sequence", "fields.q.start": "11",
+        "fields.q.end": "200", "fields.t.max-past": "1 h", "fields.d.null-rate": "0.5",
+      ], folder: "/")
+    let source = try Connectors.source(table, fixture.environment)
+    try source.stopAtPresent()
+    var all: [String] = []
+    var marks: [(String, Int)] = []
+    while let batch = try source.poll(rows: 7, bytes: 1 << 20) {
+      marks.append((source.position, all.count + batch.rows.count))
+      all += FileFixture.text(batch)
+    }
+    XCTAssertTrue(source.isDrained)
+    XCTAssertEqual(all.count, 100)
+    XCTAssert(all[0].contains(", 11, "), all[0])
+    XCTAssert(all.contains { $0.contains("NULL") } && all.contains { !$0.contains("NULL") })
+    fixture.time.advance(millis: 10_000)
+    for (position, count) in marks {
+      let other = try Connectors.source(table, fixture.environment)
+      try other.seek(position)
+      try other.stopAtPresent()
+      XCTAssertEqual(try FileFixture.drain(other, rows: 13), Array(all[count...]))
+    }
+    var bad = table
+    bad.options["fields.zz.min"] = "1"
+    XCTAssertThrowsError(try Connectors.source(bad, fixture.environment))
+  }
+
+  func test_datagen_keepsItsRate() throws {
+    let fixture = try FileFixture()
+    let table = ConnectorTable(
+      name: "g", type: RowType([("n", .int)]),
+      options: ["connector": "datagen", "rows-per-second": "10"], folder: "/")
+    let source = try Connectors.source(table, fixture.environment)
+    XCTAssertEqual(try FileFixture.drain(source).count, 1)
+    fixture.time.advance(millis: 2000)
+    XCTAssertEqual(try FileFixture.drain(source).count, 20)
+    XCTAssertThrowsError(try source.stopAtPresent())
+  }
+}
