@@ -25,7 +25,8 @@ enum Terrace {
       "terrace table read ods.orders -w \"id < 10\" -f json",
     ],
     subcommands: [
-      planCommand, applyCommand, runCommand, statusCommand, lineageCommand, queryCommand,
+      initCommand, planCommand, applyCommand, runCommand, statusCommand, lineageCommand,
+      queryCommand,
       sqlCommand, generateCommands, databaseCommands, tableCommands, snapshotCommands, tagCommands,
       branchCommands, consumerCommands, schemaCommands, catalogCommands, compactCommand,
       expireCommand, repairCommand, parquetCommands, avroCommands, manifestCommands,

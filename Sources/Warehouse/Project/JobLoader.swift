@@ -72,7 +72,7 @@ struct JobLoader {
         key: shape.primaryKey)
       return
     }
-    guard let name = file.target(path), let table = specs.table(name) else {
+    guard let name = file.target(path), let table = try specs.known(name) else {
       if let name = file.target(path), specs.isDeclared(name) { return }
       throw file.text.error(
         "table '\(path.text)' not found", at: path.span,
@@ -80,6 +80,11 @@ struct JobLoader {
           ?? "a spec under layers/ makes it")
     }
     let bound = try binder.bind(syntax, into: specs.sink(table))
+    if bound.onConflict != nil, !bound.plan.isAppendOnly {
+      throw file.text.unsupported(
+        "ON CONFLICT with a query that takes rows back", at: syntax.target.span,
+        hint: "make the primary key of the table the key of the query")
+    }
     put(
       part(bound, catalog, file), into: name.description, .table(name), key: table.shape.primaryKey)
   }
@@ -155,30 +160,12 @@ struct JobLoader {
         sources: sources,
         freshnessMillis: parts.compactMap(\.freshnessMillis).min()
           ?? JobLoader.interval(settings), settings: settings,
-        fingerprint: JobLoader.fingerprint(plan, sources, key))
+        fingerprint: PlanIdentity.fingerprint(plan, sources, key))
     }
   }
 
   private static func interval(_ settings: [String: String]) -> Int64? {
     // A value that is none was refused when the settings were read.
     (try? TableOptions(settings).millis("execution.checkpointing.interval")) ?? nil
-  }
-
-  /// What old state depends on, as 16 hexadecimal digits (FNV-1a over the plan's text).
-  private static func fingerprint(
-    _ plan: Plan, _ sources: [String: JobSpec.Source], _ key: [String]
-  ) -> String {
-    var text = PlanText.text(plan) + "\nkey " + key.joined(separator: ",")
-    for field in plan.type.fields { text += "\n\(field.name) \(field.type.text)" }
-    for (name, source) in sources.sorted(by: { $0.key < $1.key }) {
-      switch source {
-      case .table(let table, _): text += "\n\(name): \(table)"
-      case .connector(let table):
-        let identity = ["connector", "path", "topic", "format", "hostname", "database-name"]
-          .compactMap { table.options[$0] }
-        text += "\n\(name): \(identity.joined(separator: " ")) \(table.primaryKey)"
-      }
-    }
-    return TextHash.digits(text)
   }
 }

@@ -65,6 +65,28 @@ package struct Lineage: Sendable {
     ]).text() + "\n"
   }
 
+  /// A picture that needs no other program.
+  package var svg: String {
+    func outside(_ node: Project.Node) -> Bool {
+      if case .outside = node { return true }
+      return !tables.map { .table($0) }.contains(node)
+    }
+    func names(_ nodes: [Project.Node]) -> [String] {
+      var seen: Set<String> = []
+      return nodes.map(\.text).filter { seen.insert($0).inserted }
+    }
+    var columns: [(heading: String, names: [String])] = []
+    columns.append(("sources", names(edges.map(\.from).filter(outside))))
+    for layer in layers {
+      columns.append((layer, tables.filter { $0.database == layer }.map(\.description)))
+    }
+    columns.append(("out", names(edges.map(\.to).filter(outside))))
+    return LineageDrawing(
+      columns: columns.filter { !$0.names.isEmpty },
+      edges: edges.map { ($0.from.text, $0.to.text) }
+    ).svg
+  }
+
   /// Graphviz.
   package var dot: String {
     func quoted(_ text: String) -> String { "\"" + text.replacing("\"", with: "\\\"") + "\"" }

@@ -30,6 +30,18 @@ package struct OpenProject: Sendable {
     metastoreFile = try MetastoreDoor.path(project: absolute, uri: config.values["catalog.uri"])
   }
 
+  /// Throws while another process runs the jobs.
+  package static func mustRest(
+    folder: String, _ environment: Environment
+  ) throws(TerraceError) {
+    let files = environment.files
+    guard try files.exists(folder + "/" + ProjectConfig.fileName) else { return }
+    let open = try OpenProject(folder: folder, environment)
+    guard try files.exists(open.lockFile) else { return }
+    let now = environment.time.nowMillis()
+    try ProjectLock.take(open.lockFile, command: "terrace", nowMillis: now).release()
+  }
+
   /// Whether it was ever applied.
   package var isApplied: Bool {
     get throws(TerraceError) { try warehouse.environment.files.exists(metastoreFile) }

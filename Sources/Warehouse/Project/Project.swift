@@ -34,6 +34,8 @@ package struct Project: Sendable {
   package let edges: [Edge]
   /// The text of the files that each job is made of.
   package let files: [String: String]
+  /// What a person should know of the specs.
+  package let warnings: [String]
 
   /// Reads and binds everything.
   ///
@@ -47,7 +49,7 @@ package struct Project: Sendable {
     var problems = files.flatMap(\.problems)
     problems += SpecGraph(files, layers: layers).problems()
     if !problems.isEmpty { return (nil, problems) }
-    let specs = SpecBinder(files, folder: folder, warehouse)
+    let specs = SpecBinder(files, folder: folder, config, warehouse)
     specs.bindTables()
     var loader = JobLoader(specs, config)
     for file in files { loader.add(file) }
@@ -58,7 +60,8 @@ package struct Project: Sendable {
     return (
       Project(
         folder: folder, config: config, layers: layers, tables: tables, jobs: jobs,
-        edges: jobs.flatMap(Project.edges), files: loader.texts), []
+        edges: jobs.flatMap(Project.edges), files: loader.texts,
+        warnings: files.flatMap(\.warnings)), []
     )
   }
 

@@ -24,20 +24,30 @@ extension OpenProject {
           "nothing was changed; --rebuild \(first) empties the table and fills it again, or put the query back"
       )
     }
-    for name in rebuilds { try start(over: name, project) }
-    try register(project, metastore)
-    for change in changes.tables { try make(change, project) }
-    try registerTables(project, metastore)
-  }
-
-  /// Empties a job's table and its state.
-  private func start(over name: String, _ project: Project) throws(TerraceError) {
-    guard let job = project.jobs.first(where: { $0.name == name }) else {
+    for name in rebuilds where !project.jobs.contains(where: { $0.name == name }) {
       throw TerraceError(
         .notFound, "job \(name)",
         hint: NearestName.hint(name, among: project.jobs.map(\.name), else: "there are "))
     }
-    try JobReset.run(job, warehouse)
+    for change in changes.tables { try make(change, project) }
+    for job in project.jobs where rebuilds.contains(job.name) {
+      try start(over: job.name, project, metastore)
+    }
+    try register(project, metastore)
+    try registerTables(project, metastore)
+  }
+
+  /// Empties a job's table, so that the job begins anew. Snapshots go on: those who read the table see its
+  /// rows go and come.
+  private func start(
+    over name: String, _ project: Project, _ metastore: Metastore
+  ) throws(TerraceError) {
+    guard let spec = project.jobs.first(where: { $0.name == name }) else { return }
+    let environment = JobEnvironment(
+      warehouse: warehouse, metastore: metastore, zone: try config.zone, folder: folder)
+    let job = try Job(spec, in: environment)
+    defer { job.close() }
+    try job.startOver()
   }
 
   private func make(
@@ -115,24 +125,5 @@ enum TextHash {
     for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
     let digits = String(hash, radix: 16)
     return String(repeating: "0", count: 16 - digits.count) + digits
-  }
-}
-
-/// Starts a job over: its table is emptied, its state and roots go.
-enum JobReset {
-  static func run(_ job: JobSpec, _ warehouse: OpenWarehouse) throws(TerraceError) {
-    let files = warehouse.environment.files
-    if case .table(let name) = job.target, try warehouse.hasFolder,
-      try warehouse.databases().contains(name.database), try warehouse.has(name)
-    {
-      // Tags and consumers of the old content go with it: they named rows that nobody can explain now.
-      try files.deleteTree(try warehouse.path(of: name).root)
-    }
-    let state = warehouse.location.path + "/_state.db"
-    let prefix = job.name.replacing(".", with: "_")
-    for folder in try files.status(state + "/")?.isDirectory ?? false ? files.list(state) : []
-    where folder == prefix || folder.hasPrefix(prefix + "$") || folder.hasPrefix(prefix + "-") {
-      try files.deleteTree(state + "/" + folder)
-    }
   }
 }

@@ -31,6 +31,12 @@ package struct ProjectChanges: Sendable {
     tables.allSatisfy { $0.kind == .unchanged } && jobs.allSatisfy { $0.kind == .unchanged }
   }
 
+  /// Whether jobs or tables would do anything else than they do: texts may differ in comments.
+  package var isHarmless: Bool {
+    tables.allSatisfy { $0.kind == .unchanged }
+      && jobs.allSatisfy { $0.kind == .unchanged || ($0.kind == .changed && !$0.needsRebuild) }
+  }
+
   package var impossible: [TableChange] { tables.filter { $0.kind == .impossible } }
   package var rebuilds: [String] { jobs.filter(\.needsRebuild).map(\.name) }
 

@@ -10,6 +10,9 @@ package struct ProjectConfig: Sendable {
   /// What a person should know: unknown keys, settings of a cluster that have no meaning here.
   package let warnings: [String]
 
+  /// Of the environment, for `${NAME}` in specs.
+  let variables: [String: String]
+
   package static let fileName = "terrace.conf"
   private static let byteCountMax = 1 << 20
 
@@ -36,23 +39,25 @@ package struct ProjectConfig: Sendable {
         value = String(value.dropFirst().dropLast())
       }
       if values[key] != nil { throw wrong("'\(key)' is set twice") }
-      switch ProjectKeys.kind(of: key) {
+      let expanded = try ProjectConfig.expanded(value, variables) { wrong($0, hint: $1) }
+      switch ProjectKeys.kind(of: key, expanded) {
       case .known: break
       case .ignored(let why): warnings.append("\(file):\(index + 1): \(key) has no effect: \(why)")
       case .refused(let why):
-        throw wrong("not supported: \(key)", hint: why)
+        throw wrong("not supported: \(key) = \(value)", hint: why)
       case .unknown:
         let hint = NearestName.hint(key, among: ProjectKeys.known) ?? ""
         warnings.append(
           "\(file):\(index + 1): unknown key '\(key)'" + (hint.isEmpty ? "" : "; " + hint))
       }
-      values[key] = try ProjectConfig.expanded(value, variables) { wrong($0, hint: $1) }
+      values[key] = expanded
     }
+    self.variables = variables
     self.values = values
     self.warnings = warnings
   }
 
-  private static func expanded(
+  static func expanded(
     _ value: String, _ variables: [String: String],
     _ wrong: (String, String) -> TerraceError
   ) throws(TerraceError) -> String {
@@ -80,7 +85,7 @@ package struct ProjectConfig: Sendable {
   ) throws(TerraceError) -> ProjectConfig {
     let file = folder + "/" + fileName
     guard let bytes = try environment.files.readSmall(file, limit: byteCountMax) else {
-      return try ProjectConfig(text: "", file: fileName, variables: [:])
+      return try ProjectConfig(text: "", file: fileName, variables: variables)
     }
     return try ProjectConfig(
       text: String(decoding: bytes, as: UTF8.self), file: fileName, variables: variables)
@@ -134,14 +139,13 @@ enum ProjectKeys {
   }
 
   static let known = [
-    "layers", "warehouse", "catalog.uri", "memory.limit", "on-error", "tag.alignment-timeout",
+    "layers", "warehouse", "catalog.uri", "memory.limit", "tag.alignment-timeout", "handing-on",
     "table.local-time-zone", "execution.checkpointing.interval", "execution.checkpointing.mode",
-    "execution.checkpointing.timeout", "execution.checkpointing.tolerable-failed-checkpoints",
-    "restart-strategy.type", "parallelism.default", "pipeline.name", "table.exec.state.ttl",
-    "table.exec.source.cdc-events-duplicate", "table.exec.source.idle-timeout",
-    "table.exec.sink.not-null-enforcer", "table.exec.sink.upsert-materialize",
-    "table.exec.sink.require-on-conflict", "execution.runtime-mode",
+    "table.exec.state.ttl", "table.exec.source.cdc-events-duplicate", "execution.runtime-mode",
   ]
+
+  /// Options of tables that the configuration gives all tables which do not set them.
+  static let tableDefaults = ["tag.alignment-timeout"]
 
   /// Settings that tune a cluster: nothing here needs them.
   private static let cluster: [(prefix: String, why: String)] = [
@@ -155,7 +159,9 @@ enum ProjectKeys {
       "restart-strategy.",
       "a job that fails for a reason that may pass is tried again, up to every minute"
     ),
-    ("env.", "there is no JVM"), ("yarn.", "there is no cluster"),
+    ("parallelism.", "the runner shares its threads among the jobs"),
+    ("table.exec.", "jobs always do it the exact way"), ("env.", "there is no JVM"),
+    ("yarn.", "there is no cluster"),
     ("kubernetes.", "there is no cluster"),
     ("high-availability", "there is one process"), ("metrics.", "see “terrace status -f json”"),
     ("table.exec.mini-batch.", "epochs are mini-batches"),
@@ -163,11 +169,25 @@ enum ProjectKeys {
     ("cluster.", "there is no cluster"), ("io.", "there is no cluster"),
   ]
 
-  static func kind(of key: String) -> Kind {
-    if key == "execution.checkpointing.mode" { return .known }
-    if key == "table.exec.state.ttl" { return .known }
+  static func kind(of key: String, _ value: String) -> Kind {
+    switch (key, value.lowercased()) {
+    case ("table.exec.state.ttl", let ttl) where !isZero(ttl):
+      return .refused("state is kept as long as its rows; only 0 is understood")
+    case ("execution.runtime-mode", "batch"):
+      return .refused(
+        "the layers are streams; “terrace run --once --end-of-input” ends with the input")
+    case ("table.exec.source.idle-timeout", let timeout) where !isZero(timeout):
+      return .refused("watermarks wait for every source")
+    case ("table.exec.sink.not-null-enforcer", "drop"):
+      return .refused("a row with a null where none may be stops the job; filter it in the query")
+    default: break
+    }
     if known.contains(key) { return .known }
     for family in cluster where key.hasPrefix(family.prefix) { return .ignored(family.why) }
     return .unknown
+  }
+
+  private static func isZero(_ duration: String) -> Bool {
+    duration.prefix { $0 == "0" }.count > 0 && !duration.contains { ("1"..."9").contains($0) }
   }
 }

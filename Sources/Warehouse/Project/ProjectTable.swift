@@ -16,6 +16,9 @@ package struct ProjectTable: Sendable {
   /// The SQL of the whole file.
   package var sql: String { String(decoding: text.bytes, as: UTF8.self) }
 
+  /// As the spec or the stored schema has it.
+  func option(_ key: String) -> String? { shape.options.last { $0.key == key }?.value }
+
   /// The schema of the table when it is made.
   ///
   /// Jobs know the exact changes of a table with a primary key and write them down: producer `input`, unless

@@ -17,8 +17,14 @@ final class SpecBinder {
   private var isBound: Set<TableName> = []
   private var stored: [TableName: ProjectTable?] = [:]
 
-  init(_ files: [SpecFile], folder: String, _ warehouse: OpenWarehouse) {
+  private let config: ProjectConfig
+  private var variables: [String: String] { config.variables }
+
+  init(
+    _ files: [SpecFile], folder: String, _ config: ProjectConfig, _ warehouse: OpenWarehouse
+  ) {
     self.files = files
+    self.config = config
     self.folder = folder
     self.warehouse = warehouse
     declared = Dictionary(
@@ -47,7 +53,7 @@ final class SpecBinder {
     guard let declaration = file.table else { return }
     let catalog = SpecCatalog(self, file)
     let binder = Binder(file.text, resolver: catalog, isStreaming: true)
-    let shape: TableShape
+    var shape: TableShape
     var isMaterialized = false
     var distribution: DistributionSyntax?
     switch declaration.kind {
@@ -73,6 +79,13 @@ final class SpecBinder {
       (shape, queries[file.name]) = try fill(create.definition, create.query, binder, catalog)
     }
     try check(shape, file)
+    for key in ProjectKeys.tableDefaults {
+      guard let value = config.values[key], !shape.options.contains(where: { $0.key == key })
+      else { continue }
+      shape.options.append(
+        OptionSyntax(
+          key: key, value: value, keySpan: SourceSpan(0, 0), valueSpan: SourceSpan(0, 0)))
+    }
     let table = ProjectTable(
       name: file.name, file: file.path, shape: shape, isMaterialized: isMaterialized,
       text: file.text, distribution: distribution,
@@ -138,7 +151,11 @@ final class SpecBinder {
   ) {
     let shape = try connectorShape(create, file)
     var options: [String: String] = [:]
-    for option in shape.options { options[option.key] = option.value }
+    for option in shape.options {
+      options[option.key] = try ProjectConfig.expanded(option.value, variables) {
+        file.text.error($0, at: option.valueSpan, hint: $1)
+      }
+    }
     return (
       shape,
       ConnectorTable(
@@ -176,12 +193,23 @@ final class SpecBinder {
       stored[name] = .some(nil)
       return nil
     }
-    let definition = try StoredDefinition(try warehouse.schema(of: name))
+    let schema = try warehouse.schema(of: name)
+    let definition = try StoredDefinition(schema)
+    var shape = definition.shape
+    shape.options = schema.options.entries.sorted { $0.key < $1.key }.map {
+      OptionSyntax(
+        key: $0.key, value: $0.value, keySpan: SourceSpan(0, 0), valueSpan: SourceSpan(0, 0))
+    }
     let table = ProjectTable(
-      name: name, file: "", shape: definition.shape, isMaterialized: false,
+      name: name, file: "", shape: shape, isMaterialized: false,
       text: definition.text, distribution: nil, computedTypes: [:])
     stored[name] = table
     return table
+  }
+
+  /// A table that a file declares, or that lies in the warehouse without one.
+  func known(_ name: TableName) throws(TerraceError) -> ProjectTable? {
+    isDeclared(name) ? table(name) : try foreign(name)
   }
 
   var tableNames: [TableName] { Array(declared.keys) }

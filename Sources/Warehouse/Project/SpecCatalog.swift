@@ -62,8 +62,10 @@ final class SpecCatalog: TableResolver {
     let key = SpecCatalog.key(table.name.description, reference)
     let options = Dictionary(reference.options.map { ($0.key, $0.value) }) { $1 }
     sources[key] = .table(table.name, options: options)
+    // The first row of a key stays: nothing is ever taken back.
+    let keepsFirst = table.option("merge-engine") == "first-row"
     return table.shape.bound(
-      reference: key, isAppendOnly: table.shape.primaryKey.isEmpty, text: table.text)
+      reference: key, isAppendOnly: table.shape.primaryKey.isEmpty || keepsFirst, text: table.text)
   }
 
   private static func key(_ name: String, _ reference: TableReference) -> String {

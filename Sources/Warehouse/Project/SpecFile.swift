@@ -39,6 +39,8 @@ struct SpecFile {
   var inserts: [Insert] = []
   /// Places of SQL that a diff shows: the statements without the settings.
   var problems: [TerraceError] = []
+  /// Settings that mean nothing.
+  var warnings: [String] = []
 
   var sql: String { String(decoding: text.bytes, as: UTF8.self) }
 
@@ -70,7 +72,17 @@ struct SpecFile {
 
   private mutating func take(_ statement: Statement) throws(TerraceError) {
     switch statement.kind {
-    case .set(let option?): settings[option.key] = option.value
+    case .set(let option?):
+      if case .refused(let why) = ProjectKeys.kind(of: option.key, option.value) {
+        throw text.unsupported("\(option.key) = \(option.value)", at: option.valueSpan, hint: why)
+      }
+      if case .unknown = ProjectKeys.kind(of: option.key, option.value) {
+        let hint = NearestName.hint(option.key, among: ProjectKeys.known).map { "; " + $0 } ?? ""
+        let place = text.position(Int(option.keySpan.start))
+        warnings.append(
+          "\(path):\(place.line):\(place.column): unknown setting '\(option.key)'\(hint)")
+      }
+      settings[option.key] = option.value
     case .createTable(let create):
       let connector = create.definition.options.last { $0.key == "connector" }?.value
       if create.isTemporary || (connector != nil && connector != "paimon") {

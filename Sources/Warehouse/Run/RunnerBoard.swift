@@ -213,7 +213,7 @@ final class RunnerBoard: @unchecked Sendable {
     slots[index].state.error = error
     slots[index].state.counters.lastError = error.description
     let restarts = slots[index].state.restarts
-    guard error.kind == .unavailable,
+    guard error.kind == .unavailable || error.kind == .conflict,
       !settings.once || restarts < RunnerBoard.retriesOfOnce
     else {
       slots[index].state.phase = .failed

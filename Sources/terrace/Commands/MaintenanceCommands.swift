@@ -55,6 +55,7 @@ extension Terrace {
   private static func compactTable(
     _ arguments: Arguments, _ console: Console
   ) throws(TerraceError) {
+    try arguments.mustRest()
     let workers = Workers(count: max(1, min(8, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))))
     defer { workers.stop() }
     let warehouse = try arguments.warehouse(workers: workers)

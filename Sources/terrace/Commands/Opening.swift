@@ -27,6 +27,12 @@ extension Arguments {
     return OpenWarehouse(location, environment, metastore: door)
   }
 
+  /// Throws, kind `held`, while another process runs the jobs of the project: what they own is theirs.
+  func mustRest() throws(TerraceError) {
+    if has("--warehouse") || has("--config") { return }
+    try OpenProject.mustRest(folder: text("--project") ?? ".", Environment())
+  }
+
   /// The operand TABLE, on the branch of `--branch` when that is given.
   func tableName() throws(TerraceError) -> TableName {
     let name = try TableName(operand("TABLE"))

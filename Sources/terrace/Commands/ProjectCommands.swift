@@ -1,4 +1,5 @@
 import Columns
+import Formats
 import Store
 import Warehouse
 
@@ -25,9 +26,23 @@ extension Terrace {
     name: "lineage", summary: "Show which table is made of which",
     flags: [
       Flag(
-        "--format", "-f", "FORMAT", "text, JSON, or a graph for Graphviz",
-        choices: ["text", "json", "dot"])
-    ], examples: ["terrace lineage -f dot | dot -Tsvg > lineage.svg"], run: runLineage)
+        "--format", "-f", "FORMAT", "text, JSON, a graph for Graphviz, or a picture",
+        choices: ["text", "json", "dot", "svg"])
+    ], examples: ["terrace lineage -f svg > lineage.svg"], run: runLineage)
+
+  static let initCommand: Command = Command(
+    name: "init", summary: "Make a new project that runs at once",
+    operands: [Operand("DIR", "its folder (default: the current one)", .optional)],
+    flags: [format], examples: ["terrace init myshop && terrace -C myshop run --once"],
+    run: { (arguments, console) throws(TerraceError) in
+      let folder = arguments.operandIfGiven("DIR") ?? arguments.text("--project") ?? "."
+      var listing = Listing("file")
+      for file in try ProjectTemplate.write(to: folder, Environment()) {
+        listing.add(.string(file))
+      }
+      try console.show(listing, arguments.printFormat, nothing: "")
+      console.noteAfterOutput("Next: terrace -C \(folder) run --once")
+    })
 
   /// The project of `-C`, or of the current folder.
   static func project(
@@ -41,22 +56,19 @@ extension Terrace {
       folder: arguments.text("--project") ?? ".", Environment(workers: workers))
   }
 
-  /// The project's specs. Prints all that is wrong with them, and throws the first.
+  /// The project's specs. Prints all that is wrong with them, and throws how much that is.
   static func load(_ open: OpenProject, _ console: Console) throws(TerraceError) -> Project {
     for warning in open.config.warnings { console.note("warning: \(warning)") }
     let (project, problems) = try open.load()
-    guard let first = problems.first else {
-      if let project { return project }
-      throw TerraceError(.invalid, "the project has no specs")
+    if let project, problems.isEmpty {
+      for warning in project.warnings { console.note("warning: \(warning)") }
+      return project
     }
-    for problem in problems.dropLast() {
+    for problem in problems {
       Console.writeError(ErrorReport.text(problem, isStyled: console.styledError))
     }
-    if problems.count > 1 {
-      console.exitCode = 2
-      throw problems.last ?? first
-    }
-    throw first
+    let count = DisplayText.count(problems.count, "error")
+    throw TerraceError(.invalid, "\(count) in the specs: nothing was changed")
   }
 
   private static func runPlan(
@@ -74,7 +86,7 @@ extension Terrace {
     if changes.isEmpty {
       console.note("Nothing to apply: the warehouse agrees with the specs.")
     } else if !changes.impossible.isEmpty {
-      console.exitCode = 1
+      console.exitCode = 2
     } else {
       console.note("Apply with: terrace apply   (nothing was changed)")
     }
@@ -115,6 +127,7 @@ extension Terrace {
     let lineage = Lineage(try load(try project(arguments), console))
     switch arguments.text("--format") {
     case "json": try console.output.write(lineage.json)
+    case "svg": try console.output.write(lineage.svg)
     case "dot": try console.output.write(lineage.dot)
     default: try console.output.write(lineage.text)
     }

@@ -56,11 +56,15 @@ extension Terrace {
     let rebuilds = Set(arguments.all("--rebuild"))
     if isNew || !rebuilds.isEmpty {
       try open.apply(project, changes, metastore, rebuilds: rebuilds)
-    } else if !changes.isEmpty {
+    } else if !changes.isHarmless {
       Console.writeError(ChangesText.text(changes, isStyled: console.styledError))
       throw TerraceError(
         .invalid, "the specs differ from what is applied",
         hint: "“terrace apply” takes the changes above in")
+    }
+    if !isNew, rebuilds.isEmpty, !changes.isEmpty {
+      // Comments and settings only: nothing of it is in the tables.
+      try open.apply(project, changes, metastore)
     }
     var settings = ProjectRun.Settings()
     settings.once = arguments.has("--once")

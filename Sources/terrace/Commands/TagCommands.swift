@@ -131,6 +131,7 @@ extension Terrace {
   private static func tagsToChange(
     _ arguments: Arguments
   ) throws(TerraceError) -> (TagDirectory, TableName, PartitionDirectory) {
+    try arguments.mustRest()
     let (warehouse, name) = (try arguments.warehouse(), try arguments.tableName())
     let partitions = try warehouse.tagPartitions(of: name)
     return (TagDirectory(try warehouse.path(of: name), warehouse.environment), name, partitions)

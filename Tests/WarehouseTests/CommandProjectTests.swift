@@ -1,0 +1,264 @@
+import Foundation
+import XCTest
+
+/// Projects as a stranger works with them: specs in files, the command, its messages and exit codes.
+final class CommandProjectTests: XCTestCase {
+  private var scratch: ScratchFolder!
+
+  override func setUpWithError() throws { scratch = try ScratchFolder() }
+  override func tearDown() { scratch = nil }
+
+  private func spec(_ path: String, _ sql: String) throws {
+    let file = scratch.url.appendingPathComponent("layers/" + path)
+    try FileManager.default.createDirectory(
+      at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+    try Data(sql.utf8).write(to: file)
+  }
+
+  @discardableResult
+  private func run(
+    _ code: Int32, _ words: String..., file: StaticString = #filePath, line: UInt = #line
+  ) throws -> CommandRun {
+    let run = try CommandRun.run(words, in: scratch.url)
+    XCTAssertEqual(run.code, code, "\(words): \(run.errors)", file: file, line: line)
+    XCTAssertFalse(run.wasKilled, file: file, line: line)
+    return run
+  }
+
+  /// Three layers over a table that no spec declares.
+  private func makeChain() throws {
+    try scratch.write("terrace.conf", "layers: ods, dwd, dws\nwarehouse: warehouse\n")
+    try run(
+      0, "sql",
+      """
+      CREATE DATABASE raw;
+      CREATE TABLE raw.orders (id BIGINT NOT NULL, city STRING, amount INT,
+        PRIMARY KEY (id) NOT ENFORCED);
+      INSERT INTO raw.orders VALUES (1, 'Lyon', 20), (2, 'Oslo', 5), (3, 'Lyon', 30)
+      """)
+    try spec(
+      "ods/orders.sql",
+      """
+      CREATE TABLE orders (id BIGINT NOT NULL, city STRING, amount INT, PRIMARY KEY (id) NOT ENFORCED);
+      INSERT INTO orders SELECT id, city, amount FROM raw.orders;
+      """)
+    try spec(
+      "dwd/big.sql",
+      """
+      CREATE TABLE big (id BIGINT NOT NULL, city STRING, amount INT, PRIMARY KEY (id) NOT ENFORCED);
+      INSERT INTO big SELECT id, city, amount FROM ods.orders WHERE amount > 10;
+      """)
+    try spec(
+      "dws/daily.sql",
+      """
+      CREATE MATERIALIZED TABLE daily (PRIMARY KEY (city) NOT ENFORCED)
+      AS SELECT city, COUNT(*) AS n, SUM(amount) AS total FROM dwd.big GROUP BY city;
+      """)
+  }
+
+  private func daily() throws -> String {
+    try run(0, "query", "SELECT city, n, total FROM dws.daily ORDER BY city", "-f", "csv").output
+  }
+
+  func test_run_bringsChangesThroughAllLayers() throws {
+    try makeChain()
+    try run(0, "run", "--once")
+    XCTAssertEqual(try daily(), "city,n,total\nLyon,2,50\n")
+    try run(0, "sql", "INSERT INTO raw.orders VALUES (2, 'Oslo', 50), (3, 'Lyon', 1)")
+    try run(0, "run", "--once")
+    XCTAssertEqual(try daily(), "city,n,total\nLyon,1,20\nOslo,1,50\n")
+    let status = try run(0, "status", "-f", "json")
+    XCTAssertTrue(status.output.contains("\"name\":\"dws.daily\""), status.output)
+    XCTAssertTrue(status.output.contains("\"state\":\"drained\""), status.output)
+  }
+
+  func test_plan_writesNothing() throws {
+    try makeChain()
+    let plan = try run(0, "plan")
+    XCTAssertTrue(plan.output.contains("+ ods.orders"), plan.output)
+    XCTAssertTrue(plan.output.contains("dwd.big  ← ods.orders"), plan.output)
+    let catalog = scratch.url.appendingPathComponent("catalog").path
+    XCTAssertFalse(FileManager.default.fileExists(atPath: catalog))
+    XCTAssertEqual(try run(0, "db", "list").output.contains("ods"), false)
+  }
+
+  func test_apply_changesNothingWhenDoneAgain() throws {
+    try makeChain()
+    try run(0, "apply")
+    let again = try run(0, "apply")
+    XCTAssertEqual(again.output, "Nothing to apply: the warehouse agrees with the specs.\n")
+  }
+
+  func test_run_refusesSpecsThatDifferFromWhatIsApplied() throws {
+    try makeChain()
+    try run(0, "run", "--once")
+    try spec(
+      "dwd/big.sql",
+      """
+      -- only a comment came
+      CREATE TABLE big (id BIGINT NOT NULL, city STRING, amount INT, PRIMARY KEY (id) NOT ENFORCED);
+      INSERT INTO big SELECT id, city,   amount FROM ods.orders WHERE amount > 10;
+      """)
+    try run(0, "run", "--once")
+    try spec(
+      "dwd/big.sql",
+      """
+      CREATE TABLE big (id BIGINT NOT NULL, city STRING, amount INT, PRIMARY KEY (id) NOT ENFORCED);
+      INSERT INTO big SELECT id, city, amount FROM ods.orders WHERE amount > 1;
+      """)
+    let refused = try run(2, "run", "--once")
+    XCTAssertTrue(refused.errors.contains("the specs differ from what is applied"), refused.errors)
+    XCTAssertTrue(refused.errors.contains("terrace apply"), refused.errors)
+    try run(2, "apply")
+    try run(0, "apply", "--rebuild", "dwd.big")
+    try run(0, "run", "--once")
+    XCTAssertEqual(try daily(), "city,n,total\nLyon,2,50\nOslo,1,5\n")
+  }
+
+  func test_apply_takesInANewColumnAndRefusesAnotherKey() throws {
+    try makeChain()
+    try run(0, "apply")
+    try spec(
+      "ods/orders.sql",
+      """
+      CREATE TABLE orders (id BIGINT NOT NULL, city STRING, amount INT, note STRING,
+        PRIMARY KEY (id) NOT ENFORCED);
+      INSERT INTO orders (id, city, amount) SELECT id, city, amount FROM raw.orders;
+      """)
+    XCTAssertTrue(try run(0, "plan").output.contains("+ column note STRING"))
+    try spec(
+      "dwd/big.sql",
+      "CREATE TABLE big (id BIGINT NOT NULL, city STRING NOT NULL, amount INT, PRIMARY KEY (id, city) NOT ENFORCED);"
+    )
+    let refused = try run(2, "apply")
+    XCTAssertTrue(refused.errors.contains("the primary key is id"), refused.errors)
+    XCTAssertTrue(refused.errors.contains("nothing was changed"), refused.errors)
+  }
+
+  func test_plan_tellsAllErrorsOfAllFilesWithTheirPlaces() throws {
+    try makeChain()
+    try spec("dwd/big.sql", "CREATE TABLE bigg (id INT);")
+    try spec("dws/daily.sql", "CREATE MATERIALIZED TABLE daily AS SELEKT 1;")
+    let run = try run(2, "plan")
+    XCTAssertTrue(
+      run.errors.contains(
+        "layers/dwd/big.sql:1:14: the table is called 'bigg', its file big.sql\n"), run.errors)
+    XCTAssertTrue(run.errors.contains("              ^^^^\n"), run.errors)
+    XCTAssertTrue(run.errors.contains("layers/dws/daily.sql:1:36: expected"), run.errors)
+    XCTAssertTrue(run.errors.contains("2 errors in the specs: nothing was changed"), run.errors)
+  }
+
+  func test_plan_refusesUpwardReadsCirclesAndUnknownTables() throws {
+    try makeChain()
+    let head = "CREATE TABLE orders (n BIGINT);\n"
+    for (sql, message, hint) in [
+      (
+        head + "INSERT INTO orders SELECT n FROM dws.daily;",
+        "layers/ods/orders.sql:2:34: ods.orders reads dws.daily, which is of a higher layer",
+        "dws.daily → ods.orders"
+      ),
+      (
+        head + "INSERT INTO orders SELECT n FROM orders;",
+        "layers/ods/orders.sql:2:34: ods.orders reads itself", "ods.orders → ods.orders"
+      ),
+      (
+        head + "INSERT INTO orders SELECT n FROM raw.orderz;",
+        "layers/ods/orders.sql:2:34: table 'raw.orderz' not found", ""
+      ),
+      (
+        "SET 'table.exec.state.ttl' = '1 h';\n" + head
+          + "INSERT INTO orders SELECT id FROM raw.orders;",
+        "layers/ods/orders.sql:1:30: not supported: table.exec.state.ttl = 1 h", "only 0"
+      ),
+      (
+        head + "INSERT OVERWRITE orders SELECT id FROM raw.orders;",
+        "layers/ods/orders.sql:2:18: not supported: INSERT OVERWRITE in a stream", ""
+      ),
+    ] {
+      try spec("ods/orders.sql", sql)
+      let run = try run(2, "plan")
+      XCTAssertTrue(run.errors.contains(message), run.errors)
+      XCTAssertTrue(run.errors.contains(hint) || hint.isEmpty, run.errors)
+    }
+  }
+
+  func test_plan_warnsOfUnknownKeysWithTheNearestName() throws {
+    try makeChain()
+    try scratch.write("terrace.conf", "layers: ods, dwd, dws\nmemory.limitt: 1 gb\n")
+    let run = try run(0, "plan")
+    XCTAssertTrue(
+      run.errors.contains(
+        "warning: terrace.conf:2: unknown key 'memory.limitt'; did you mean memory.limit?"),
+      run.errors)
+  }
+
+  func test_conf_neverPrintsWhatTheEnvironmentHolds() throws {
+    try makeChain()
+    try scratch.write("terrace.conf", "layers: ods, dwd, dws\nexecution.runtime-mode: ${MODE}\n")
+    let run = try CommandRun.run(["plan"], in: scratch.url, environment: ["MODE": "batch"])
+    XCTAssertEqual(run.code, 2)
+    XCTAssertFalse(run.errors.contains("batch"), run.errors)
+    let missing = try CommandRun.run(["plan"], in: scratch.url)
+    XCTAssertEqual(missing.code, 2)
+    XCTAssertTrue(missing.errors.contains("no variable MODE"), missing.errors)
+  }
+
+  func test_lineage_drawsTheGraph() throws {
+    try makeChain()
+    XCTAssertEqual(
+      try run(0, "lineage").output,
+      """
+      ods
+        ods.orders  ← raw.orders
+      dwd
+        dwd.big  ← ods.orders
+      dws
+        dws.daily  ← dwd.big
+
+      """)
+    XCTAssertTrue(
+      try run(0, "lineage", "-f", "dot").output.contains("\"ods.orders\" -> \"dwd.big\";"))
+    XCTAssertTrue(try run(0, "lineage", "-f", "svg").output.hasPrefix("<svg "))
+    XCTAssertTrue(
+      try run(0, "lineage", "-f", "json").output.contains(
+        "{\"from\":\"dwd.big\",\"to\":\"dws.daily\""))
+  }
+
+  func test_run_holdsTheProjectUntilItIsToldToStop() throws {
+    try makeChain()
+    try run(0, "run", "--once")
+    let process = Process()
+    process.executableURL = CommandRun.binary
+    process.arguments = ["run"]
+    process.currentDirectoryURL = scratch.url
+    process.standardOutput = Pipe()
+    process.standardError = Pipe()
+    try process.run()
+    defer { if process.isRunning { process.terminate() } }
+    // Until it holds the lock.
+    let deadline = Date(timeIntervalSinceNow: 30)
+    while Date() < deadline {
+      let status = try run(0, "status", "-f", "json")
+      if status.output.contains("\"pid\":\(process.processIdentifier)") { break }
+      usleep(20_000)
+    }
+    let second = try run(4, "run")
+    XCTAssertTrue(second.errors.contains("process \(process.processIdentifier)"), second.errors)
+    try run(4, "apply")
+    try run(4, "compact", "ods.orders")
+    try run(4, "tag", "create", "ods.orders", "t1")
+    process.terminate()
+    process.waitUntilExit()
+    XCTAssertEqual(process.terminationReason, .exit)
+    XCTAssertEqual(process.terminationStatus, 0)
+    try run(0, "tag", "create", "ods.orders", "t1")
+  }
+
+  func test_init_makesAProjectThatPlansAndIsNeverOverwritten() throws {
+    try run(0, "init", "shop")
+    let again = try run(2, "init", "shop")
+    XCTAssertTrue(again.errors.contains("holds a project already"), again.errors)
+    let lost = try run(1, "-C", scratch.path, "plan")
+    XCTAssertTrue(lost.errors.contains("terrace init"), lost.errors)
+  }
+}
