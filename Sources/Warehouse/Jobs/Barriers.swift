@@ -79,7 +79,8 @@ final class Barriers {
     if !missing.isEmpty {
       let since = waitingSince ?? now
       waitingSince = since
-      waiting = "barrier of \(InstantText.text(millis: end)): \(missing.joined(separator: ", "))"
+      let names = missing.joined(separator: ", ")
+      waiting = "tag at \(InstantText.text(millis: end)), which \(names) has not reached,"
       guard let timeoutMillis, now - since >= timeoutMillis else { return nil }
     }
     waitingSince = nil

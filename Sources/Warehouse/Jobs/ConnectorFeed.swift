@@ -23,6 +23,8 @@ final class ConnectorFeed: Feed {
   /// passed over.
   private var skipped = 0
   private var toSkip = 0
+  /// Where the connector stood behind the batch that `skipped` leads into.
+  private var until: String?
   /// Records between `base` and the batch in hand, all of them passed over.
   private var offset = 0
   /// Records since the job's first epoch, and the number at which a replay ends.
@@ -139,7 +141,10 @@ final class ConnectorFeed: Feed {
     let place = place
     return .members([
       ("position", .string(place.base)),
-      ("skip", place.skip == 0 ? nil : .int(Int64(place.skip))), ("records", .int(total)),
+      ("skip", place.skip == 0 ? nil : .int(Int64(place.skip))),
+      // Up to here the records must come in the same order again.
+      ("until", place.skip == 0 ? nil : .string(toSkip > 0 ? until ?? base : connector.position)),
+      ("records", .int(total)),
       ("watermark", watermark == .min ? nil : .int(watermark)),
     ])
   }
@@ -155,12 +160,16 @@ final class ConnectorFeed: Feed {
     try connector.seek(base)
     skipped = Int(try position.optionalInt("skip") ?? 0)
     toSkip = skipped
+    until = try position.optionalString("until")
+    if let until { try connector.replay(to: until) }
     total = try position.int("records")
     watermark = try position.optionalInt("watermark") ?? .min
   }
 
   override func replay(to position: JSONValue) throws(TerraceError) {
     goal = try position.int("records")
+    let end = try position.string("position")
+    try connector.replay(to: try position.optionalString("until") ?? end)
     try connector.replay(to: try position.string("position"))
   }
 

@@ -121,7 +121,16 @@ extension JobRun {
     for feed in feeds { feed.endInput() }
   }
 
-  func takeNotices() -> [String] { feeds.flatMap { $0.takeNotices() } }
+  func takeNotices() -> [String] {
+    var notices = feeds.flatMap { $0.takeNotices() }
+    if stops, isDrained, !hasToldWaiting, let waiting = barriers.waiting {
+      hasToldWaiting = true
+      notices.append(
+        "\(spec.name) leaves what is behind the \(waiting) for the next run; "
+          + "--end-of-input takes it now")
+    }
+    return notices
+  }
 
   func abandon() {
     target.abandon()

@@ -37,6 +37,7 @@ final class JobRun {
   var stops = false
   var ends = false
   var hasEnded = false
+  var hasToldWaiting = false
 
   static let stateMillis: Int64 = 10_000
   static let stateBytes = 64 << 20

@@ -27,6 +27,7 @@ final class TableFeed: Feed {
   private var pauseRows = Int.max
   /// Nothing behind this snapshot is read in this epoch.
   private var bound: Int64 = 0
+  private var newest: Int64 = 0
   private var end: Int64?
   private var goal: TablePosition?
   private var pinned: Int64 = 0
@@ -124,7 +125,8 @@ final class TableFeed: Feed {
     passedInexactly = false
     let latest = try table.snapshots.latestComplete()
     try checkPlace()
-    bound = min(latest?.id ?? 0, end ?? .max)
+    newest = latest?.id ?? 0
+    bound = min(newest, end ?? .max)
     if goal != nil { return }
     try tags.refresh(latest)
     guard let schedule, isStarted else { return }
@@ -343,8 +345,8 @@ final class TableFeed: Feed {
   }
 
   override var backlog: (amount: Int64, unit: String)? {
-    // A figure for people: where the folder cannot be read just now, there is none.
-    let left = (try? table.snapshots.latestID()).flatMap { $0 }.map { max(0, $0 - at.snapshot) }
-    return left.map { ($0 + (at.isContent ? 1 : 0), "snapshots") }
+    // As of the last look: status need not touch files.
+    let left = max(0, newest - at.snapshot) + (at.isContent ? 1 : 0)
+    return (left, "snapshots")
   }
 }
