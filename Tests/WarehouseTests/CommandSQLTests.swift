@@ -67,4 +67,21 @@ final class CommandSQLTests: XCTestCase {
     let failed = try folder.refused(1, "query", "SELECT 1 / CAST('0' AS INT)")
     XCTAssertTrue(failed.errors.hasPrefix("query:1:1: division by zero"), failed.errors)
   }
+
+  func test_query_readsTheWarehouseAndViewsOfAProject() throws {
+    let folder = try ScratchFolder()
+    let layer = folder.url.appendingPathComponent("shop/layers/dwd")
+    try FileManager.default.createDirectory(at: layer, withIntermediateDirectories: true)
+    try folder.write("shop/terrace.conf", "warehouse: wh\ntable.local-time-zone: Asia/Shanghai\n")
+    try folder.write("shop/layers/dwd/big.sql", "CREATE VIEW big AS SELECT * FROM t WHERE n > 1")
+    func run(_ words: String...) throws -> CommandRun {
+      try CommandRun.run(["-C", "shop"] + words, in: folder.url)
+    }
+    let made = try run(
+      "sql", "CREATE DATABASE dwd; USE dwd; CREATE TABLE t (n INT); INSERT INTO t VALUES (1), (2)")
+    XCTAssertEqual(made.code, 0, made.errors)
+    XCTAssertTrue(FileManager.default.fileExists(atPath: folder.path + "/shop/wh/dwd.db/t"))
+    let rows = try run("query", "SELECT n, TO_TIMESTAMP_LTZ(0, 3) AS t FROM dwd.big", "-f", "csv")
+    XCTAssertEqual(rows.output, "n,t\n2,1970-01-01 08:00:00.000\n", rows.errors)
+  }
 }

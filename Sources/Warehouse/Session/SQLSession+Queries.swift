@@ -16,13 +16,12 @@ extension SQLSession {
     return Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE))) / 4 * 3
   }
 
-  /// `table.local-time-zone`, else that of the process (`TZ`), else UTC.
+  /// `table.local-time-zone`, else UTC, as jobs have it.
   var zone: SessionZone {
     if let name = setting("table.local-time-zone"), name != "default" {
       return SessionZone(name) ?? .utc
     }
-    guard let name = getenv("TZ") else { return .utc }
-    return SessionZone(String(cString: name)) ?? .utc
+    return .utc
   }
 
   /// The instant of a wall clock of the session's zone; both in milliseconds.

@@ -11,7 +11,7 @@ extension SQLSession {
     if let temporary = temporaryViews[name] { return temporary }
     guard name.branch == nil, try warehouse.hasFolder,
       let bytes = try warehouse.environment.files.readSmall(viewFile(name), limit: 1 << 24)
-    else { return nil }
+    else { return try layerView(name) }
     let text = SourceText(bytes: bytes, name: "view \(name)")
     do throws(TerraceError) {
       guard case .createView(let create) = try Parser.script(text).first?.kind else {
@@ -84,12 +84,8 @@ extension SQLSession {
     _ query: QuerySyntax, _ columns: [String], _ comment: String?, as name: TableName,
     isTemporary: Bool, _ at: SessionStatement
   ) throws(TerraceError) {
-    var text = "CREATE VIEW \(TableDDL.quoted(name.table))"
-    if !columns.isEmpty {
-      text += " (\(columns.map(TableDDL.quoted).joined(separator: ", ")))"
-    }
-    if let comment { text += " COMMENT \(TableDDL.string(comment))" }
-    text += " AS\n" + qualified(query, at) + "\n"
+    let text = SQLSession.viewText(
+      name.table, columns, comment, qualified(query, at.source, database: database))
     do throws(TerraceError) {
       if isTemporary {
         let source = SourceText(text, name: "view \(name)")
@@ -105,18 +101,29 @@ extension SQLSession {
     } catch { throw at.placed(error, at.span) }
   }
 
+  static func viewText(
+    _ name: String, _ columns: [String], _ comment: String?, _ query: String
+  ) -> String {
+    var text = "CREATE VIEW \(TableDDL.quoted(name))"
+    if !columns.isEmpty {
+      text += " (\(columns.map(TableDDL.quoted).joined(separator: ", ")))"
+    }
+    if let comment { text += " COMMENT \(TableDDL.string(comment))" }
+    return text + " AS\n" + query + "\n"
+  }
+
   /// The query's text with the database before each table that is named without one.
-  private func qualified(_ query: QuerySyntax, _ at: SessionStatement) -> String {
+  func qualified(_ query: QuerySyntax, _ source: SourceText, database: String) -> String {
     var out = ""
     var from = Int(query.span.start)
     let bare = query.tableMentions.filter { $0.parts.count == 1 }
       .sorted { $0.span.start < $1.span.start }
     for path in bare where Int(path.span.start) >= from {
-      out += at.source.text(SourceSpan(from, Int(path.span.start)))
+      out += source.text(SourceSpan(from, Int(path.span.start)))
       out += TableDDL.quoted(database) + "."
       from = Int(path.span.start)
     }
-    return out + at.source.text(SourceSpan(from, Int(query.span.end)))
+    return out + source.text(SourceSpan(from, Int(query.span.end)))
   }
 
   func dropView(

@@ -18,6 +18,8 @@ package final class SQLSession {
   package let defaults: [String: String]
   var temporaryTables: [TableName: TemporaryTable] = [:]
   var temporaryViews: [TableName: StoredView] = [:]
+  /// Of the project; nil for a bare warehouse.
+  var layersFolder: String?
   /// Things to tell at the end of the statement.
   var notices: [String] = []
   /// Asked between batches: true ends a statement with an error.

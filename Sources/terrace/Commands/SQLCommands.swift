@@ -42,8 +42,7 @@ extension Terrace {
   private static func session(
     _ arguments: Arguments, _ console: Console
   ) throws(TerraceError) -> SQLSession {
-    let session = SQLSession(
-      try arguments.warehouse(), folder: arguments.text("--project") ?? ".")
+    let session = try openSession(arguments, console)
     if let name = arguments.text("--database") { try session.use(name) }
     Interruption.watch()
     session.isInterrupted = { Interruption.happened }
@@ -52,6 +51,19 @@ extension Terrace {
       session.onProgress = { line.show($0) }
     }
     return session
+  }
+
+  /// Over the project of `-C` or of the current folder; else over a bare warehouse.
+  private static func openSession(
+    _ arguments: Arguments, _ console: Console
+  ) throws(TerraceError) -> SQLSession {
+    let isBare = arguments.has("--warehouse") || arguments.has("--config")
+    let folder = arguments.text("--project") ?? "."
+    let environment = Environment()
+    guard !isBare, try SQLSession.isProject(folder, environment.files) else {
+      return SQLSession(try arguments.warehouse(), folder: folder)
+    }
+    return try SQLSession(project: try OpenProject(folder: folder, environment))
   }
 
   private static func output(
