@@ -77,7 +77,8 @@ final class FileWindow {
     if buffer.byteCount - end < bytes + 1 {
       let rest = count
       let room = rest + bytes + 1
-      let target = buffer.byteCount >= 2 * room ? buffer : Buffer(byteCount: max(room, 2 * rest))
+      // Rows are copied out of it, so the same memory serves again.
+      let target = buffer.byteCount >= room ? buffer : Buffer(byteCount: max(room, 2 * rest))
       memmove(target.base, buffer.base + start, rest)
       buffer = target
       (start, end) = (0, rest)

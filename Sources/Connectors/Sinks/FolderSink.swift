@@ -205,6 +205,7 @@ final class FolderSink: Sink {
   func close() {
     for file in open.values {
       let place = file.folder.isEmpty ? root : root + "/" + file.folder
+      // A hidden file that stays is removed on the next recovery.
       try? file.sink.close()
       _ = try? files.delete(place + "/" + file.hidden)
     }
