@@ -6,7 +6,7 @@ SOURCES = Sources Tests Benchmarks Package.swift
 # How many crash rounds `make torture` runs.
 COUNT ?= 100
 
-.PHONY: setup build test lint format exchange sql torture bench peers clean
+.PHONY: setup build test lint format demo exchange sql flow torture torture-flow bench peers clean
 
 ## C libraries that the binary links; says what it installs, is silent when nothing is missing
 setup:
@@ -24,7 +24,11 @@ build: setup
 	$(SWIFT) build -c release --product terrace --static-swift-stdlib
 	@echo "$$($(SWIFT) build -c release --show-bin-path)/terrace"
 
-## Unit, reference and house tests; before them the quick half of the exchange with other engines
+## A shop's change streams through all layers, and what one asks of them: the warehouse at work in two minutes
+demo: build
+	@demo/run "$$($(SWIFT) build -c release --show-bin-path)/terrace"
+
+## Unit, reference and house tests; before them the quick half of the exchange with other engines and of whole pipelines
 test: setup
 	$(SWIFT) build --build-tests
 	Tests/Exchange/run quick "$$($(SWIFT) build --show-bin-path)/terrace"
@@ -56,7 +60,15 @@ torture: build
 	Tests/Exchange/setup-peers py
 	"$${TERRACE_PEERS:-$$HOME/.cache/terrace-peers}/py/bin/python" Tests/Exchange/torture.py --rounds $(COUNT) --terrace "$$($(SWIFT) build -c release --show-bin-path)/terrace"
 
-## make bench BENCH=store: our figures beside the peers', one line each
+## Whole pipelines against DuckDB and pypaimon at the demo's size; NEXMark in 100 batches; 3,000,000-row joins; 100 daily tags
+flow: build
+	Tests/Flow/run full "$$($(SWIFT) build -c release --show-bin-path)/terrace"
+
+## kill -9 over a running pipeline: make torture-flow COUNT=100
+torture-flow: build
+	Tests/Flow/run full "$$($(SWIFT) build -c release --show-bin-path)/terrace" --only kills --rounds $(COUNT)
+
+## make bench BENCH=store, BENCH=join: our figures beside the peers', one line each
 bench: setup
 	@Benchmarks/run $(or $(BENCH),store)
 
