@@ -8,6 +8,7 @@ package enum Connectors {
   package static func source(
     _ table: ConnectorTable, _ environment: Environment
   ) throws(TerraceError) -> any Source {
+    let table = try Secrets.resolved(table, environment.files)
     switch table.options["connector"] {
     case "filesystem": return try FileSource(table, environment)
     case "datagen": return try DatagenSource(table, environment)
@@ -18,6 +19,7 @@ package enum Connectors {
   package static func sink(
     _ table: ConnectorTable, _ environment: Environment
   ) throws(TerraceError) -> any Sink {
+    let table = try Secrets.resolved(table, environment.files)
     switch table.options["connector"] {
     case "filesystem": return try FolderSink(table, environment)
     case "print": return try PrintSink(table)
