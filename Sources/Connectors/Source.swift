@@ -74,6 +74,8 @@ package protocol Source: AnyObject {
   /// again: they must come in the order in which they came then.
   func replay(to position: String) throws(TerraceError)
 
+  /// For `status`: records that were no rows and were passed over without a word, since it was opened.
+  var skipped: Int64 { get }
   /// For `status`: bytes or records known to be there and not yet given, and what they are.
   var backlog: (amount: Int64, unit: String)? { get }
   /// Things a person should know (a file shrank or vanished), each once; handed over and forgotten.
@@ -84,4 +86,6 @@ package protocol Source: AnyObject {
 extension Source {
   /// Sources whose order follows from the position alone need nothing.
   package func replay(to position: String) throws(TerraceError) {}
+  /// Sources that pass over nothing.
+  package var skipped: Int64 { 0 }
 }

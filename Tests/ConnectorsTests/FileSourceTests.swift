@@ -117,6 +117,9 @@ final class FileSourceTests: XCTestCase {
     XCTAssertEqual(
       try fixture.read(fixture.table("json", ["json.ignore-parse-errors": "true"])),
       ["+I[1, NULL]", "+I[2, NULL]"])
+    let source = try fixture.open(fixture.table("json", ["on-error": "skip"]))
+    XCTAssertEqual(try FileFixture.drain(source).count, 2)
+    XCTAssertEqual(source.skipped, 2)
     XCTAssertThrowsError(try fixture.read(fixture.table("json", ["on-error": "fail"])))
   }
 

@@ -8,6 +8,8 @@ struct FileBatch {
   var count: Int
   var kinds: Buffer?
   var letters: [DeadLetter] = []
+  /// Records that were refused and passed over.
+  var skipped = 0
 }
 
 /// Reads one file from a place on.
@@ -132,7 +134,9 @@ final class TextFileReader: FileReader {
     _ records: DecodedRecords, _ state: inout FileState, endsMadeUp: Bool
   ) throws(TerraceError) -> FileBatch {
     var batch = FileBatch(columns: records.columns, count: records.count, kinds: records.kinds)
-    if reject != .skip {
+    if reject == .skip {
+      batch.skipped = records.rejects.count
+    } else {
       for line in records.rejects {
         let place = "\(label):\(state.lines + line.line + 1)"
         if reject == .fail {
@@ -189,6 +193,7 @@ final class TextFileReader: FileReader {
     state.tailLength = 0
     state.lines += 1
     var batch = FileBatch(columns: [], count: 0)
+    if reject == .skip { batch.skipped = 1 }
     if reject == .deadLetter {
       batch.letters = [DeadLetter(row: 0, place: place, bytes: head, reason: reason)]
     }

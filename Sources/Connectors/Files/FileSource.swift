@@ -23,6 +23,7 @@ final class FileSource: Source {
   private var isLast = false
   private var notices: [String] = []
   private var missing: Set<String> = []
+  private(set) var skipped: Int64 = 0
 
   private struct Open {
     var entry: FileListing.Entry
@@ -58,6 +59,7 @@ final class FileSource: Source {
       return try choose() ? empty() : nil
     }
     progress.note(open.state, from: before)
+    skipped += Int64(part.skipped)
     current = open
     if let limit = open.limit, open.state.offset >= limit { finish(open) }
     let full = listing.full(open.entry.path)

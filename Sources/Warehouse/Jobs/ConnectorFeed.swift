@@ -196,6 +196,7 @@ final class ConnectorFeed: Feed {
   override func stopAtPresent() throws(TerraceError) { try connector.stopAtPresent() }
   override func endInput() { connector.endInput() }
   override var isDrained: Bool { isBetweenBatches && connector.isDrained }
+  override var passedOver: Int64 { connector.skipped }
   override var backlog: (amount: Int64, unit: String)? { connector.backlog }
   override func takeNotices() -> [String] { connector.takeNotices() }
   override func close() { connector.close() }

@@ -86,6 +86,8 @@ class Feed {
   /// Records taken since the process began, and those that were read again.
   var taken: Int64 = 0
   var reread: Int64 = 0
+  /// Records that were no rows and were passed over since the process began.
+  var passedOver: Int64 { 0 }
   /// End instant of the barrier that the feed stands at: nothing behind it is given before it has passed.
   var standing: Int64?
   /// The feed is past a barrier of which it never stood at the exact place.

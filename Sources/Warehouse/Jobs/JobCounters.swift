@@ -6,6 +6,8 @@ package struct JobCounters: Hashable, Sendable {
     /// Records taken, and those that were taken before and had to be read again after a restart.
     package var rows: Int64 = 0
     package var reread: Int64 = 0
+    /// Records that were no rows and were passed over, as the source's options say.
+    package var skipped: Int64 = 0
     /// What is known to be there and not yet taken, in `backlogUnit`.
     package var backlog: Int64?
     package var backlogUnit = ""
@@ -48,6 +50,7 @@ package struct JobCounters: Hashable, Sendable {
         name,
         .members([
           ("rows", .int(source.rows)), ("reread", .int(source.reread)),
+          ("skipped", .int(source.skipped)),
           ("backlog", source.backlog.map { .int($0) }),
           ("backlogUnit", source.backlog.map { _ in .string(source.backlogUnit) }),
           ("position", .string(source.position)),

@@ -184,7 +184,7 @@ final class JobRun {
     for feed in feeds {
       let backlog = feed.backlog
       counters.sources[feed.name] = JobCounters.Source(
-        rows: feed.taken, reread: feed.reread, backlog: backlog?.amount,
+        rows: feed.taken, reread: feed.reread, skipped: feed.passedOver, backlog: backlog?.amount,
         backlogUnit: backlog?.unit ?? "", position: feed.position.text(),
         watermark: feed.watermark == .min ? nil : feed.watermark)
     }
