@@ -65,6 +65,7 @@ private final class FakeJob: RunnableJob {
   }
 
   func endInput() { log.state.withLock { $0.asked.append("end") } }
+  func takeNotices() -> [String] { [] }
   func close() { log.state.withLock { $0.closed += 1 } }
 }
 

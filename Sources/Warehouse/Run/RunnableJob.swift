@@ -11,6 +11,8 @@ package protocol RunnableJob: AnyObject {
   /// What is there is all there will ever be: event time ends, all windows close.
   func endInput()
   var counters: JobCounters { get }
+  /// Things a person should know, each once.
+  func takeNotices() -> [String]
   /// Gives up its files and threads. What is not committed is given up.
   func close()
 }
@@ -50,4 +52,8 @@ package struct RunnerJobState: Sendable {
   /// Why it stopped, or what it tries again after.
   package var error: TerraceError?
   package var restarts = 0
+  /// What a person should know, oldest first; the newest hundred.
+  package var notices: [String] = []
+  /// How many there were.
+  package var noticeCount = 0
 }

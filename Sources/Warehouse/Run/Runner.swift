@@ -68,7 +68,7 @@ package final class Runner: Sendable {
 /// One step of one job, on whatever thread.
 enum RunnerStep {
   enum Result {
-    case outcome(EpochOutcome, JobCounters)
+    case outcome(EpochOutcome, JobCounters, notices: [String])
     case started(any RunnableJob, JobCounters)
     case failed(TerraceError, JobCounters?)
   }
@@ -90,7 +90,7 @@ enum RunnerStep {
       if turn.stopsAtPresent { try job.stopAtPresent() }
       if turn.endsInput { job.endInput() }
       let outcome = try job.runEpoch(turn.limits)
-      return .outcome(outcome, job.counters)
+      return .outcome(outcome, job.counters, notices: job.takeNotices())
     } catch {
       return .failed(error, counters)
     }

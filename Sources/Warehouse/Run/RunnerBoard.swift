@@ -159,8 +159,10 @@ final class RunnerBoard: @unchecked Sendable {
       slots[index].state.error = nil
       note(index, counters)
       slots[index].dueMillis = now
-    case .outcome(let outcome, let counters):
+    case .outcome(let outcome, let counters, let notices):
       note(index, counters)
+      slots[index].state.notices = (slots[index].state.notices + notices).suffix(100)
+      slots[index].state.noticeCount += notices.count
       after(outcome, turn, now)
     case .failed(let error, let counters):
       if let counters { note(index, counters) }

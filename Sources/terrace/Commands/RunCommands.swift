@@ -76,6 +76,7 @@ extension Terrace {
     let progress = RunProgress(console)
     let states = try run.run(shouldStop: { Interruption.happened }) { progress.show($0) }
     progress.clear()
+    progress.tell(states)
     try report(states, arguments, console, seconds: progress.seconds)
   }
 
@@ -142,12 +143,25 @@ final class RunProgress {
   private var lastShown = Progress.now()
   private var lastRows: Int64 = 0
   private var hasLine = false
+  /// Notices said so far, by job.
+  private var told: [String: Int] = [:]
 
   init(_ console: Console) { self.console = console }
 
   var seconds: Double { Progress.now() - start }
 
+  /// Says what jobs have noticed since the last call.
+  func tell(_ states: [RunnerJobState]) {
+    for state in states where state.noticeCount > told[state.name, default: 0] {
+      let fresh = state.noticeCount - told[state.name, default: 0]
+      told[state.name] = state.noticeCount
+      clear()
+      for notice in state.notices.suffix(fresh) { console.note("\(state.name): \(notice)") }
+    }
+  }
+
   func show(_ states: [RunnerJobState]) {
+    tell(states)
     let interval = console.errorIsTerminal ? 0.25 : 5
     let passed = Progress.now() - lastShown
     guard passed >= interval else { return }
