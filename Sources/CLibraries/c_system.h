@@ -23,6 +23,8 @@ static inline void t_keep_memory(int mapped, int keep, int step) {
   (void)mallopt(M_MMAP_THRESHOLD, mapped);
   (void)mallopt(M_TRIM_THRESHOLD, keep);
   (void)mallopt(M_TOP_PAD, step);
+  // One heap: what one thread frees the others can use. Batches are few and large, so threads seldom meet.
+  (void)mallopt(M_ARENA_MAX, 1);
 }
 static inline void t_prefetch(const void *p) { __builtin_prefetch(p, 0, 1); }
 #endif

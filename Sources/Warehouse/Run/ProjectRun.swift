@@ -38,7 +38,7 @@ package final class ProjectRun {
     let limit = try open.config.memoryLimitBytes
     let handsOn = settings.handsOn && open.config.values["handing-on"] != "false"
     let environment = JobEnvironment(
-      warehouse: open.warehouse, budget: MemoryBudget(limitBytes: limit / 10 * 7),
+      warehouse: open.warehouse, budget: MemoryBudget(limitBytes: limit / 5 * 2),
       changes: handsOn ? ChangeCache(limitBytes: limit / 16) : nil, metastore: metastore,
       zone: try open.config.zone, folder: open.folder)
     let jobs = try ProjectRun.selected(project.jobs, settings.select)
@@ -58,7 +58,7 @@ package final class ProjectRun {
     run.endsInput = settings.endsInput
     // Larger epochs make fewer and larger commits; they are bounded by a share of the memory.
     run.limits = EpochLimits(
-      rows: settings.once ? 1 << 20 : 1 << 18, bytes: min(256 << 20, limit / 8),
+      rows: 1 << 18, bytes: min(256 << 20, limit / 16),
       millis: settings.once ? 20_000 : 1_000)
     runner = Runner(entries, run, time: open.warehouse.environment.time)
   }

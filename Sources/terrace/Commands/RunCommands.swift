@@ -42,6 +42,8 @@ extension Terrace {
     if arguments.has("--end-of-input"), !arguments.has("--once") {
       throw TerraceError(.invalid, "--end-of-input belongs to --once")
     }
+    // Before there is a second thread, which would get a heap of its own.
+    ProcessMemory.tune()
     let workers = Workers(count: max(1, min(8, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))))
     defer { workers.stop() }
     let open = try project(arguments, workers: workers)
