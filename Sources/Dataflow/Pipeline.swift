@@ -13,12 +13,40 @@ package final class Pipeline {
   /// Inputs before those that use them.
   private var operators: [Operator] = []
   private var sourceOperators: [SourceOperator] = []
-  private let collected = Collected()
+  private let collected: Collected
   private let budget: MemoryBudget?
   private var reservedBytes = 0
 
+  /// Changes of the result, summed up now and then: rows that come and go within an epoch, as in chains of
+  /// outer joins, must not pile up until its end.
   private final class Collected {
     var deltas: [DeltaBatch] = []
+    private var count = 0
+    private var limit = Collected.least
+    private let sums: Bool
+    private static let least = 1 << 17
+
+    init(sums: Bool) { self.sums = sums }
+
+    func add(_ delta: DeltaBatch) {
+      deltas.append(delta)
+      count += delta.count
+      if !sums || count < limit { return }
+      let net = DeltaBatch.concat(deltas).consolidated()
+      deltas = [net]
+      count = net.count
+      // Each row is summed a bounded number of times.
+      limit = max(Collected.least, 2 * count)
+    }
+
+    func take() -> [DeltaBatch] {
+      defer {
+        deltas = []
+        count = 0
+        limit = Collected.least
+      }
+      return deltas
+    }
   }
 
   /// - Parameters:
@@ -40,8 +68,9 @@ package final class Pipeline {
     let root = try builder.build(plan)
     operators = builder.operators
     sourceOperators = sources.compactMap { builder.built[.source($0)] as? SourceOperator }
-    let collected = self.collected
-    root.sink = { collected.deltas.append($0) }
+    let collected = Collected(sums: !plan.isAppendOnly && recordsChanges)
+    self.collected = collected
+    root.sink = { collected.add($0) }
   }
 
   /// Changes of source `source`: its columns, in its order. At any time within an epoch.
@@ -113,8 +142,7 @@ package final class Pipeline {
 
   /// What has been sent so far; before the end of an epoch only for plans that only grow.
   package func takeOutput() -> [DeltaBatch] {
-    let deltas = collected.deltas
-    collected.deltas = []
+    let deltas = collected.take()
     if deltas.isEmpty || plan.isAppendOnly { return deltas }
     let net = DeltaBatch.concat(deltas).consolidated()
     return net.count == 0 ? [] : [net]
@@ -122,8 +150,7 @@ package final class Pipeline {
 
   /// What has been sent so far, as it was sent.
   package func takeChanges() -> [DeltaBatch] {
-    defer { collected.deltas = [] }
-    return collected.deltas
+    collected.take()
   }
 
   /// Milliseconds up to which event time is complete in the result; least when unknown.

@@ -205,7 +205,8 @@ final class JobRun {
     var given = true
     while given {
       given = false
-      for (i, feed) in feeds.enumerated() {
+      // What is joined to goes first: rows that find their match at once are not sent without it before.
+      for (i, feed) in feeds.enumerated().reversed() {
         if isBlocked(i) { continue }
         repeat {
           let share = max(1, min(1 << 16, limits.rows - rows))
