@@ -179,7 +179,9 @@ enum ChunkGather {
 extension Column {
   /// - Throws: `unavailable`, when these columns are too long to be one: 2 GiB of text is the most.
   static func checkWhole(_ parts: [Column], _ operation: String) throws(TerraceError) {
-    guard let first = parts.first, first.physical.hasOffsets || first.physical == .row else { return }
+    guard let first = parts.first, first.physical.hasOffsets || first.physical == .row else {
+      return
+    }
     let bytes = parts.reduce(0) { $0 + $1.byteCount }
     if bytes > Int(Int32.max) {
       throw TerraceError(

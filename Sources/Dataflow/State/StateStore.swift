@@ -62,7 +62,8 @@ package final class StateStore {
     let lazy = pipeline.lazyTables
     for (i, table) in pipeline.stateTables.enumerated() {
       let state = OpenState(
-        StateFormat(table), environment, folder + "/" + prefix + table.name, user: user, budget: budget)
+        StateFormat(table), environment, folder + "/" + prefix + table.name, user: user,
+        budget: budget)
       tables.append(state)
       guard let id = snapshots?[table.name] else {
         try state.remove()

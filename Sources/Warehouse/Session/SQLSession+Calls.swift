@@ -131,7 +131,8 @@ extension SQLSession {
   ) throws(TerraceError) {
     if let id = try call.number("snapshot_id") { return try rollback.to(snapshotID: Int64(id)) }
     // By position it may be either.
-    if let tag = try? call.text("tag"), try tags.find(tag) != nil {  // A number is no text: see below.
+    let named = try? call.text("tag")  // A number is no text: see below.
+    if let tag = named, try tags.find(tag) != nil {
       return try rollback.to(tag: tag)
     }
     if let id = try? call.number("tag") {  // Text that is no number is a tag that is not there.
