@@ -42,6 +42,7 @@ extension Terrace {
     if arguments.has("--end-of-input"), !arguments.has("--once") {
       throw TerraceError(.invalid, "--end-of-input belongs to --once")
     }
+    Interruption.watch()
     // Before there is a second thread, which would get a heap of its own.
     ProcessMemory.tune()
     let workers = Workers(count: max(1, min(8, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))))
@@ -73,7 +74,6 @@ extension Terrace {
     settings.endsInput = arguments.has("--end-of-input")
     settings.select = arguments.all("--select")
     settings.handsOn = !arguments.has("--no-handing-on")
-    Interruption.watch()
     let run = try ProjectRun(open, project, metastore, settings, workers: workers)
     let progress = RunProgress(console)
     let states = try run.run(shouldStop: { Interruption.happened }) { progress.show($0) }
