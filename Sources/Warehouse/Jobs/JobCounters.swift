@@ -22,6 +22,7 @@ package struct JobCounters: Hashable, Sendable {
   package var commits = 0
   package var rowsIn: Int64 = 0
   package var rowsOut: Int64 = 0
+  /// Since the job began, in whatever process.
   package var deadLetters: Int64 = 0
   package var bytesRead: Int64 = 0
   package var bytesWritten: Int64 = 0

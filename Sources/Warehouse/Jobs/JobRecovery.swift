@@ -32,6 +32,7 @@ extension JobRun {
     lastCommitMillis = lastStateMillis
     counters.epoch = root.epoch
     counters.snapshot = rootSnapshot?.id
+    counters.deadLetters = root.letterCount
     noteSources()
   }
 
