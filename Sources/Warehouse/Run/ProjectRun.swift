@@ -38,7 +38,7 @@ package final class ProjectRun {
     let limit = try open.config.memoryLimitBytes
     let handsOn = settings.handsOn && open.config.values["handing-on"] != "false"
     let environment = JobEnvironment(
-      warehouse: open.warehouse, budget: MemoryBudget(limitBytes: limit / 5 * 2),
+      warehouse: open.warehouse, budget: MemoryBudget(limitBytes: limit / 10 * 7),
       changes: handsOn ? ChangeCache(limitBytes: limit / 16) : nil, metastore: metastore,
       zone: try open.config.zone, folder: open.folder)
     let jobs = try ProjectRun.selected(project.jobs, settings.select)
