@@ -58,7 +58,7 @@ package final class ProjectRun {
     run.endsInput = settings.endsInput
     // Larger epochs make fewer and larger commits; they are bounded by a share of the memory.
     run.limits = EpochLimits(
-      rows: 1 << 18, bytes: min(256 << 20, limit / 16),
+      rows: settings.once ? 1 << 20 : 1 << 18, bytes: min(256 << 20, limit / 8),
       millis: settings.once ? 20_000 : 1_000)
     runner = Runner(entries, run, time: open.warehouse.environment.time)
   }
