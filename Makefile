@@ -6,11 +6,12 @@ SOURCES = Sources Tests Benchmarks Package.swift
 # How many crash rounds `make torture` runs.
 COUNT ?= 100
 
-.PHONY: setup build test lint format demo exchange sql flow torture torture-flow bench peers clean
+.PHONY: setup build test lint format demo exchange sql flow integration torture torture-flow bench peers clean
 
 ## C libraries that the binary links; says what it installs, is silent when nothing is missing
 setup:
-	@missing=""; for p in libzstd-dev liblz4-dev libsnappy-dev libdeflate-dev zlib1g-dev libsqlite3-dev; do \
+	@missing=""; for p in libzstd-dev liblz4-dev libsnappy-dev libdeflate-dev zlib1g-dev libsqlite3-dev \
+	  librdkafka-dev libpq-dev libmariadb-dev libcurl4-openssl-dev; do \
 	  dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then \
 	  command -v apt-get >/dev/null || { echo "setup: please install$$missing" >&2; exit 1; }; \
@@ -67,6 +68,10 @@ flow: build
 ## kill -9 over a running pipeline: make torture-flow COUNT=100
 torture-flow: build
 	Tests/Flow/run full "$$($(SWIFT) build -c release --show-bin-path)/terrace" --only kills --rounds $(COUNT)
+
+## Real PostgreSQL and MariaDB servers and Kafka brokers under load, with kills: make integration COUNT=20 for a longer campaign
+integration: build
+	Tests/Integration/run full "$$($(SWIFT) build -c release --show-bin-path)/terrace" --rounds $(COUNT)
 
 ## make bench BENCH=store, BENCH=join: our figures beside the peers', one line each
 bench: setup

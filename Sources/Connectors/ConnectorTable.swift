@@ -15,6 +15,11 @@ package struct ConnectorTable: Hashable, Sendable {
     }
   }
 
+  /// A last column BYTES that a source of upserts adds to its ``Source/type`` when its records may leave
+  /// values out that did not change (PostgreSQL's TOAST): bit c of byte c / 8 is set when declared column c
+  /// keeps the value that the last row of its key has; null when the row is whole.
+  package static let unchangedColumn = "__unchanged"
+
   /// For messages: the name the spec gives it.
   package var name: String
   /// Physical and metadata columns, in the order written; computed columns are the query's business.

@@ -1,15 +1,25 @@
 package import Columns
 
+/// What a sink finds of the epoch that the newest root names.
+package enum SinkRecovery: Sendable {
+  /// It is outside, whole.
+  case complete
+  /// It was prepared, and is lost (a transaction that died with its process): the job takes the records
+  /// between the last root and this one again and writes them again.
+  case redo
+}
+
 /// What is written outside. One thread calls.
 ///
 /// An epoch is: `write` any number of times, `prepare` (durable, but not visible), then the job publishes
 /// its root, which holds what `prepare` returned, then `publish`. After a crash `recover` gets what the
-/// newest root holds: it publishes that if need be, and removes what no root names.
+/// newest root holds: it publishes that if need be, removes what no root names, and says whether the epoch
+/// must be done again.
 package protocol Sink: AnyObject {
   /// - Parameter kinds: one ``RowKind`` raw value a row; nil when all are inserts.
   func write(_ rows: Batch, kinds: Buffer?) throws(TerraceError)
   func prepare(epoch: Int64) throws(TerraceError) -> String
   func publish(_ prepared: String) throws(TerraceError)
-  func recover(_ prepared: String?) throws(TerraceError)
+  func recover(_ prepared: String?) throws(TerraceError) -> SinkRecovery
   func close()
 }

@@ -74,6 +74,25 @@ package protocol Source: AnyObject {
   /// again: they must come in the order in which they came then.
   func replay(to position: String) throws(TerraceError)
 
+  /// Whether the records behind ``position`` come again, the same in the same order, after a ``seek(_:)``.
+  /// False while rows of an initial snapshot are given: the job then takes batches whole and commits its
+  /// state with every epoch, so that nothing of them is ever asked for again.
+  var canReplay: Bool { get }
+  /// Nothing up to this position will be asked for again. Called now and then, when all that it stands
+  /// for is durable: a replication slot may let go of its log, a consumer group moves on.
+  func confirm(_ position: String) throws(TerraceError)
+
+  /// The table outside has other columns from here on: set when all records before the change were given,
+  /// and nothing more is given. The job commits, and is opened anew with a table that fits.
+  var drift: SchemaDrift? { get }
+
+  /// For tags by the clock, in sources that know when a record was committed: nothing committed at or after
+  /// `millis` (since 1970) is given any more; nil takes the bound away.
+  func hold(at millis: Int64?)
+  /// Whether everything that was committed before `millis` has been given; nil when the source does not
+  /// know times, and what was polled before `millis` counts.
+  func hasGiven(before millis: Int64) -> Bool?
+
   /// For `status`: records that were no rows and were passed over without a word, since it was opened.
   var skipped: Int64 { get }
   /// For `status`: bytes or records known to be there and not yet given, and what they are.
@@ -86,6 +105,11 @@ package protocol Source: AnyObject {
 extension Source {
   /// Sources whose order follows from the position alone need nothing.
   package func replay(to position: String) throws(TerraceError) {}
+  package var canReplay: Bool { true }
+  package func confirm(_ position: String) throws(TerraceError) {}
+  package var drift: SchemaDrift? { nil }
+  package func hold(at millis: Int64?) {}
+  package func hasGiven(before millis: Int64) -> Bool? { nil }
   /// Sources that pass over nothing.
   package var skipped: Int64 { 0 }
 }

@@ -49,7 +49,7 @@ final class SinkTests: XCTestCase {
     for format in ["json", "csv", "parquet"] {
       let fixture = try FileFixture()
       let sink = try Connectors.sink(fixture.table(format), fixture.environment)
-      try sink.recover(nil)
+      XCTAssertEqual(try sink.recover(nil), .complete)
       try sink.write(rows([(1, "a,\"b\""), (nil, "é\n")]), kinds: nil)
       XCTAssertEqual(try fixture.read(fixture.table(format)), [], "visible too soon")
       let prepared = try sink.prepare(epoch: 1)
@@ -72,7 +72,7 @@ final class SinkTests: XCTestCase {
     try first.write(rows([(2, "b")]), kinds: nil)
     _ = try first.prepare(epoch: 2)
     let second = try Connectors.sink(table, fixture.environment)
-    try second.recover(prepared)
+    XCTAssertEqual(try second.recover(prepared), .complete)
     XCTAssertEqual(try fixture.read(table), ["+I[1, a]"])
     let names = try fixture.disk.list("/in")
     XCTAssertEqual(names.count, 1, "\(names)")

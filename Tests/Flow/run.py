@@ -17,7 +17,8 @@ import flow
 TESTS = ["shop", "nexmark", "kills", "repair", "incremental", "barriers", "bad_input"]
 
 
-def main():
+def main(tests=TESTS, title="flow"):
+    """Runs the TESTS of each module named; `--only` picks modules or single tests."""
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--terrace", required=True)
     arguments.add_argument("--counts", choices=["quick", "full"], default="quick")
@@ -26,17 +27,16 @@ def main():
     arguments.add_argument("--only", nargs="*", default=[])
     arguments = arguments.parse_args()
     started, checks, unknown = time.monotonic(), flow.Checks(), set(arguments.only)
-    print(f"flow: {arguments.counts} counts, seed {arguments.seed}", flush=True)
-    for module in TESTS:
-        tests = importlib.import_module(module).TESTS
-        for test in tests:
+    print(f"{title}: {arguments.counts} counts, seed {arguments.seed}", flush=True)
+    for module in tests:
+        for test in importlib.import_module(module).TESTS:
             name = f"{module}.{test.__name__}"
             chosen = {word for word in arguments.only if name == word or module == word}
             unknown -= chosen
             if arguments.only and not chosen: continue
             # What does not hold yet fails where everything is run, and is named in docs/not-supported.md.
             if not arguments.only and arguments.counts == "quick" and test in getattr(importlib.import_module(module), "FULL_ONLY", []): continue
-            scratch = pathlib.Path(tempfile.mkdtemp(prefix=f"terrace-flow-{module}-"))
+            scratch = pathlib.Path(tempfile.mkdtemp(prefix=f"terrace-{title}-{module}-"))
             world = flow.World(pathlib.Path(arguments.terrace).resolve(), scratch, checks, arguments.seed, arguments.counts, name)
             world.rounds = arguments.rounds
             before, failed, at = checks.passed, len(checks.failures), time.monotonic()
@@ -48,7 +48,7 @@ def main():
             print(f"  {name}: {checks.passed - before} checks{', FAILED, kept in ' + str(scratch) if broken else ''}, {time.monotonic() - at:.1f} s", flush=True)
             if not broken: shutil.rmtree(scratch, ignore_errors=True)
     for word in sorted(unknown): checks.that(f"no test is called {word}", False)
-    print(f"flow: {checks.passed} checks passed, {len(checks.failures)} failed, seed {arguments.seed}, {time.monotonic() - started:.0f} s", flush=True)
+    print(f"{title}: {checks.passed} checks passed, {len(checks.failures)} failed, seed {arguments.seed}, {time.monotonic() - started:.0f} s", flush=True)
     return 1 if checks.failures else 0
 
 

@@ -118,9 +118,10 @@ private final class StreamSink: Sink {
     return "epoch-\(epoch)"
   }
   func publish(_ prepared: String) { stream.publish(prepared) }
-  func recover(_ prepared: String?) {
+  func recover(_ prepared: String?) -> SinkRecovery {
     stream.forgetPrepared(but: prepared)
     if let prepared { stream.publish(prepared) }
+    return .complete
   }
   func close() {}
 }

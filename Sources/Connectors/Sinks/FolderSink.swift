@@ -185,9 +185,10 @@ final class FolderSink: Sink {
     }
   }
 
-  func recover(_ prepared: String?) throws(TerraceError) {
+  func recover(_ prepared: String?) throws(TerraceError) -> SinkRecovery {
     if let prepared, !prepared.isEmpty { try publish(prepared) }
     try removeHidden(root, depth: 0)
+    return .complete
   }
 
   private func removeHidden(_ folder: String, depth: Int) throws(TerraceError) {

@@ -45,7 +45,7 @@ final class PrintSink: Sink {
 
   func prepare(epoch: Int64) throws(TerraceError) -> String { "" }
   func publish(_ prepared: String) throws(TerraceError) {}
-  func recover(_ prepared: String?) throws(TerraceError) {}
+  func recover(_ prepared: String?) throws(TerraceError) -> SinkRecovery { .complete }
   func close() {}
 }
 
@@ -82,6 +82,6 @@ final class BlackholeSink: Sink {
   func write(_ rows: Batch, kinds: Buffer?) throws(TerraceError) {}
   func prepare(epoch: Int64) throws(TerraceError) -> String { "" }
   func publish(_ prepared: String) throws(TerraceError) {}
-  func recover(_ prepared: String?) throws(TerraceError) {}
+  func recover(_ prepared: String?) throws(TerraceError) -> SinkRecovery { .complete }
   func close() {}
 }

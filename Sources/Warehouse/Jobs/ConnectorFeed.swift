@@ -30,6 +30,8 @@ final class ConnectorFeed: Feed {
   /// Records since the job's first epoch, and the number at which a replay ends.
   private var total: Int64 = 0
   private var goal: Int64?
+  /// Records were given since the last state commit that will not come again.
+  private var gaveUnrepeatable = false
 
   /// - Parameter positions: makes the table for the connector's positions.
   init(
@@ -107,7 +109,9 @@ final class ConnectorFeed: Feed {
     }
     batch = nil
     consumed = 0
+    let couldReplay = connector.canReplay
     guard let polled = try connector.poll(rows: rows, bytes: bytes) else { return false }
+    if !couldReplay || !connector.canReplay { gaveUnrepeatable = true }
     let typed = Batch(type, retyped(polled.rows), count: polled.rows.count)
     let delta: DeltaBatch
     if let kinds = polled.kinds {
@@ -170,7 +174,13 @@ final class ConnectorFeed: Feed {
     goal = try position.int("records")
     let end = try position.string("position")
     try connector.replay(to: try position.optionalString("until") ?? end)
-    try connector.replay(to: try position.string("position"))
+    try connector.replay(to: end)
+  }
+
+  override var canReplay: Bool { !gaveUnrepeatable && connector.canReplay }
+
+  override func pin(_ position: JSONValue) throws(TerraceError) {
+    try connector.confirm(try position.string("position"))
   }
 
   override var isReplayed: Bool { goal.map { total >= $0 } ?? true }
@@ -179,6 +189,7 @@ final class ConnectorFeed: Feed {
   override func commitPositions(
     identifier: Int64
   ) throws(TerraceError) -> (table: String, id: Int64)? {
+    gaveUnrepeatable = false
     guard let positions else { return nil }
     // In the middle of a batch the connector is further than the job.
     if toSkip == 0, isBetweenBatches, let rows = try connector.takePositions() {

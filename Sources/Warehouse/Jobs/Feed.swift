@@ -109,6 +109,8 @@ class Feed {
 
   /// Whether an epoch may end here.
   var canPause: Bool { true }
+  /// What was given since the last state commit can be given again. When not, batches are never cut.
+  var canReplay: Bool { true }
   var position: JSONValue { .null }
   /// Goes on behind this position. The feed has given nothing yet.
   func seek(_ position: JSONValue) throws(TerraceError) {}

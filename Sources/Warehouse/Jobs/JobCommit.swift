@@ -22,7 +22,7 @@ extension JobRun {
     let isDue =
       now - lastStateMillis >= JobRun.stateMillis || plan.needsStateEachEpoch
       || (store?.pendingBytes ?? 0) >= JobRun.stateBytes
-    if isFirst || isLast || isDue {
+    if isFirst || isLast || isDue || !feeds.allSatisfy(\.canReplay) {
       try commitState(&next)
       lastStateMillis = now
     } else {

@@ -99,7 +99,9 @@ final class JobRun {
     for delta in outputs { report.rowsOut += try write(delta) }
     report.rowsOut += writtenEarly
     writtenEarly = 0
-    if hasOutput || closes || isCommitDue(started) || (stops && isDrained) {
+    if hasOutput || closes || isCommitDue(started) || (stops && isDrained)
+      || !feeds.allSatisfy(\.canReplay)
+    {
       try commit(isLast: closes)
       report.snapshot = rootSnapshot?.id
     }
@@ -237,7 +239,7 @@ final class JobRun {
   private func take(_ given: FeedBatch, _ i: Int) throws(TerraceError) -> Int {
     var batch = given
     let feed = feeds[i]
-    if let cut = cuts[i], batch.rowCount > 0 {
+    if let cut = cuts[i], batch.rowCount > 0, feed.canReplay {
       if let row = try cutRow(cut, batch.delta.rows, i) {
         feed.giveBack(from: row)
         batch = batch.split(at: row).0

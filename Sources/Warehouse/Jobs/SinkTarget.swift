@@ -32,7 +32,9 @@ final class SinkTarget: JobTarget {
 
   func recover() throws(TerraceError) -> (root: Root, snapshot: Snapshot)? {
     let found = try finished(job, table)
-    try sink.recover(found?.root.prepared)
+    if case .redo = try sink.recover(found?.root.prepared) {
+      throw TerraceError(.unsupported, "an epoch that is lost outside").with("job", job)
+    }
     return found
   }
 

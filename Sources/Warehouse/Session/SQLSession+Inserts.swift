@@ -251,7 +251,7 @@ extension SQLSession {
   ) throws(TerraceError) -> Int {
     let sink = try Connectors.sink(connector, warehouse.environment)
     defer { sink.close() }
-    try sink.recover(nil)
+    _ = try sink.recover(nil)
     var count = 0
     try run(plan, catalog) { (batch) throws(TerraceError) in
       count += batch.count
