@@ -133,4 +133,3 @@ def half_lines(world):
 
 
 TESTS = [malformed_records, malformed_fail, malformed_skip, second_run, signals, half_lines, shrinking_file]
-FULL_ONLY = [malformed_skip, shrinking_file]

@@ -34,8 +34,6 @@ def main(tests=TESTS, title="flow"):
             chosen = {word for word in arguments.only if name == word or module == word}
             unknown -= chosen
             if arguments.only and not chosen: continue
-            # What does not hold yet fails where everything is run, and is named in docs/not-supported.md.
-            if not arguments.only and arguments.counts == "quick" and test in getattr(importlib.import_module(module), "FULL_ONLY", []): continue
             scratch = pathlib.Path(tempfile.mkdtemp(prefix=f"terrace-{title}-{module}-"))
             world = flow.World(pathlib.Path(arguments.terrace).resolve(), scratch, checks, arguments.seed, arguments.counts, name)
             world.rounds = arguments.rounds

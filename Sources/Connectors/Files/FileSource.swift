@@ -155,6 +155,9 @@ final class FileSource: Source {
 
   // MARK: Finding files
 
+  /// Files that vanished at once and are told by name.
+  private static let named = 10
+
   private func scan() throws(TerraceError) {
     if present != nil { return }
     let now = environment.time.nowMillis()
@@ -171,10 +174,14 @@ final class FileSource: Source {
       return state.size != entry.status.byteCount || state.modified != entry.status.modifiedMillis
         || (isLast && state.hasRest)
     }
-    if progress.states.count > entries.count {
-      let there = Set(entries.map(\.path))
-      for path in progress.states.keys.sorted() where !there.contains(path) { say(gone: path) }
-    }
+    let known = entries.count { progress.states[$0.path] != nil }
+    if known == progress.states.count { return }
+    let there = Set(entries.map(\.path))
+    let gone = progress.states.keys.filter { !there.contains($0) && !missing.contains($0) }.sorted()
+    for path in gone.prefix(Self.named) { say(gone: path) }
+    let rest = gone.dropFirst(Self.named).filter { progress.states[$0]?.isLost == false }
+    missing.formUnion(rest)
+    if !rest.isEmpty { notices.append("\(rest.count) more files vanished from \(listing.root)") }
   }
 
   private func say(gone path: String) {
