@@ -73,6 +73,37 @@ struct TestSession {
 }
 
 final class SQLSessionTests: XCTestCase {
+  private static let mixed =
+    "(VALUES (1, 'abc', CAST(NULL AS INT)), (2, 'xbd', 5), (2, 'xbd', 5), (3, 'a.c', 7))"
+
+  func test_counts_rowsWhoseColumnsAreAllThere() throws {
+    let session = try TestSession()
+    XCTAssertEqual(
+      try session.rows(
+        "SELECT COUNT(DISTINCT a, c), COUNT(a, c), COUNT(DISTINCT a) FROM \(Self.mixed) AS t(a, b, c)"
+      ), "[2,3,3]")
+  }
+
+  func test_compares_withAnyAndAll() throws {
+    let session = try TestSession()
+    let other = "(SELECT c - 3 FROM \(Self.mixed) AS u(a, b, c) WHERE c IS NOT NULL)"
+    let rows = "FROM \(Self.mixed) AS t(a, b, c)"
+    XCTAssertEqual(
+      try session.rows("SELECT a \(rows) WHERE a = ANY \(other) ORDER BY a"), "[2][2]")
+    XCTAssertEqual(
+      try session.rows("SELECT a \(rows) WHERE a <> ALL \(other) ORDER BY a"), "[1][3]")
+  }
+
+  func test_joins_onSubqueries() throws {
+    let session = try TestSession()
+    let (t, u) = ("\(Self.mixed) AS t(a, b, c)", "\(Self.mixed) AS u(a, b, c)")
+    let v = "\(Self.mixed) AS v(a, b, c)"
+    XCTAssertEqual(
+      try session.rows(
+        "SELECT t.a, u.c FROM \(t) JOIN \(u) ON t.a = u.a AND EXISTS (SELECT 1 FROM \(v) WHERE v.c = u.c AND v.a = 3)"
+      ), "[3,7]")
+  }
+
   func test_insert_keepsLastRowOfKey() throws {
     let s = try TestSession()
     try s.run(

@@ -48,6 +48,7 @@ extension Binder {
   ) throws(TerraceError) -> Expression {
     var arguments: [Expression] = []
     for argument in call.arguments {
+      if case .star = argument.value.kind { throw notFound(call, name, "takes no '*'") }
       if let name = argument.name {
         throw unsupported("the named argument '\(name.text)'", name.span)
       }
@@ -61,7 +62,15 @@ extension Binder {
     }
     if FunctionRegistry.function(name) != nil { return try .calling(name, arguments) }
     if let built = try composed(name, arguments, span) { return built }
-    throw error(
+    throw notFound(call, name, nil)
+  }
+
+  /// - Parameter problem: what is wrong with the call when there is such a function.
+  private func notFound(_ call: CallSyntax, _ name: String, _ problem: String?) -> TerraceError {
+    if let problem, FunctionRegistry.function(name) != nil || Binder.composedNames.contains(name) {
+      return error("\(name) \(problem)", call.name.span)
+    }
+    return error(
       "function '\(call.name.text)' not found", call.name.span,
       hint: Suggestion.nearest(
         to: name,
@@ -146,15 +155,20 @@ extension Binder {
         throw error("'*' stands only in COUNT(*)", span)
       }
     } else {
-      let most = function == .listAggregate ? 2 : 1
-      if call.arguments.count > most, function == .count {
-        throw unsupported("COUNT of several columns", span, hint: "count a ROW of them")
-      }
+      let most = function == .listAggregate ? 2 : function == .count ? 64 : 1
       guard (1...most).contains(call.arguments.count), let first = call.arguments.first else {
         throw error("\(name) takes one argument\(most == 2 ? ", or two" : "")", span)
       }
       argument = try expression(first.value, c)
-      if call.arguments.count == 2 {
+      if function == .count, call.arguments.count > 1 {
+        // A row counts when all its columns are there.
+        let parts = try call.arguments.map { (a) throws(TerraceError) in
+          try expression(a.value, c)
+        }
+        let whole = Expression.and(parts.map { .isNotNull($0) })
+        argument = try .choosing(
+          [(condition: whole, value: try .calling("ROW", parts))], otherwise: .untypedNull)
+      } else if call.arguments.count == 2 {
         let second = call.arguments[1].value
         guard case .literal(.bytes(let bytes), _) = try expression(second, c).folded() else {
           throw error("the separator of LISTAGG is a constant text", second.span)

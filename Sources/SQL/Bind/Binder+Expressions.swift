@@ -54,7 +54,7 @@ extension Binder {
     case .between(let value, let low, let high, let symmetric, let isNegated):
       return try between(value, low, high, symmetric, isNegated, c)
     case .like(let value, let pattern, let escape, let similar, let isNegated):
-      if similar { throw unsupported("SIMILAR TO", e.span, hint: "use LIKE or REGEXP") }
+      if similar { return try self.similar(value, pattern, escape, isNegated, c) }
       return try like(value, pattern, escape, isNegated, c)
     case .inList(let value, let list, let isNegated):
       let found = try membership(value, list, c)
@@ -324,6 +324,34 @@ extension Binder {
       sign = bound
     }
     let found = Expression.like(try text(value), pattern: try text(pattern), escape: sign)
+    return isNegated ? .not(found) : found
+  }
+
+  /// SQL's own regular expressions, as REGEXP of the whole text.
+  private func similar(
+    _ value: ExpressionSyntax, _ pattern: ExpressionSyntax, _ escape: ExpressionSyntax?,
+    _ isNegated: Bool, _ c: ExpressionContext
+  ) throws(TerraceError) -> Expression {
+    func constant(_ e: ExpressionSyntax) throws(TerraceError) -> [Unicode.Scalar] {
+      guard case .literal(.bytes(let bytes), _) = try expression(e, c).folded() else {
+        throw unsupported("SIMILAR TO with a pattern that is no constant", e.span)
+      }
+      return Array(String(decoding: bytes, as: UTF8.self).unicodeScalars)
+    }
+    var sign: Unicode.Scalar?
+    if let escape {
+      let given = try constant(escape)
+      guard given.count == 1 else { throw error("ESCAPE takes one character", escape.span) }
+      sign = given[0]
+    }
+    guard let regex = SimilarPattern.regex(try constant(pattern), escape: sign) else {
+      throw error("the pattern ends in the middle of something", pattern.span)
+    }
+    let text = try expression(value, c)
+    guard [.text, .null].contains(TypeRules.family(text.type)) else {
+      throw error("SIMILAR TO takes text, not \(text.type.nullable.text)", value.span)
+    }
+    let found = try Expression.calling("REGEXP", [text.casted(to: .string), .text(regex)])
     return isNegated ? .not(found) : found
   }
 

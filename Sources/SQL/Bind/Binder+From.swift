@@ -223,11 +223,19 @@ extension Binder {
       + right.scope.allNullable(planKind == .left || planKind == .full)
     var shared: [String] = []
     var conditions: [Expression] = []
+    var later: [ExpressionSyntax] = []
     switch condition {
     case .none: break
     case .on(let e):
       let context = ExpressionContext(both, clause: "ON")
-      conditions = PlanBuilding.conjuncts(try self.condition(e, context))
+      for part in Binder.conjuncts(e) {
+        // In an inner join a condition may as well stand in WHERE, which takes sub-queries.
+        if planKind == .inner, part.hasQuery {
+          later.append(part)
+        } else {
+          conditions += PlanBuilding.conjuncts(try self.condition(part, context))
+        }
+      }
     case .using(let names):
       shared = names.map(\.text)
       for name in names {
@@ -245,7 +253,9 @@ extension Binder {
     // A regular join mixes the times of its sides.
     var joined = scope
     for i in joined.columns.indices { joined.columns[i].isEventTime = false }
-    let relation = Relation(plan: plan, scope: joined)
+    var rows = SelectRows(plan: plan, scope: joined, correlation: [])
+    for part in later { try apply(part, to: &rows, nil) }
+    let relation = Relation(plan: rows.plan, scope: joined)
     return shared.isEmpty ? relation : merged(relation, shared, left.scope.columns.count, planKind)
   }
 

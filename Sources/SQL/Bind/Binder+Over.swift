@@ -164,7 +164,11 @@ extension Binder {
     if case .unboundedFollowing = frame.from { throw error("a frame cannot start there", span) }
     if case .unboundedPreceding = to { throw error("a frame cannot end there", span) }
     let end = try before(to).map { 0 - $0 }
-    return OverCall.Frame(unit, preceding: try before(frame.from), following: end)
+    let start = try before(frame.from)
+    if let start, let end, 0 - start > end {
+      throw error("a frame ends behind its start", span, hint: "exchange the two bounds")
+    }
+    return OverCall.Frame(unit, preceding: start, following: end)
   }
 
   /// Milliseconds in the units in which a time lies; nil when the type is no time.

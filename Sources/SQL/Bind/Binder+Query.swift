@@ -9,7 +9,12 @@ extension Binder {
     }
     let depth = commonTables.count
     defer { commonTables.removeSubrange(depth...) }
-    for table in query.with { try bindCommon(table) }
+    for (i, table) in query.with.enumerated() {
+      if query.with[..<i].contains(where: { $0.name.text == table.name.text }) {
+        throw error("the name '\(table.name.text)' is given twice in WITH", table.name.span)
+      }
+      try bindCommon(table)
+    }
     switch query.body {
     case .select(let select):
       let rows = try self.rows(select, outer: nil, domain)

@@ -54,7 +54,7 @@ extension Binder {
     }
   }
 
-  private func apply(_ filter: ExpressionSyntax, to rows: inout SelectRows, _ outer: Scope?)
+  func apply(_ filter: ExpressionSyntax, to rows: inout SelectRows, _ outer: Scope?)
     throws(TerraceError)
   {
     let context = ExpressionContext(

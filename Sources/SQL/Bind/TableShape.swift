@@ -71,6 +71,10 @@ extension Binder {
         "partition column '\(name.text)' not found", name.span,
         hint: Suggestion.hint(for: name.text, among: shape.type.fields.map(\.name)))
     }
+    for (i, name) in definition.partitionedBy.enumerated()
+    where definition.partitionedBy[..<i].contains(where: { $0.text == name.text }) {
+      throw error("the partition column '\(name.text)' is given twice", name.span)
+    }
     try checkExpressions(shape, definition)
     return shape
   }

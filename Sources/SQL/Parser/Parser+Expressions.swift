@@ -125,6 +125,12 @@ extension Parser {
       }
     advance()
     if isAt(.all) || isAt(.any) || isAt(.some) {
+      // Equal to any is IN, and different from all is NOT IN, with the same unknowns.
+      if operation == (isAt(.all) ? .notEqual : .equal) {
+        let negated = isAt(.all)
+        advance()
+        return try membership(left, negated: negated)
+      }
       throw unsupported(
         "comparison with \(source.text(current.span).uppercased())", at: current.span,
         hint: "use IN, EXISTS, or a comparison with MIN or MAX")

@@ -16,10 +16,21 @@ extension TableSyntax {
   }
 }
 
+extension ExpressionSyntax {
+  /// Whether a query stands in it.
+  var hasQuery: Bool {
+    var collector = ColumnCollector()
+    collector.visit(self)
+    return collector.hasQuery
+  }
+}
+
 private struct ColumnCollector {
   private(set) var mentions: [NamePath] = []
+  private(set) var hasQuery = false
 
   mutating func visit(_ query: QuerySyntax) {
+    hasQuery = true
     for table in query.with { visit(table.query) }
     switch query.body {
     case .select(let select): visit(select)
@@ -71,7 +82,7 @@ private struct ColumnCollector {
 
   private mutating func visit(_ list: [ExpressionSyntax]) { for e in list { visit(e) } }
 
-  private mutating func visit(_ e: ExpressionSyntax) {
+  mutating func visit(_ e: ExpressionSyntax) {
     switch e.kind {
     case .column(let path): mentions.append(path)
     case .literal, .star, .unit, .descriptor, .words: return
