@@ -80,6 +80,106 @@ final class UpsertTests: XCTestCase {
     }
   }
 
+  private let partialType = RowType([
+    ("v", .bigint), ("k", .int), ("s", .string), ("n", .string), ("f", .bytes),
+  ])
+
+  private var partialPlan: Plan {
+    .upsert(
+      Plan.Upsert(
+        input: .source(
+          Plan.Source(reference: "t", tableType: partialType, isAppendOnly: true)),
+        key: [1], unchanged: [9, -1, 0, 3]))
+  }
+
+  /// A change with values left out, and what a careful reader makes of it.
+  private func partial(
+    _ random: inout SeededRandom, _ last: inout [Scalar: Row], _ changes: inout [(Row, Int)]
+  ) {
+    let key = Scalar.int(Int64(random.below(6)))
+    if random.chance(5) {
+      last[key] = nil
+      changes.append(([.null, key, .null, .null, .null], -1))
+      return
+    }
+    var origin = last[key]
+    if random.chance(6), let old = last.keys.filter({ $0 != key }).min(by: { "\($0)" < "\($1)" }) {
+      // The key itself is changed.
+      changes.append(([.null, old, .null, .null, .null], -1))
+      if origin == nil { origin = last[old] }
+      last[old] = nil
+    }
+    var row: Row = [
+      .int(Int64(random.below(4))), key, random.chance(4) ? .null : .text("s\(random.below(5))"),
+      .text("n\(random.below(5))"), .null,
+    ]
+    if random.chance(2) {
+      let kept = [0, 2, 3].filter { _ in random.chance(2) }
+      var bits: [UInt8] = [0, 0]
+      for c in kept {
+        let bit = [0: 9, 2: 0, 3: 3][c, default: 0]
+        bits[bit / 8] |= 1 << UInt8(bit % 8)
+        row[c] = random.chance(2) ? .null : row[c]
+      }
+      row[4] = .bytes(kept.contains(0) ? bits : [bits[0]])
+      changes.append((row, 1))
+      for c in kept { row[c] = origin?[c] ?? .null }
+    } else {
+      changes.append((row, 1))
+    }
+    last[key] = Array(row[..<4])
+  }
+
+  func test_upsert_takesUnchangedValuesFromTheLastRowOfTheKey() throws {
+    XCTAssertEqual(partialPlan.type.count, 4)
+    for seed in UInt64(1)...40 {
+      var random = SeededRandom(seed: seed)
+      var pipeline = try Pipeline(partialPlan, recordsChanges: true)
+      var stored = pipeline.stateTables.map { StoredState($0) }
+      var last: [Scalar: Row] = [:]
+      var result: Bag = [:]
+      for _ in 0..<8 {
+        var changes: [(Row, Int)] = []
+        for _ in 0..<random.below(25) {
+          if changes.last?.1 == -1 {
+            // A deletion right before would be taken for a change of the key.
+            changes.append(([.int(0), .int(50), .null, .null, .null], 1))
+            last[.int(50)] = [.int(0), .int(50), .null, .null]
+          }
+          partial(&random, &last, &changes)
+        }
+        let cut = random.below(changes.count + 1)
+        for piece in [Array(changes[..<cut]), Array(changes[cut...])] {
+          try pipeline.push(Bags.delta(piece, partialType), to: 0)
+        }
+        for delta in try pipeline.endEpoch() { Bags.add(delta, to: &result) }
+        XCTAssertEqual(
+          result, Dictionary(uniqueKeysWithValues: last.values.map { ($0, 1) }), "seed \(seed)")
+        for (i, deltas) in try pipeline.takeState().enumerated() {
+          for delta in deltas { stored[i].apply(delta) }
+        }
+        if random.chance(2) {
+          pipeline = try Pipeline(partialPlan, recordsChanges: true)
+          for (i, state) in stored.enumerated() { try pipeline.restore(state.rows, to: i) }
+          try pipeline.finishRestore(watermarks: [])
+        }
+      }
+    }
+  }
+
+  func test_upsert_failsWhenAnUnknownValueMayNotBeNull() throws {
+    let type = RowType([("k", .int), ("s", DataType.string.notNull), ("f", .bytes)])
+    let plan = Plan.upsert(
+      Plan.Upsert(
+        input: .source(Plan.Source(reference: "t", tableType: type, isAppendOnly: true)),
+        key: [0], unchanged: [-1, 1]))
+    let pipeline = try Pipeline(plan)
+    XCTAssertThrowsError(
+      try pipeline.push(
+        Bags.delta([([.int(1), .text(""), .bytes([2])], 1)], type), to: 0)
+    ) { XCTAssertEqual(($0 as? TerraceError)?.facts.first?.value, "s") }
+  }
+
   func test_upsert_forgetsRowsThatWereReplaced() throws {
     let pipeline = try Pipeline(plan)
     for epoch in 0..<40 {

@@ -14,7 +14,11 @@ private final class Stream: Sendable {
     case bad(String)
   }
   private let records = Mutex<[Record]>([])
+  /// Rows have one value more: which of them they leave out.
+  let leavesOut: Bool
   private let out = Mutex<(prepared: [String: [String]], published: [String])>(([:], []))
+
+  init(leavesOut: Bool = false) { self.leavesOut = leavesOut }
 
   var all: [Record] { records.withLock { $0 } }
   func append(_ more: [Record]) { records.withLock { $0 += more } }
@@ -44,7 +48,9 @@ private final class StreamSource: Source {
 
   init(_ stream: Stream, _ type: RowType, _ style: ChangeStyle, step: Int) {
     self.stream = stream
-    self.type = type
+    let flags = (ConnectorTable.unchangedColumn, DataType.bytes)
+    self.type =
+      stream.leavesOut ? RowType(type.fields.map { ($0.name, $0.type) } + [flags]) : type
     self.style = style
     self.step = step
   }
@@ -264,6 +270,42 @@ final class JobConnectorTests: XCTestCase {
       XCTAssertEqual(letters.count, bad, "round \(round)")
       XCTAssertEqual(Set(letters.map { $0[0] }).count, bad)
       XCTAssertTrue(letters.allSatisfy { $0[1] == .text("no JSON") })
+      job.close()
+    }
+  }
+
+  func test_rule3_unchangedValues_comeFromTheLastRow() throws {
+    var random = SplitMix(seed: 23)
+    for round in 0..<6 {
+      let stream = Stream(leavesOut: true)
+      var model: [Int64: [Scalar]] = [:]
+      for i in 0..<Int64(150) {
+        let id = Int64(random.next() % 9)
+        if random.next() % 6 == 0, model[id] != nil {
+          stream.append([.row(.delete, [.int(id), .null, .null, .null])])
+          model[id] = nil
+          continue
+        }
+        // Of what is left out something else may stand there. Bits count declared columns.
+        var bits: UInt8 = 0
+        if let old = model[id] {
+          bits = UInt8(random.next() % 4) << 1
+          model[id] = [
+            .int(id), bits & 2 != 0 ? old[1] : .int(i), bits & 4 != 0 ? old[2] : .int(i),
+          ]
+        } else {
+          model[id] = [.int(id), .int(i), .int(i)]
+        }
+        let flags = bits == 0 ? Scalar.null : .bytes([bits])
+        stream.append([.row(.updateAfter, [.int(id), .int(i), .int(i), flags])])
+      }
+      let fixture = try fixture()
+      let spec = spec(
+        .table(TableName(database: "ods", table: "t")),
+        JobConnectorTests.plan(watermark: false, isAppendOnly: false))
+      let job = try drain(fixture, stream, .upserts, spec, kills: round * 2, &random)
+      XCTAssertEqual(
+        try fixture.rows("ods.t"), model.values.sorted { "\($0)" < "\($1)" }, "round \(round)")
       job.close()
     }
   }

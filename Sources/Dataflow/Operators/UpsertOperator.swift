@@ -13,6 +13,8 @@ final class UpsertOperator: Operator {
   /// The row as last sent, of the keys touched in this epoch.
   private var before = Lane<Int32>(filler: 0xff)
   private var isTouched = Lane<UInt8>()
+  /// The row of the key that the last record of this epoch took away, if it did.
+  private var goneLast: Int32 = -1
   private let touched = IDList()
   /// Keys that have a row.
   private var live = 0
@@ -107,15 +109,12 @@ final class UpsertOperator: Operator {
     let p = ids.pointer(Int32.self)
     try fetch(p, n, of: index)
     let w = delta.weights.pointer(Int64.self)
-    // Rows that only say which key goes are not kept.
-    let kept = Rows(count: n) { w[$0] > 0 }
-    let values = rest.map { c in
-      kept.count == n
-        ? columns[c] : columns[c].gather(kept.buffer.pointer(Int32.self), count: kept.count)
-    }
-    var next = Int32(rows.count)
-    try rows.append(values, count: kept.count)
+    let partial = node.unchanged.flatMap { UnchangedValues(columns[columns.count - 1], bits: $0) }
+    let base = Int32(rows.count)
+    var next = base
     let (last, old, seen) = (latest.pointer, before.pointer, isTouched.pointer)
+    // The row that went right before; -1 when none did.
+    var gone = goneLast
     for i in 0..<n {
       let id = Int(p[i])
       if seen[id] == 0 {
@@ -123,12 +122,41 @@ final class UpsertOperator: Operator {
         old[id] = last[id]
         touched.append(p[i])
       }
-      last[id] = w[i] > 0 ? next : -1
-      next &+= w[i] > 0 ? 1 : 0
+      // Rows that only say which key goes are not kept.
+      if w[i] <= 0 {
+        gone = last[id]
+        last[id] = -1
+        continue
+      }
+      if let partial, partial.isPartial(i) {
+        partial.note(i, kept: Int(next &- base), from: last[id] >= 0 ? last[id] : gone)
+      }
+      gone = -1
+      last[id] = next
+      next &+= 1
     }
+    goneLast = gone
+    try keep(columns, Int(next &- base), w, n, partial)
+  }
+
+  /// Stores the values of rows that came, completed.
+  private func keep(
+    _ columns: [Column], _ count: Int, _ w: UnsafePointer<Int64>, _ n: Int,
+    _ partial: UnchangedValues?
+  ) throws(TerraceError) {
+    let kept = count == n ? nil : Rows(count: n) { w[$0] > 0 }
+    var values: [Column] = []
+    for (place, c) in rest.enumerated() {
+      let given =
+        kept.map { columns[c].gather($0.buffer.pointer(Int32.self), count: count) } ?? columns[c]
+      values.append(
+        try partial?.fill(c, type.fields[c], given, count: count, from: rows, place) ?? given)
+    }
+    try rows.append(values, count: count)
   }
 
   override func endEpoch() throws(TerraceError) {
+    goneLast = -1
     if touched.count == 0 { return }
     let (gone, old) = (IDList(), IDList())
     let (come, new) = (IDList(), IDList())

@@ -38,7 +38,9 @@ extension Plan {
     case .sort(let sort): return sort.input.type
     case .unnest(let unnest): return unnest.type
     case .watermark(let watermark): return watermark.input.type
-    case .upsert(let upsert): return upsert.input.type
+    case .upsert(let upsert):
+      let input = upsert.input.type
+      return upsert.unchanged == nil ? input : RowType(Array(input.fields.dropLast()))
     }
   }
 

@@ -290,10 +290,18 @@ package indirect enum Plan: Hashable, Sendable {
     package var input: Plan
     /// Input columns; null equals null.
     package var key: [Int]
-    package init(input: Plan, key: [Int]) {
+    /// The input's last column is BYTES and goes no further: bits of columns that keep the value of the
+    /// last row of their key. For each other column its bit (bit b % 8 of byte b / 8), or -1 for none;
+    /// nil: there is no such column, and rows are whole.
+    ///
+    /// Such a row of a key that has none takes over from the row before it: where a key is changed, the
+    /// old one goes right before the new one comes.
+    package var unchanged: [Int]?
+    package init(input: Plan, key: [Int], unchanged: [Int]? = nil) {
       precondition(!key.isEmpty, "an upsert has a key")
       self.input = input
       self.key = key
+      self.unchanged = unchanged
     }
   }
 }

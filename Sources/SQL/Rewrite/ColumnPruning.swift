@@ -74,6 +74,7 @@ enum ColumnPruning {
       node.expression = renumbered(node.expression, below)
       return Pruned(plan: .watermark(node), kept: below.kept)
     case .upsert(var node):
+      precondition(node.unchanged == nil, "rows are completed in jobs only")
       let below = prune(node.input, needed: wanted.union(node.key))
       node.input = below.plan
       node.key = below.places(node.key)

@@ -10,8 +10,8 @@ import Store
 /// were taken; so an epoch may end in the middle of a batch.
 final class ConnectorFeed: Feed {
   private let connector: any Source
-  /// Columns of the connector's rows, in the plan's order.
-  private let columns: [Int]
+  /// Columns of the connector's rows, in the plan's order; nil: its rows are always whole.
+  private let columns: [Int?]
   private let positions: PositionTable?
   /// Where the batch in hand begins.
   private var base: String
@@ -41,10 +41,11 @@ final class ConnectorFeed: Feed {
     connector = try environment.connectors.source(
       ConnectorFeed.pruned(table, source), environment.warehouse.environment)
     let type = connector.type
-    var columns: [Int] = []
+    var columns: [Int?] = []
     for c in source.columns {
       let wanted = source.tableType.fields[c].name
-      guard let index = type.index(of: wanted) else {
+      let index = type.index(of: wanted)
+      guard index != nil || wanted == ConnectorTable.unchangedColumn else {
         throw TerraceError(.invalid, "the source has no such column").with("column", wanted)
           .with("table", table.name)
       }
@@ -125,9 +126,19 @@ final class ConnectorFeed: Feed {
 
   private func retyped(_ rows: Batch) -> [Column] {
     zip(columns, type.fields).map { column, field in
+      guard let column else { return ConnectorFeed.noBytes(field.type, rows.count) }
       let given = rows.columns[column]
       return given.type == field.type ? given : given.retyped(field.type)
     }
+  }
+
+  /// A column of BYTES that is null throughout.
+  private static func noBytes(_ type: DataType, _ count: Int) -> Column {
+    let offsets = Buffer(byteCount: (count + 1) * 4)
+    offsets.pointer(Int32.self).update(repeating: 0, count: count + 1)
+    return Column(
+      type: type, count: count, values: Buffer(byteCount: 0), offsets: offsets,
+      validity: count == 0 ? nil : Bitmap(count: count, filled: false))
   }
 
   override func giveBack(from row: Int) {

@@ -76,15 +76,31 @@ struct JobPlan {
         wide.columns.append(field)
       }
     }
-    let exact = Plan.upsert(Plan.Upsert(input: .source(wide), key: key))
+    let unchanged = try addUnchanged(to: &wide, table)
+    let exact = Plan.upsert(Plan.Upsert(input: .source(wide), key: key, unchanged: unchanged))
     let fields = exact.type.fields
-    if wide.columns.count == source.columns.count && source.predicate == .always { return exact }
+    if fields.count == source.columns.count && source.predicate == .always { return exact }
     let shown = Array(fields.prefix(source.columns.count))
     return .map(
       Plan.Map(
         input: exact, condition: condition(source.predicate, shown),
         expressions: shown.enumerated().map { .column($0.offset, $0.element.type) },
         names: shown.map(\.name)))
+  }
+
+  /// Asks for the column that says which values a record leaves out; its bits, by column read.
+  private static func addUnchanged(
+    to source: inout Plan.Source, _ table: ConnectorTable
+  ) throws(TerraceError) -> [Int] {
+    let name = ConnectorTable.unchangedColumn
+    guard source.tableType.index(of: name) == nil else {
+      throw TerraceError(.unsupported, "a column named \(name)").with("table", table.name)
+    }
+    let bits = source.columns.map { table.declared.index(of: source.tableType.fields[$0].name) }
+    source.columns.append(source.tableType.count)
+    source.tableType = RowType(
+      source.tableType.fields.map { ($0.name, $0.type) } + [(name, .bytes)])
+    return bits.map { $0 ?? -1 }
   }
 
   /// A predicate as an expression: below the keyed step it would bring back rows that it leaves out.
