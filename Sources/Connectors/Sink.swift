@@ -4,8 +4,8 @@ package import Columns
 package enum SinkRecovery: Sendable {
   /// It is outside, whole.
   case complete
-  /// It was prepared, and is lost (a transaction that died with its process): the job takes the records
-  /// between the last root and this one again and writes them again.
+  /// It was prepared, and is lost (a transaction that died with its process), for good: the job forgets
+  /// this root and goes on from the one before, whose epoch is whole outside.
   case redo
 }
 

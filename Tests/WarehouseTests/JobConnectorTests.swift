@@ -8,7 +8,7 @@ import XCTest
 @testable import Warehouse
 
 /// What a test's source holds: rows with kinds, and records that are none.
-private final class Stream: Sendable {
+final class Stream: Sendable {
   enum Record: Sendable {
     case row(RowKind, [Scalar])
     case bad(String)
@@ -37,7 +37,7 @@ private final class Stream: Sendable {
 
 /// Gives a stream in batches of changing size. Its position is how many records were given beyond the
 /// greatest number in its table.
-private final class StreamSource: Source {
+final class StreamSource: Source {
   let type: RowType
   let style: ChangeStyle
   private let stream: Stream

@@ -4,12 +4,13 @@ import Store
 
 /// A sink outside as a target: the roots lie in a hidden table of the job, one snapshot an epoch.
 final class SinkTarget: JobTarget {
-  let table: Table
+  private(set) var table: Table
   let tableName: TableName
   private let sink: any Sink
   private let job: String
   private let isAppendOnly: Bool
   private let key: [Int]
+  private let warehouse: OpenWarehouse
   private var writer: TableWriter?
 
   init(
@@ -19,23 +20,54 @@ final class SinkTarget: JobTarget {
     self.job = job
     self.isAppendOnly = isAppendOnly
     key = connector.primaryKey.compactMap { connector.type.index(of: $0) }
-    let warehouse = environment.warehouse
-    let schema = try TableSchema.create(
-      columns: RowType([("epoch", .bigint)]).fields,
-      timeMillis: warehouse.environment.time.nowMillis())
+    warehouse = environment.warehouse
     _ = try warehouse.create(database: HiddenTables.database)
     tableName = TableName(database: HiddenTables.database, table: job)
-    if try !warehouse.has(tableName) { _ = try warehouse.create(tableName, schema) }
-    table = try Table.open(warehouse.environment, try warehouse.path(of: tableName).root)
+    table = try Self.open(tableName, warehouse)
     sink = try environment.connectors.sink(connector, warehouse.environment)
+  }
+
+  private static func open(
+    _ name: TableName, _ warehouse: OpenWarehouse
+  ) throws(TerraceError) -> Table {
+    if try !warehouse.has(name) {
+      let schema = try TableSchema.create(
+        columns: RowType([("epoch", .bigint)]).fields,
+        timeMillis: warehouse.environment.time.nowMillis())
+      _ = try warehouse.create(name, schema)
+    }
+    return try Table.open(warehouse.environment, try warehouse.path(of: name).root)
   }
 
   func recover() throws(TerraceError) -> (root: Root, snapshot: Snapshot)? {
     let found = try finished(job, table)
-    if case .redo = try sink.recover(found?.root.prepared) {
-      throw TerraceError(.unsupported, "an epoch that is lost outside").with("job", job)
+    switch try sink.recover(found?.root.prepared) {
+    case .complete: return found
+    case .redo: return try found.flatMap { (found) throws(TerraceError) in try forget(found.root) }
     }
-    return found
+  }
+
+  /// Takes a root back whose epoch is lost outside: nobody has seen anything of it, so the job goes on from
+  /// the root before. That one's epoch is whole, since a root is only followed by another when it is; its
+  /// state and its places in the sources are kept until then.
+  private func forget(_ lost: Root) throws(TerraceError) -> (root: Root, snapshot: Snapshot)? {
+    let first = try table.snapshots.earliestID() ?? 1
+    for id in stride(from: try table.snapshots.latestID() ?? 0, through: first, by: -1) {
+      guard let snapshot = try table.snapshots.find(id), let root = try Root(snapshot),
+        root.epoch < lost.epoch || root.generation < lost.generation
+      else { continue }
+      try Rollback(table.path, warehouse.environment).to(snapshotID: id)
+      return (root, snapshot)
+    }
+    guard lost.epoch == 1 else {
+      throw TerraceError(
+        .corrupted, "an epoch was lost outside, and the root before it is gone",
+        hint: "“terrace run --rebuild \(job)” starts over; what is outside stays there"
+      ).with("job", job).with("epoch", lost.epoch)
+    }
+    try warehouse.environment.files.deleteTree(table.path.root)
+    table = try Self.open(tableName, warehouse)
+    return nil
   }
 
   func open(generation: Int64) throws(TerraceError) {
