@@ -34,6 +34,8 @@ package struct ConnectorTable: Hashable, Sendable {
   package var partitionKeys: [String]
   /// As written, `${…}` resolved; `connector` among them.
   package var options: [String: String]
+  /// Tells this reader from all others of the project, always the same: job and source.
+  package var reader = ""
   /// Folder that relative paths are relative to: the project's.
   package var folder: String
 

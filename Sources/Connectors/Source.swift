@@ -86,6 +86,10 @@ package protocol Source: AnyObject {
   /// and nothing more is given. The job commits, and is opened anew with a table that fits.
   var drift: SchemaDrift? { get }
 
+  /// Why what was given so far is worthless, and the job must empty its target and begin anew: an initial
+  /// snapshot that was interrupted, a table that was emptied outside.
+  var restart: String? { get }
+
   /// For tags by the clock, in sources that know when a record was committed: nothing committed at or after
   /// `millis` (since 1970) is given any more; nil takes the bound away.
   func hold(at millis: Int64?)
@@ -108,6 +112,7 @@ extension Source {
   package var canReplay: Bool { true }
   package func confirm(_ position: String) throws(TerraceError) {}
   package var drift: SchemaDrift? { nil }
+  package var restart: String? { nil }
   package func hold(at millis: Int64?) {}
   package func hasGiven(before millis: Int64) -> Bool? { nil }
   /// Sources that pass over nothing.

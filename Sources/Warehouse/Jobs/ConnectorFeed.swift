@@ -39,7 +39,7 @@ final class ConnectorFeed: Feed {
     positions: (RowType, Int) throws(TerraceError) -> PositionTable
   ) throws(TerraceError) {
     connector = try environment.connectors.source(
-      ConnectorFeed.pruned(table, source), environment.warehouse.environment)
+      ConnectorFeed.pruned(table, source, reader: name), environment.warehouse.environment)
     let type = connector.type
     var columns: [Int?] = []
     for c in source.columns {
@@ -62,14 +62,21 @@ final class ConnectorFeed: Feed {
   }
 
   /// Only the columns that are read, and those that the connector itself goes by.
-  private static func pruned(_ table: ConnectorTable, _ source: Plan.Source) -> ConnectorTable {
+  private static func pruned(
+    _ table: ConnectorTable, _ source: Plan.Source, reader: String
+  ) -> ConnectorTable {
     var kept = Set(source.columns.map { source.tableType.fields[$0].name })
     kept.formUnion(table.primaryKey)
     kept.formUnion(table.partitionKeys)
     var pruned = table
+    pruned.reader = reader
     pruned.type = RowType(table.type.fields.filter { kept.contains($0.name) })
     pruned.metadata = table.metadata.filter { kept.contains($0.column) }
-    return pruned.type.fields.isEmpty ? table : pruned
+    if pruned.type.fields.isEmpty {
+      pruned.type = table.type
+      pruned.metadata = table.metadata
+    }
+    return pruned
   }
 
   // MARK: Records
@@ -193,6 +200,8 @@ final class ConnectorFeed: Feed {
   override func pin(_ position: JSONValue) throws(TerraceError) {
     try connector.confirm(try position.string("position"))
   }
+
+  override var restart: String? { connector.restart }
 
   override var isReplayed: Bool { goal.map { total >= $0 } ?? true }
   override func endReplay() { goal = nil }

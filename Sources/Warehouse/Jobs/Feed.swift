@@ -111,6 +111,8 @@ class Feed {
   var canPause: Bool { true }
   /// What was given since the last state commit can be given again. When not, batches are never cut.
   var canReplay: Bool { true }
+  /// Why the job must empty its target and begin anew; nil in general.
+  var restart: String? { nil }
   var position: JSONValue { .null }
   /// Goes on behind this position. The feed has given nothing yet.
   func seek(_ position: JSONValue) throws(TerraceError) {}

@@ -18,6 +18,7 @@ package final class Job {
   /// Why the job cannot go on at all; starting it again would not help.
   private var refusal: TerraceError?
   private var counted = JobCounters()
+  private var notices: [String] = []
 
   /// Checks what can be checked without reading anything; opens nothing.
   ///
@@ -58,9 +59,19 @@ package final class Job {
     if let refusal { throw refusal }
     if run == nil { try recover() }
     guard let run else { return .idle }
+    if let reason = run.feeds.lazy.compactMap(\.restart).first { return try restart(reason) }
     do throws(TerraceError) {
       return try run.epoch(limits)
     } catch { throw noted(error) }
+  }
+
+  /// Begins anew because a source asks for it.
+  private func restart(_ reason: String) throws(TerraceError) -> EpochOutcome {
+    notices += run?.takeNotices() ?? []
+    notices.append("\(spec.name) is emptied and begins anew: \(reason)")
+    try startOver()
+    try recover()
+    return .idle
   }
 
   private func noted(_ error: TerraceError) -> TerraceError {
@@ -105,7 +116,11 @@ package final class Job {
   }
 
   /// Things a person should know, each once.
-  package func takeNotices() -> [String] { run?.takeNotices() ?? [] }
+  package func takeNotices() -> [String] {
+    let own = notices
+    notices = []
+    return own + (run?.takeNotices() ?? [])
+  }
 
   /// Commits what waits to be committed, and ends. A failure is in ``counters``: what was not committed
   /// is read again by the next job.

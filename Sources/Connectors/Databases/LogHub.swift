@@ -1,0 +1,207 @@
+import Columns
+import Store
+import Synchronization
+
+/// A server's log while it is open. Only the hub's thread calls.
+protocol DatabaseLog: AnyObject {
+  associatedtype Position: LogPosition
+  associatedtype Subscription: LogSubscription<Position>
+
+  /// Opens the log behind `position` for these tables; a log that is open is closed first.
+  func open(behind position: Position, _ tables: [Subscription]) throws(TerraceError)
+  /// Decodes what has come into the subscriptions, and waits at most `millis` for something to come.
+  ///
+  /// - Returns: false when nothing came.
+  func read(waiting millis: Int) throws(TerraceError) -> Bool
+  /// Everything committed before was read; nil before anything is known.
+  var readPosition: Position? { get }
+  /// Server time up to which everything was read.
+  var readMillis: Int64 { get }
+  /// Nothing before is wanted any more.
+  func confirm(_ position: Position) throws(TerraceError)
+  func close()
+}
+
+/// One reader of a server's log for all tables of the process that are read from it.
+///
+/// A thread of its own decodes the log into the tables' queues, which are bounded together: when they are
+/// full the reader waits. A table that stands behind what was read makes the reader open the log again, at
+/// the least place of all; each table passes over what it has. The server is told what no table needs, those
+/// of the ledger that are not attached now among them.
+final class LogHub<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
+  typealias Position = Log.Position
+
+  private struct State: ~Copyable {
+    var tables: [Log.Subscription] = []
+    /// Tables that are not read yet, and hold the log from here on: their initial snapshot is under way.
+    var pins: [String: Position] = [:]
+    /// Somebody attached: the log must be opened again.
+    var isChanged = false
+    var failure: TerraceError?
+    var isEnded = false
+    var lastConfirmed: Position?
+  }
+
+  private let state: Mutex<State>
+  private let log: Log
+  private let ledger: LogLedger<Position>?
+  private let time: any Timekeeper
+  private let limit: Int
+  private var thread: Workers?
+
+  /// - Parameter limit: bytes in the queues of all tables.
+  init(
+    _ log: Log, ledger: LogLedger<Position>?, time: any Timekeeper, limit: Int = 64 << 20
+  ) {
+    self.log = log
+    self.ledger = ledger
+    self.time = time
+    self.limit = limit
+    state = Mutex(State())
+  }
+
+  func start() {
+    let thread = Workers(count: 1)
+    self.thread = thread
+    thread.submit { self.run() }
+  }
+
+  /// Ends the reader; returns when its connection is closed.
+  func stop() {
+    state.withLock { $0.isEnded = true }
+    thread?.stop()
+    thread = nil
+  }
+
+  // MARK: Tables
+
+  /// A table that is about to be read from `position` on.
+  func pin(_ reader: String, at position: Position) throws(TerraceError) {
+    try ledger?.note(reader, position)
+    state.withLock { $0.pins[reader] = position }
+  }
+
+  func attach(_ table: Log.Subscription) throws(TerraceError) {
+    try ledger?.note(table.reader, table.from.position)
+    state.withLock {
+      $0.tables.removeAll { $0.reader == table.reader }
+      $0.tables.append(table)
+      $0.pins[table.reader] = nil
+      $0.isChanged = true
+    }
+  }
+
+  /// - Returns: whether nobody is left.
+  func detach(_ reader: String) -> Bool {
+    state.withLock {
+      $0.tables.removeAll { $0.reader == reader }
+      $0.pins[reader] = nil
+      return $0.tables.isEmpty && $0.pins.isEmpty
+    }
+  }
+
+  /// - Throws: what ended the reader.
+  func check() throws(TerraceError) {
+    if let failure = state.withLock({ $0.failure }) { throw failure }
+  }
+
+  /// What the server was told last that it may forget.
+  var lastConfirmed: Position? { state.withLock { $0.lastConfirmed } }
+
+  // MARK: The reader's thread
+
+  private func run() {
+    var pause = 0
+    var tables: [Log.Subscription] = []
+    var isOpen = false
+    var confirmedMillis: Int64 = 0
+    defer { log.close() }
+    while !state.withLock({ $0.isEnded }) {
+      do throws(TerraceError) {
+        if let changed = reopened(isOpen, tables) {
+          tables = changed
+          isOpen = false
+          for table in tables { table.rewind() }
+          guard let least = tables.map(\.from.position).min() else {
+            log.close()
+            continue
+          }
+          try log.open(behind: least, tables)
+          isOpen = true
+          pause = 0
+        }
+        guard isOpen else {
+          time.sleep(millis: 20)
+          continue
+        }
+        if tables.reduce(0, { $0 + $1.queuedBytes }) > limit {
+          time.sleep(millis: 2)
+          try keepAlive(tables, &confirmedMillis)
+          continue
+        }
+        if try !log.read(waiting: 20) {
+          for table in tables { table.flush() }
+        }
+        note(tables)
+        try keepAlive(tables, &confirmedMillis)
+      } catch {
+        isOpen = false
+        log.close()
+        if error.kind != .unavailable {
+          state.withLock { $0.failure = error }
+          return
+        }
+        pause = min(max(pause * 2, 200), 30_000)
+        for table in tables {
+          table.say("\(error.message); the log is opened again in \(pause) ms")
+        }
+        wait(pause)
+      }
+    }
+  }
+
+  /// The tables when the log is to be opened, else nil.
+  private func reopened(_ isOpen: Bool, _ tables: [Log.Subscription]) -> [Log.Subscription]? {
+    state.withLock { state in
+      let isGone = tables.contains { table in !state.tables.contains { $0 === table } }
+      if isOpen, !state.isChanged, !isGone { return nil }
+      if !isOpen, state.tables.isEmpty, tables.isEmpty { return nil }
+      state.isChanged = false
+      return state.tables
+    }
+  }
+
+  private func note(_ tables: [Log.Subscription]) {
+    guard let position = log.readPosition else { return }
+    for table in tables { table.passed(position, millis: log.readMillis) }
+  }
+
+  /// Tells the server, about once a second, what it may forget.
+  private func keepAlive(
+    _ tables: [Log.Subscription], _ last: inout Int64
+  ) throws(TerraceError) {
+    let now = time.nowMillis()
+    if now - last < 500 && now >= last { return }
+    last = now
+    guard let read = log.readPosition else { return }
+    var least = tables.map { $0.forgettable(read: read) }.min() ?? read
+    let pins = state.withLock { Array($0.pins.values) }
+    for pin in pins { least = min(least, pin) }
+    if let ledger {
+      let attached = tables.map { ($0.reader, $0.forgettable(read: read)) }
+      try ledger.note(attached)
+      least = min(least, ledger.least ?? least)
+    }
+    try log.confirm(least)
+    let told = least
+    state.withLock { $0.lastConfirmed = max($0.lastConfirmed ?? told, told) }
+  }
+
+  private func wait(_ millis: Int) {
+    var left = millis
+    while left > 0, !state.withLock({ $0.isEnded || $0.isChanged }) {
+      time.sleep(millis: min(left, 50))
+      left -= 50
+    }
+  }
+}

@@ -1,0 +1,160 @@
+import Columns
+import Store
+import Synchronization
+
+/// A table's share of a server's log: the reader decodes into it, the table's source takes from it.
+///
+/// A kind of server subclasses it with its way to decode a row. What is not said to be shared belongs to the
+/// reader's thread.
+class LogSubscription<Position: LogPosition>: @unchecked Sendable {
+  struct Shared: ~Copyable {
+    var queue: [LogBatch<Position>] = []
+    var bytes = 0
+    /// Nothing up to here will be asked for again.
+    var confirmed: Position
+    /// Transaction of the last record that was decoded.
+    var last: Position
+    /// Everything committed before it has been read.
+    var read: Position
+    var readMillis: Int64 = 0
+    var notices: [String] = []
+    /// Behind the last batch that the source took.
+    var taken: LogPlace<Position>?
+  }
+
+  /// Who reads: names the subscription in the ledger of its server's log.
+  let reader: String
+  let shared: Mutex<Shared>
+  /// Where the source stood when it attached, or after the reader began anew.
+  private(set) var from: LogPlace<Position>
+
+  private var transaction: LogTransaction<Position>?
+  /// Records of the transaction in hand that were met so far.
+  private var met = 0
+  private var transactions: [(record: Int, of: LogTransaction<Position>)] = []
+  private var end: LogPlace<Position>
+  /// Records decoded and not yet in the queue.
+  private(set) var pending = 0
+
+  /// - Parameter place: behind which the records are wanted.
+  init(_ reader: String, from place: LogPlace<Position>) {
+    self.reader = reader
+    from = place
+    end = place
+    shared = Mutex(Shared(confirmed: place.position, last: place.position, read: place.position))
+  }
+
+  // MARK: The reader
+
+  /// Whether the next record of this transaction is wanted; counts it.
+  final func wants(_ transaction: LogTransaction<Position>) -> Bool {
+    if self.transaction?.number != transaction.number {
+      self.transaction = transaction
+      met = 0
+    }
+    met += 1
+    if transaction.position < from.position { return false }
+    if transaction.position == from.position, met <= from.records { return false }
+    if transactions.last?.of.number != transaction.number {
+      transactions.append((pending, transaction))
+    }
+    return true
+  }
+
+  /// A record that is wanted was decoded: `rows` of its rows or letters.
+  final func took(_ rows: Int) {
+    pending += rows
+    guard let transaction else { return }
+    end = LogPlace(transaction.position, records: met)
+    let last = transaction.position
+    shared.withLock { if $0.last < last { $0.last = last } }
+  }
+
+  /// The decoded rows; builders are empty afterwards.
+  func drain() throws(TerraceError) -> SourceBatch {
+    preconditionFailure("a kind of server says how")
+  }
+
+  /// Forgets what was decoded and not taken: the log is read anew.
+  func reset() {}
+
+  final func flush(
+    drift: SchemaDrift? = nil, restart: String? = nil, failure: TerraceError? = nil
+  ) {
+    if pending == 0, drift == nil, restart == nil, failure == nil { return }
+    var failure = failure
+    var batch = SourceBatch(rows: Batch(RowType([Field]()), [], count: 0))
+    do throws(TerraceError) { batch = try drain() } catch { failure = error }
+    let made = LogBatch(
+      batch: batch, transactions: transactions, end: end, drift: drift, restart: restart,
+      failure: failure)
+    pending = 0
+    transactions = []
+    shared.withLock {
+      $0.queue.append(made)
+      $0.bytes += made.bytes
+    }
+  }
+
+  /// Everything committed before `position` was read and is in the queue or was not of this table.
+  final func passed(_ position: Position, millis: Int64) {
+    if pending > 0 { return }
+    shared.withLock {
+      if $0.read < position { $0.read = position }
+      $0.readMillis = max($0.readMillis, millis)
+    }
+  }
+
+  /// What the server may forget, as far as this table goes.
+  final func forgettable(read: Position) -> Position {
+    shared.withLock {
+      $0.confirmed < $0.last || pending > 0 ? $0.confirmed : max(read, $0.confirmed)
+    }
+  }
+
+  /// The log is opened again: the queue stays, what comes goes on behind it.
+  final func rewind() {
+    pending = 0
+    transactions = []
+    transaction = nil
+    reset()
+    from = shared.withLock { $0.queue.last?.end ?? $0.taken } ?? from
+    end = from
+  }
+
+  // MARK: The source
+
+  final func take() -> LogBatch<Position>? {
+    shared.withLock { shared in
+      if shared.queue.isEmpty { return nil }
+      let first = shared.queue.removeFirst()
+      shared.bytes -= first.bytes
+      shared.taken = first.end
+      return first
+    }
+  }
+
+  /// Puts back what is not to be given yet.
+  final func putBack(_ batch: LogBatch<Position>) {
+    shared.withLock {
+      $0.queue.insert(batch, at: 0)
+      $0.bytes += batch.bytes
+    }
+  }
+
+  final var queuedBytes: Int { shared.withLock { $0.bytes } }
+
+  final func confirm(_ position: Position) {
+    shared.withLock { if $0.confirmed < position { $0.confirmed = position } }
+  }
+
+  final func takeNotices() -> [String] {
+    shared.withLock { shared in
+      let notices = shared.notices
+      shared.notices = []
+      return notices
+    }
+  }
+
+  final func say(_ text: String) { shared.withLock { $0.notices.append(text) } }
+}
