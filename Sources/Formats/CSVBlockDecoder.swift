@@ -64,6 +64,58 @@ package final class CSVBlockDecoder {
     return block
   }
 
+  /// Decodes messages: each is one record, with or without a line end; numbers of lines are theirs.
+  ///
+  /// - Parameter messages: a line feed follows each; missing ones are passed over.
+  package func decode(
+    _ bytes: UnsafePointer<UInt8>, messages: [TextSpan]
+  ) -> DecodedBlock {
+    var block = DecodedBlock(batch: Batch(RowType([Field]()), [], count: 0))
+    var rows = 0
+    var dropped: [Int32] = []
+    tree.reserve(min(messages.count, 1 << 16))
+    for (number, message) in messages.enumerated() where !message.isNone {
+      let start = bytes + message.start
+      var length = message.count
+      if length > 0, start[length - 1] == 0x0a { length -= 1 }
+      if length > 0, start[length - 1] == 0x0d { length -= 1 }
+      if length > 0, comment != nil, start[0] == comment { continue }
+      do throws(RecordProblem) {
+        if let second = lineEnd(start, length) {
+          throw RecordProblem(reason: .secondRecord, at: start + second)
+        }
+        try fields.parse(start, start + length)
+        block.lineNumbers.append(Int32(truncatingIfNeeded: number))
+      } catch {
+        tree.levelRow(tree.nodes, to: rows + 1)
+        let record = UnsafeRawBufferPointer(start: start, count: length)
+        block.rejects.append(
+          RejectedLine(
+            row: rows - dropped.count, line: number,
+            range: message.start..<message.start + message.count,
+            reason: error.reason(record, field: tree.path(of: error.node))))
+        dropped.append(Int32(rows))
+      }
+      rows += 1
+    }
+    block.lines = messages.count
+    block.batch = tree.finish(type, rows: rows, dropped: dropped)
+    return block
+  }
+
+  /// The first line end outside quotes; nil when there is none.
+  private func lineEnd(_ start: UnsafePointer<UInt8>, _ count: Int) -> Int? {
+    var from = 0
+    var scan = CSVQuoteScan(format)
+    while from < count, let hit = memchr(start + from, 0x0a, count - from) {
+      let end = UnsafeRawPointer(hit) - UnsafeRawPointer(start)
+      scan.advance(start, from, end)
+      if !scan.isInside { return end }
+      from = end + 1
+    }
+    return nil
+  }
+
   private func isRecord(_ start: UnsafePointer<UInt8>, _ length: Int) -> Bool {
     if length == 0 { return fields.isSingle }
     return comment == nil || start[0] != comment

@@ -19,6 +19,20 @@ package struct RejectedLine: Sendable {
   }
 }
 
+/// A piece of a block of bytes.
+package struct TextSpan: Sendable {
+  package var start: Int
+  /// Bytes; -1: there is none, not even an empty one.
+  package var count: Int
+
+  package init(start: Int, count: Int) {
+    self.start = start
+    self.count = count
+  }
+
+  @inlinable package var isNone: Bool { count < 0 }
+}
+
 /// The rows of a block of text.
 package struct DecodedBlock {
   package var batch: Batch
@@ -88,6 +102,43 @@ package final class JSONBlockDecoder {
       block.consumed += length + 1
       block.lines += 1
     }
+    block.batch = tree.finish(type, rows: rows, dropped: dropped)
+    return block
+  }
+
+  /// Decodes messages: each holds one record, whatever its spaces; numbers of lines are theirs.
+  ///
+  /// - Parameter messages: a line feed follows each, and none is in it; missing ones are passed over, empty
+  ///   ones are where `null` is.
+  package func decode(
+    _ bytes: UnsafePointer<UInt8>, messages: [TextSpan]
+  ) -> DecodedBlock {
+    var block = DecodedBlock(batch: Batch(RowType([Field]()), [], count: 0))
+    var rows = 0
+    var dropped: [Int32] = []
+    tree.reserve(min(messages.count, 1 << 16))
+    block.starts.reserveCapacity(messages.count)
+    block.lineNumbers.reserveCapacity(messages.count)
+    for (number, message) in messages.enumerated() where !message.isNone {
+      let start = bytes + message.start
+      if passesNull, isBlank(start, message.count) { continue }
+      do throws(RecordProblem) {
+        try parser.parse(start, start + message.count, row: rows)
+        block.starts.append(Int32(truncatingIfNeeded: message.start))
+        block.lineNumbers.append(Int32(truncatingIfNeeded: number))
+      } catch {
+        tree.levelRow(tree.nodes, to: rows + 1)
+        let record = UnsafeRawBufferPointer(start: start, count: message.count)
+        block.rejects.append(
+          RejectedLine(
+            row: rows - dropped.count, line: number,
+            range: message.start..<message.start + message.count,
+            reason: error.reason(record, field: tree.path(of: error.node))))
+        dropped.append(Int32(rows))
+      }
+      rows += 1
+    }
+    block.lines = messages.count
     block.batch = tree.finish(type, rows: rows, dropped: dropped)
     return block
   }

@@ -36,7 +36,7 @@ struct RecordProblem: Error, @unchecked Sendable {
   enum Reason: UInt8 {
     case value, notObject, memberName, colon, comma, closing, textAfter, unterminated, control
     case escape, notUTF8, noValue, wrongKind, null, missing, twice, deep, number, count, tooLong
-    case quote, fields
+    case quote, fields, secondRecord
   }
   var reason: Reason
   /// Of reason `value`.
@@ -69,6 +69,7 @@ struct RecordProblem: Error, @unchecked Sendable {
     case .tooLong: "a record over the limit"
     case .quote: "a quote inside an unquoted field, or text after a closing quote"
     case .fields: "another number of fields than columns"
+    case .secondRecord: "a line end outside quotes: one record a message is wanted"
     }
   }
 

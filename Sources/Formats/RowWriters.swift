@@ -132,17 +132,27 @@ package struct CSVRows {
     let cells = RowCells(formats, batch)
     defer { withExtendedLifetime((batch, formats)) {} }
     for row in 0..<batch.count {
-      for index in 0..<cells.count {
-        if index > 0 { out.append(options.delimiter) }
-        if cells.isNull(index, row) {
-          null.withUnsafeBytes { out.append($0) }
-          continue
-        }
-        cell.removeAll()
-        cells.append(index, row, to: cell)
-        appendCell(to: out)
-      }
+      append(cells, row, to: out)
       out.append(0x0a)
+    }
+  }
+
+  /// Appends one row, without a line end.
+  package func append(_ batch: Batch, _ row: Int, to out: ByteWriter) {
+    append(RowCells(formats, batch), row, to: out)
+    withExtendedLifetime((batch, formats)) {}
+  }
+
+  private func append(_ cells: RowCells, _ row: Int, to out: ByteWriter) {
+    for index in 0..<cells.count {
+      if index > 0 { out.append(options.delimiter) }
+      if cells.isNull(index, row) {
+        null.withUnsafeBytes { out.append($0) }
+        continue
+      }
+      cell.removeAll()
+      cells.append(index, row, to: cell)
+      appendCell(to: out)
     }
   }
 

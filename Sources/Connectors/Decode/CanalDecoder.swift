@@ -42,15 +42,13 @@ final class CanalDecoder: RecordDecoder {
     images = JSONBlockDecoder(RowType(nullable))
   }
 
-  func decode(
-    _ bytes: UnsafePointer<UInt8>, _ count: Int, isLast: Bool, rows: Int
-  ) throws(TerraceError) -> DecodedRecords {
-    let block = reader.decode(bytes, count: count, rows: rows)
+  func decode(_ text: RecordText) throws(TerraceError) -> DecodedRecords {
+    let block = reader.decode(text)
     let columns = block.batch.columns
     let after = columns[Self.data].children[0].children
     // Rows as they were, made as they are needed.
     let before = type.fields.map { ColumnBuilder($0.type.nullable) }
-    let out = ChangeRows(type, keys, style, [after, after], block, bytes)
+    let out = ChangeRows(type, keys, style, [after, after], block, text)
     for record in 0..<block.batch.count where isWanted(columns, record) {
       if let problem = take(columns, record, before, out) { out.reject(record: record, problem) }
     }

@@ -17,18 +17,18 @@ final class ChangeRows {
   private(set) var records: [Int32] = []
   private(set) var rejects: [RejectedLine] = []
   private let block: DecodedBlock
-  private let bytes: UnsafePointer<UInt8>
+  private let text: RecordText
 
   init(
     _ type: RowType, _ keys: [Int], _ style: ChangeStyle, _ sources: [[Column]],
-    _ block: DecodedBlock, _ bytes: UnsafePointer<UInt8>
+    _ block: DecodedBlock, _ text: RecordText
   ) {
     self.type = type
     self.keys = keys
     self.style = style
     self.sources = sources
     self.block = block
-    self.bytes = bytes
+    self.text = text
     notNull = type.fields.indices.filter { !type.fields[$0].type.isNullable }
   }
 
@@ -59,7 +59,7 @@ final class ChangeRows {
   func reject(record: Int, _ reason: String) {
     let start = Int(block.starts[record])
     var end = start
-    while bytes[end] != 0x0a { end += 1 }
+    while text.bytes[end] != 0x0a { end += 1 }
     rejects.append(
       RejectedLine(
         row: of.count, line: Int(block.lineNumbers[record]), range: start..<end, reason: reason))
@@ -88,10 +88,12 @@ final class ChangeRows {
           type.fields[c].type))
     }
     for column in metadata { columns.append(column.gather(records, count: count)) }
+    var numbers: [Int32] = []
+    if case .messages = text.shape { numbers = records.map { block.lineNumbers[Int($0)] } }
     let kindBuffer = kinds.withUnsafeBytes { Buffer(copying: $0) }
     return DecodedRecords(
       columns: columns, count: count, kinds: kindBuffer, rejects: merged(),
-      consumed: block.consumed, lines: block.lines)
+      consumed: block.consumed, lines: block.lines, messages: numbers)
   }
 
   /// The reader's rejects count records before them; here rows count.

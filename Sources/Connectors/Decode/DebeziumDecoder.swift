@@ -43,10 +43,8 @@ final class DebeziumDecoder: RecordDecoder {
     reader = JSONBlockDecoder(whole, keepsPlaces: true, passesNull: true)
   }
 
-  func decode(
-    _ bytes: UnsafePointer<UInt8>, _ count: Int, isLast: Bool, rows: Int
-  ) throws(TerraceError) -> DecodedRecords {
-    let block = reader.decode(bytes, count: count, rows: rows)
+  func decode(_ text: RecordText) throws(TerraceError) -> DecodedRecords {
+    let block = reader.decode(text)
     var envelope = block.batch.columns
     var fields = block.batch.type.fields
     if hasSchema, case .row(let inner) = block.batch.type.fields[0].type.kind {
@@ -55,7 +53,7 @@ final class DebeziumDecoder: RecordDecoder {
     }
     let (before, after, op) = (envelope[0], envelope[1], envelope[2])
     let out = ChangeRows(
-      type, keys, style, [before.children, after.children], block, bytes)
+      type, keys, style, [before.children, after.children], block, text)
     for record in 0..<block.batch.count {
       let code = op.isNull(record) || op.bytes(record).count != 1 ? 0 : op.bytes(record)[0]
       let problem: String?

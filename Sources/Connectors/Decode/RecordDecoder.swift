@@ -1,6 +1,21 @@
 import Columns
 import Formats
 
+/// Text that records are read from; words may be loaded over its end.
+struct RecordText {
+  enum Shape {
+    /// Records end with their line; the last byte is a line feed. `isLast`: nothing follows. At most
+    /// `rows` records are taken.
+    case lines(isLast: Bool, rows: Int)
+    /// Each of these is a record, and a line feed follows it.
+    case messages([TextSpan])
+  }
+
+  var bytes: UnsafePointer<UInt8>
+  var count: Int
+  var shape: Shape
+}
+
 /// Rows, and what they say, from a block of text.
 struct DecodedRecords {
   /// Physical columns, then the format's metadata columns, as the decoder was asked for them.
@@ -10,16 +25,22 @@ struct DecodedRecords {
   var rejects: [RejectedLine]
   var consumed: Int
   var lines: Int
+  /// Of messages: the number of the message that each row comes from, ascending.
+  var messages: [Int32] = []
 }
 
 /// Turns text into rows. One thread.
 protocol RecordDecoder: AnyObject {
-  /// - Parameters:
-  ///   - count: bytes, the last one a line feed; words may be loaded over their end.
-  ///   - isLast: nothing follows.
-  func decode(
-    _ bytes: UnsafePointer<UInt8>, _ count: Int, isLast: Bool, rows: Int
-  ) throws(TerraceError) -> DecodedRecords
+  func decode(_ text: RecordText) throws(TerraceError) -> DecodedRecords
+}
+
+extension JSONBlockDecoder {
+  func decode(_ text: RecordText) -> DecodedBlock {
+    switch text.shape {
+    case .lines(_, let rows): decode(text.bytes, count: text.count, rows: rows)
+    case .messages(let spans): decode(text.bytes, messages: spans)
+    }
+  }
 }
 
 /// JSON lines and CSV: a record is a row that is added.
@@ -44,16 +65,19 @@ final class PlainDecoder: RecordDecoder {
     }
   }
 
-  func decode(
-    _ bytes: UnsafePointer<UInt8>, _ count: Int, isLast: Bool, rows: Int
-  ) throws(TerraceError) -> DecodedRecords {
+  func decode(_ text: RecordText) throws(TerraceError) -> DecodedRecords {
     let block =
       switch inner {
-      case .json(let decoder): decoder.decode(bytes, count: count, rows: rows)
-      case .csv(let decoder): decoder.decode(bytes, count: count, isLast: isLast, rows: rows)
+      case .json(let decoder): decoder.decode(text)
+      case .csv(let decoder):
+        switch text.shape {
+        case .lines(let isLast, let rows):
+          decoder.decode(text.bytes, count: text.count, isLast: isLast, rows: rows)
+        case .messages(let spans): decoder.decode(text.bytes, messages: spans)
+        }
       }
     return DecodedRecords(
       columns: block.batch.columns, count: block.batch.count, kinds: nil, rejects: block.rejects,
-      consumed: block.consumed, lines: block.lines)
+      consumed: block.consumed, lines: block.lines, messages: block.lineNumbers)
   }
 }

@@ -27,9 +27,16 @@ struct RecordFormat {
   static let noNull = "\u{10FFFF}"
 
   var isChanges: Bool { kind == .debezium || kind == .canal }
+  var isJSON: Bool { kind == .json || isChanges }
+  var isForMessages: Bool { kind != .parquet }
 
-  init(_ options: inout ConnectorOptions) throws(TerraceError) {
-    let name = try options.required("format")
+  /// - Parameters:
+  ///   - option: the name of the option that names the format.
+  ///   - lead: what stands before the names of its options: `key.`, `value.`.
+  init(
+    _ options: inout ConnectorOptions, option: String = "format", lead: String = ""
+  ) throws(TerraceError) {
+    let name = try options.required(option)
     guard let kind = Kind(rawValue: name.lowercased()) else {
       throw TerraceError(
         .unsupported, "format '\(name)'",
@@ -42,14 +49,14 @@ struct RecordFormat {
     case "skip": reject = .skip
     default: reject = .deadLetter
     }
-    let prefix = kind.rawValue
+    let prefix = lead + kind.rawValue
     if kind == .parquet {
-      options.allow(options.table.options.keys.filter { $0.hasPrefix("parquet.") })
+      options.allow(options.table.options.keys.filter { $0.hasPrefix(prefix + ".") })
       return
     }
     if try options.flag("\(prefix).ignore-parse-errors") { reject = .skip }
     if kind == .csv {
-      try readCSV(&options)
+      try readCSV(&options, prefix)
       return
     }
     // SQL's and ISO's forms are both read, whichever is named.
@@ -59,31 +66,54 @@ struct RecordFormat {
       "\(prefix).map-null-key.literal", "\(prefix).encode.decimal-as-plain-number",
       "\(prefix).encode.ignore-null-fields", "\(prefix).decode.json-parser.enabled",
     ])
-    if kind == .json { requiresMembers = try options.flag("json.fail-on-missing-field") }
-    if requiresMembers, reject == .skip, options.table.options["json.ignore-parse-errors"] != nil {
+    if kind == .json { requiresMembers = try options.flag("\(prefix).fail-on-missing-field") }
+    if requiresMembers, try options.flag("\(prefix).ignore-parse-errors") {
       throw TerraceError(
         .invalid,
-        "json.fail-on-missing-field and json.ignore-parse-errors shouldn't both be true"
+        "\(prefix).fail-on-missing-field and \(prefix).ignore-parse-errors shouldn't both be true"
       ).with("table", options.table.name)
     }
-    if kind == .debezium { hasSchema = try options.flag("debezium-json.schema-include") }
+    if kind == .debezium { hasSchema = try options.flag("\(prefix).schema-include") }
     if kind == .canal {
-      database = options.text("canal-json.database.include")
-      tableName = options.text("canal-json.table.include")
+      database = options.text("\(prefix).database.include")
+      tableName = options.text("\(prefix).table.include")
     }
   }
 
-  private mutating func readCSV(_ options: inout ConnectorOptions) throws(TerraceError) {
-    if let byte = try options.byte("csv.field-delimiter") { csv.delimiter = byte }
-    if let byte = try options.byte("csv.quote-character") { csv.quote = byte }
-    csv.escape = try options.byte("csv.escape-character")
+  private mutating func readCSV(
+    _ options: inout ConnectorOptions, _ prefix: String
+  ) throws(TerraceError) {
+    if let byte = try options.byte("\(prefix).field-delimiter") { csv.delimiter = byte }
+    if let byte = try options.byte("\(prefix).quote-character") { csv.quote = byte }
+    csv.escape = try options.byte("\(prefix).escape-character")
     // A byte that no text of UTF-8 has.
-    if try options.flag("csv.disable-quote-character") { csv.quote = 0xff }
-    allowsComments = try options.flag("csv.allow-comments")
+    if try options.flag("\(prefix).disable-quote-character") { csv.quote = 0xff }
+    allowsComments = try options.flag("\(prefix).allow-comments")
     csv.hasHeader = false
     // Without one, only missing numbers and times are null; an empty text is one.
-    csv.null = options.text("csv.null-literal") ?? Self.noNull
+    csv.null = options.text("\(prefix).null-literal") ?? Self.noNull
     csv.emptyIsNull = true
-    options.allow(["csv.array-element-delimiter", "csv.write-bigdecimal-in-scientific-notation"])
+    options.allow([
+      "\(prefix).array-element-delimiter", "\(prefix).write-bigdecimal-in-scientific-notation",
+    ])
+  }
+
+  /// What reads records of this format.
+  ///
+  /// - Parameters:
+  ///   - type: the columns wanted.
+  ///   - declared: all columns of a record, in their order.
+  ///   - keys: numbers in `type` of the columns of the primary key.
+  func decoder(
+    _ type: RowType, declared: RowType, keys: [Int], style: ChangeStyle,
+    metadata: [FormatMetadata]
+  ) throws(TerraceError) -> any RecordDecoder {
+    switch kind {
+    case .debezium:
+      return DebeziumDecoder(self, type, keys: keys, style: style, metadata: metadata)
+    case .canal:
+      return try CanalDecoder(self, type, keys: keys, style: style, metadata: metadata)
+    case .json, .csv, .parquet: return try PlainDecoder(self, type, declared: declared)
+    }
   }
 }

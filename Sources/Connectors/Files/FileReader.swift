@@ -94,8 +94,9 @@ final class TextFileReader: FileReader {
     if let limit { whole = min(whole, limit - window.offset + (madeUp ? 1 : 0)) }
     if whole <= 0 { return nil }
     while true {
+      let shape = RecordText.Shape.lines(isLast: isLast && window.isEnded, rows: rows)
       let records = try decoder.decode(
-        window.base, whole, isLast: isLast && window.isEnded, rows: rows)
+        RecordText(bytes: window.base, count: whole, shape: shape))
       if records.consumed == 0 {
         // A record of several lines that is not whole yet.
         if window.count > FileWindow.recordLimit { return try oversized(&state, block) }

@@ -118,15 +118,9 @@ struct FileTable {
   }
 
   func decoder() throws(TerraceError) -> any RecordDecoder {
-    switch format.kind {
-    case .debezium:
-      return DebeziumDecoder(format, physical, keys: keys, style: style, metadata: metadata)
-    case .canal:
-      return try CanalDecoder(format, physical, keys: keys, style: style, metadata: metadata)
-    case .json, .csv, .parquet:
-      let stored = table.declared.fields.filter { !table.partitionKeys.contains($0.name) }
-      return try PlainDecoder(format, physical, declared: RowType(stored))
-    }
+    let stored = table.declared.fields.filter { !table.partitionKeys.contains($0.name) }
+    return try format.decoder(
+      physical, declared: RowType(stored), keys: keys, style: style, metadata: metadata)
   }
 
   /// The columns of the table from those of a file's batch.
