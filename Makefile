@@ -51,9 +51,10 @@ peers:
 exchange: build
 	Tests/Exchange/run full "$$($(SWIFT) build -c release --show-bin-path)/terrace"
 
-## Random SQL against DuckDB: make sql COUNT=20000
+## Random SQL, TPC-H and TPC-DS against DuckDB: make sql COUNT=20000
 sql: build
-	Tests/Exchange/setup-peers py
+	Tests/Exchange/setup-peers py tpc
+	"$${TERRACE_PEERS:-$$HOME/.cache/terrace-peers}/tpc/bin/python" Tests/Exchange/sql/tpc.py --terrace "$$($(SWIFT) build -c release --show-bin-path)/terrace"
 	"$${TERRACE_PEERS:-$$HOME/.cache/terrace-peers}/py/bin/python" Tests/Exchange/sql/random_sql.py --count $(COUNT) --terrace "$$($(SWIFT) build -c release --show-bin-path)/terrace"
 
 ## Several processes on one table, killed at random moments: make torture COUNT=1000
