@@ -229,7 +229,9 @@ package final class Pipeline {
     var first = 0
     for operation in operators {
       let count = operation.stateTables.count
-      if operation.isEvictable { operation.attach((first..<first + count).map(backing)) }
+      if operation.isEvictable, operation.playedTable == nil {
+        operation.attach((first..<first + count).map(backing))
+      }
       first += count
     }
   }
@@ -250,11 +252,40 @@ package final class Pipeline {
     }
     for (operation, first) in places.sorted(by: { $0.0.stateBytes > $1.0.stateBytes }) {
       if left <= limit { break }
-      guard operation.isEvictable, operation.pendingBytes == 0 else { continue }
+      guard operation.isEvictable, operation.pendingBytes == 0, operation.playedTable == nil else {
+        continue
+      }
       left -= operation.stateBytes
       try operation.forget()
       let count = operation.stateTables.count
       operation.attach((first..<first + count).map(backing))
+    }
+    account()
+  }
+
+  // MARK: - State that the target plays
+
+  /// What the target must give of its rows when it plays the state of an upsert; nil when it does not.
+  package var playedTable: StateTable? { operators.lazy.compactMap(\.playedTable).first }
+
+  /// Bytes in memory of rows that the target holds, too.
+  package var playedBytes: Int {
+    operators.reduce(0) { $0 + ($1.playedTable == nil ? 0 : $1.stateBytes) }
+  }
+
+  /// Rows that come are in the target already, as when they are read again.
+  package var skipsPlayed: Bool {
+    get { runtime.skipsPlayed }
+    set { runtime.skipsPlayed = newValue }
+  }
+
+  /// From here on the rows of the upsert are those of the target: what is in memory is forgotten, and read
+  /// again as it is met. Between epochs, when the target has all that was given. Before the first call the
+  /// target is empty.
+  package func play(_ target: any StateBacking) throws(TerraceError) {
+    for operation in operators where operation.playedTable != nil {
+      try operation.forget()
+      operation.attach([target])
     }
     account()
   }

@@ -251,20 +251,7 @@ final class JobConnectorTests: XCTestCase {
         try fixture.rows("ods.t"),
         model.map { [.int($0.key), .int(0), .int($0.value)] }.sorted { "\($0)" < "\($1)" },
         "round \(round)")
-      // The changelog alone gives the same: every old row was told.
-      let table = try fixture.open("ods.t")
-      var sum: [[Scalar]: Int] = [:]
-      for id in 1...(try XCTUnwrap(try table.snapshots.latestID())) {
-        let read = try table.changes().changes(of: try table.snapshots.snapshot(id))
-        while let changes = try read.next() {
-          for i in 0..<changes.rows.count {
-            let kind = try XCTUnwrap(RowKind(rawValue: changes.kinds.pointer(UInt8.self)[i]))
-            sum[changes.rows.columns.map { $0.scalar(i) }, default: 0] += Int(kind.weight)
-          }
-        }
-      }
-      XCTAssertTrue(sum.values.allSatisfy { $0 == 0 || $0 == 1 }, "round \(round): \(sum)")
-      XCTAssertEqual(sum.values.count { $0 == 1 }, model.count)
+      try checkChangelog(fixture, count: model.count, "round \(round)")
       // Each bad record is kept once.
       let letters = bad == 0 ? [] : try fixture.rows("dead_letters.ods_t")
       XCTAssertEqual(letters.count, bad, "round \(round)")
@@ -272,6 +259,75 @@ final class JobConnectorTests: XCTestCase {
       XCTAssertTrue(letters.allSatisfy { $0[1] == .text("no JSON") })
       job.close()
     }
+  }
+
+  /// No state of its own, whether rows stay in memory or are read back after each commit, and also where
+  /// others write to the target.
+  func test_rule12_targetPlaysTheStateOfUpserts() throws {
+    var random = SplitMix(seed: 12)
+    for round in 0..<6 {
+      let stream = Stream(leavesOut: round % 2 == 0)
+      var model: [Int64: Int64] = [:]
+      for i in 0..<Int64(200) {
+        let id = Int64(random.next() % 30)
+        let isGone = random.next() % 5 == 0
+        stream.append([
+          .row(
+            isGone ? .delete : .updateAfter,
+            [.int(id), .int(0), .int(i)] + (stream.leavesOut ? [.null] : []))
+        ])
+        model[id] = isGone ? nil : i
+      }
+      let fixture = try fixture()
+      fixture.budget = round < 3 ? MemoryBudget(limitBytes: 2048) : nil
+      let spec = spec(
+        .table(TableName(database: "ods", table: "t")),
+        JobConnectorTests.plan(watermark: false, isAppendOnly: false))
+      if round % 3 == 2 {
+        // A row of somebody else: the next change of its key tells it as the old row.
+        let job = try Job(spec, in: environment(fixture, stream, .upserts, step: 3))
+        for _ in 0..<4 { _ = try job.runEpoch(EpochLimits(rows: 5)) }
+        let old = try fixture.rows("ods.t").first { $0[0] == .int(7) }
+        let new: [Scalar] = [.int(7), .int(0), .int(1000)]
+        try fixture.commit(
+          "ods.t", old.map { [(.updateBefore, $0), (.updateAfter, new)] } ?? [(.insert, new)])
+        model[7] = 2000
+        stream.append([
+          .row(
+            .updateAfter, [.int(7), .int(0), .int(2000)] + (stream.leavesOut ? [.null] : []))
+        ])
+        _ = try job.runEpoch(EpochLimits(rows: 1))
+        job.close()
+      }
+      let job = try drain(fixture, stream, .upserts, spec, kills: round, &random)
+      XCTAssertEqual(
+        try fixture.rows("ods.t"),
+        model.map { [.int($0.key), .int(0), .int($0.value)] }.sorted { "\($0)" < "\($1)" },
+        "round \(round)")
+      try checkChangelog(fixture, count: model.count, "round \(round)")
+      job.close()
+      let hidden = "/wh/" + HiddenTables.database + ".db"
+      let stored =
+        try fixture.disk.exists(hidden) ? fixture.disk.list(hidden) : []
+      XCTAssertEqual(stored.filter { $0.hasSuffix("rows") }, [])
+    }
+  }
+
+  /// The changelog alone gives the rows: every old row was told.
+  private func checkChangelog(_ fixture: JobFixture, count: Int, _ what: String) throws {
+    let table = try fixture.open("ods.t")
+    var sum: [[Scalar]: Int] = [:]
+    for id in 1...(try XCTUnwrap(try table.snapshots.latestID())) {
+      let read = try table.changes().changes(of: try table.snapshots.snapshot(id))
+      while let changes = try read.next() {
+        for i in 0..<changes.rows.count {
+          let kind = try XCTUnwrap(RowKind(rawValue: changes.kinds.pointer(UInt8.self)[i]))
+          sum[changes.rows.columns.map { $0.scalar(i) }, default: 0] += Int(kind.weight)
+        }
+      }
+    }
+    XCTAssertTrue(sum.values.allSatisfy { $0 == 0 || $0 == 1 }, "\(what): \(sum)")
+    XCTAssertEqual(sum.values.count { $0 == 1 }, count, what)
   }
 
   func test_rule3_unchangedValues_comeFromTheLastRow() throws {

@@ -13,6 +13,7 @@ final class JobFixture {
   let time: ManualTime
   let warehouse: OpenWarehouse
   let changes: ChangeCache?
+  var budget: MemoryBudget?
   var jobs: [Job] = []
 
   static let big = DataType.bigint.notNull
@@ -33,7 +34,9 @@ final class JobFixture {
     warehouse = OpenWarehouse(WarehouseLocation(path: "/wh", isNamed: true), environment)
   }
 
-  var environment: JobEnvironment { JobEnvironment(warehouse: warehouse, changes: changes) }
+  var environment: JobEnvironment {
+    JobEnvironment(warehouse: warehouse, budget: budget, changes: changes)
+  }
 
   func create(
     _ name: String, _ type: RowType, key: [String], options: [String: String] = [:]

@@ -7,6 +7,8 @@ final class Runtime {
   var isEndOfInput = false
   /// States are being filled: nothing is sent.
   var isRestoring = false
+  /// What comes is known to the tables that play state.
+  var skipsPlayed = false
   /// States record their changes for commits.
   let recordsChanges: Bool
   /// Candidate pairs of a join that are looked at together.
@@ -139,6 +141,8 @@ class Operator {
   var isEvictable: Bool { false }
   /// Forgets all state; between epochs, when the tables have it.
   func forget() throws(TerraceError) {}
+  /// What a table must give that plays this operator's state; nil for those with tables of their own.
+  var playedTable: StateTable? { nil }
 
   /// From here on the state of keys that are not in memory is read as it is asked for.
   final func attach(_ backings: [(any StateBacking)?]) { residency = Residency(backings) }

@@ -37,12 +37,17 @@ final class UpsertOperator: Operator {
       + changed.byteCount
   }
 
-  override var stateTables: [StateTable] {
+  private var table: StateTable {
     let width = node.key.count
-    return [StateTable(name: "rows", type: stateType, keyCount: width, lookupCount: width)]
+    return StateTable(name: "rows", type: stateType, keyCount: width, lookupCount: width)
   }
 
+  override var stateTables: [StateTable] { node.isPlayed ? [] : [table] }
+  override var playedTable: StateTable? { node.isPlayed ? table : nil }
+  private var recordsChanges: Bool { runtime.recordsChanges && !node.isPlayed }
+
   override func takeState() throws(TerraceError) -> [[DeltaBatch]] {
+    if node.isPlayed { return [] }
     let (puts, gone) = changed.take { latest[$0] >= 0 }
     let slots = IDList()
     for i in 0..<puts.count { slots.append(latest[Int(puts[i])]) }
@@ -79,7 +84,7 @@ final class UpsertOperator: Operator {
     try rows.append(Array(columns[node.key.count...]), count: stored.count)
     for i in 0..<stored.count {
       latest[Int(p[i])] = Int32(base + i)
-      if runtime.recordsChanges { changed.setStored(Int(p[i])) }
+      if recordsChanges { changed.setStored(Int(p[i])) }
     }
     live += stored.count
   }
@@ -99,6 +104,7 @@ final class UpsertOperator: Operator {
   }
 
   override func push(_ delta: DeltaBatch, from input: Int) throws(TerraceError) {
+    if node.isPlayed, runtime.skipsPlayed { return }
     let n = delta.count
     let columns = delta.rows.columns
     let keys = node.key.map { columns[$0] }
@@ -170,7 +176,7 @@ final class UpsertOperator: Operator {
         latest[id] = from
         continue
       }
-      if runtime.recordsChanges { changed.note(touched[i]) }
+      if recordsChanges { changed.note(touched[i]) }
       if from >= 0 {
         gone.append(touched[i])
         old.append(from)

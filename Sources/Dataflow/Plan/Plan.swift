@@ -297,11 +297,15 @@ package indirect enum Plan: Hashable, Sendable {
     /// Such a row of a key that has none takes over from the row before it: where a key is changed, the
     /// old one goes right before the new one comes.
     package var unchanged: [Int]?
-    package init(input: Plan, key: [Int], unchanged: [Int]? = nil) {
+    /// The table that the changes go to plays the state: it holds the last row of each key, so none is kept
+    /// a second time. See ``Pipeline/play(_:)``.
+    package var isPlayed: Bool
+    package init(input: Plan, key: [Int], unchanged: [Int]? = nil, isPlayed: Bool = false) {
       precondition(!key.isEmpty, "an upsert has a key")
       self.input = input
       self.key = key
       self.unchanged = unchanged
+      self.isPlayed = isPlayed
     }
   }
 }

@@ -11,13 +11,17 @@ final class BucketLookup {
   private let engine: MergeEngine
   /// Oldest first.
   private let runs: [SortedRun]
+  private let opened: OpenedFiles?
   private let batchRows = 8192
 
-  /// - Parameter runs: newest first.
+  /// - Parameters:
+  ///   - runs: newest first.
+  ///   - opened: keeps files open between calls.
   init(
     _ table: TableFiles, at place: BucketPlace, _ layout: KeyValueLayout, _ engine: MergeEngine,
-    _ runs: [SortedRun]
+    _ runs: [SortedRun], _ opened: OpenedFiles? = nil
   ) {
+    self.opened = opened
     self.table = table
     self.place = place
     self.layout = layout
@@ -41,7 +45,8 @@ final class BucketLookup {
       if files.isEmpty { return nil }
       return SemiJoin(
         RunReader(
-          table, at: place, layout, files.map(\.file), predicate: predicate, batchRows: batchRows),
+          table, at: place, layout, files.map(\.file), predicate: predicate, batchRows: batchRows,
+          opened: opened),
         wanted, layout)
     }
     let matches = Buffer(byteCount: count * 4)
@@ -66,6 +71,9 @@ final class BucketLookup {
   /// A condition on the first key column that holds for all keys: up to 32 ranges, cut where the
   /// keys lie furthest apart.
   private func keyRanges(_ column: Column, _ keys: NormalizedKeys) -> Predicate {
+    if keys.count <= 512 {
+      return .isIn(column: layout.keyColumns[0], (0..<keys.count).map { column.scalar($0) })
+    }
     let limit = 32
     var cuts: [(gap: UInt64, at: Int)] = []
     for i in 1..<max(keys.count, 1) {

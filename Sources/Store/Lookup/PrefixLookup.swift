@@ -71,53 +71,6 @@ package final class PrefixLookup {
   }
 }
 
-/// Parquet files that are open, by name, with what was read of their indexes.
-final class OpenedFiles {
-  private var files: [String: ParquetFile] = [:]
-
-  func file(
-    _ name: String, _ open: () throws(TerraceError) -> any ByteSource
-  ) throws(TerraceError) -> ParquetFile {
-    if let known = files[name] { return known }
-    let fresh = try ParquetFile(RememberingSource(try open()))
-    files[name] = fresh
-    return fresh
-  }
-
-  /// Closes the others.
-  func keep(_ names: Set<String>) { files = files.filter { names.contains($0.key) } }
-}
-
-/// A source that remembers what it has read last, up to a few megabytes.
-private final class RememberingSource: ByteSource, @unchecked Sendable {
-  let name: String
-  let byteCount: Int
-  private let base: any ByteSource
-  private var known: [Range<Int>: Buffer] = [:]
-  private var knownBytes = 0
-  private static let limit = 8 << 20
-
-  init(_ base: any ByteSource) {
-    self.base = base
-    name = base.name
-    byteCount = base.byteCount
-  }
-
-  func read(at offset: Int, count: Int) throws(TerraceError) -> Buffer {
-    try check(offset, count)
-    let range = offset..<offset + count
-    if let found = known[range] { return found }
-    let buffer = try base.read(at: offset, count: count)
-    if knownBytes + count > RememberingSource.limit {
-      known = [:]
-      knownBytes = 0
-    }
-    known[range] = buffer
-    knownBytes += count
-    return buffer
-  }
-}
-
 /// Ascending first parts of keys.
 private final class KeyPrefixes {
   let keys: NormalizedKeys

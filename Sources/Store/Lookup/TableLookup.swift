@@ -9,7 +9,9 @@ package final class TableLookup {
   private let layout: KeyValueLayout
   private let router: RowRouter
   private let keyType: RowType
+  private let live: LiveState
   private var state: TableState
+  private let opened = OpenedFiles()
   private var buckets: [BucketPlace: BucketLookup] = [:]
 
   /// - Parameters:
@@ -33,7 +35,8 @@ package final class TableLookup {
       partitionColumns: schema.partitionKeys.compactMap { keyType.index(of: $0) },
       bucketColumns: schema.bucketKeys.compactMap { keyType.index(of: $0) },
       type: keyType, buckets: try table.bucketCount)
-    state = try table.state(at: snapshot)
+    live = LiveState(table.snapshots, try table.manifests())
+    state = try live.advance(to: snapshot)
   }
 
   package final class Found: Sendable {
@@ -77,8 +80,12 @@ package final class TableLookup {
   /// Goes on to a later snapshot.
   package func advance(to snapshot: Snapshot?) throws(TerraceError) {
     if state.snapshot == snapshot { return }
-    state = try table.state(at: snapshot)
-    buckets = [:]
+    let old = state
+    state = try live.advance(to: snapshot)
+    buckets = buckets.filter { place, _ in
+      old.files(in: place).map(\.name) == state.files(in: place).map(\.name)
+    }
+    opened.keep(Set(state.buckets.keys.lazy.flatMap { self.state.files(in: $0) }.map(\.name)))
   }
 
   private func look(
@@ -120,7 +127,7 @@ package final class TableLookup {
     let live = state.files(in: place)
     if live.isEmpty { return nil }
     let runs = try SortedRun.runs(try RunFile.decode(live, keyTypes: layout.keyTypes))
-    let fresh = BucketLookup(table.files, at: place, layout, table.files.engine, runs)
+    let fresh = BucketLookup(table.files, at: place, layout, table.files.engine, runs, opened)
     buckets[place] = fresh
     return fresh
   }

@@ -32,6 +32,7 @@ extension JobRun {
     next.letters = letters?.snapshotID
     next.letterCount = letters?.count ?? 0
     let snapshot = try target.commit(next, watermark: watermark)
+    try keepPlaying()
     root = next
     rootSnapshot = snapshot
     lastCommitMillis = now
@@ -69,6 +70,21 @@ extension JobRun {
     next.stateSources = next.sources
     next.stateWatermarks = next.watermarks
     stateLags = false
+  }
+
+  /// The target has all rows now that the upsert has in memory.
+  private func keepPlaying() throws(TerraceError) {
+    guard let columns = plan.playedColumns else { return }
+    let isMuch = environment.budget.map {
+      $0.usedBytes > $0.limitBytes / 2 && pipeline.playedBytes > $0.limitBytes / 16
+    }
+    if isMuch == true || target.hasForeignRows {
+      let rows = try TargetRows(target.table, columns: columns)
+      try pipeline.play(rows)
+      played = rows
+    } else {
+      try played?.advance()
+    }
   }
 
   /// Event time that is complete in the target: the query's own, else what all its source tables have.

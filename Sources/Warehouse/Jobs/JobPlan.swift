@@ -11,10 +11,14 @@ struct JobPlan {
   let isAppendOnly: Bool
   /// Where an epoch ends shows in the state: it must be committed with every epoch.
   let needsStateEachEpoch: Bool
+  /// The target plays the state of the plan's upsert: its columns, those of the key first. Nil: it does not.
+  let playedColumns: [Int]?
 
-  /// - Parameter targetKey: columns of the result that are the target's primary key.
+  /// - Parameters:
+  ///   - targetKey: columns of the result that are the target's primary key.
+  ///   - mayPlay: the target holds just what is written to it, and can be looked up by its key.
   init(
-    _ spec: JobSpec, targetKey: [Int], _ connectors: ConnectorDoor
+    _ spec: JobSpec, targetKey: [Int], mayPlay: Bool = false, _ connectors: ConnectorDoor
   ) throws(TerraceError) {
     var keyed: [Plan.Source: Plan] = [:]
     for source in spec.plan.sources {
@@ -31,6 +35,12 @@ struct JobPlan {
     isAppendOnly = plan.isAppendOnly && targetKey.isEmpty
     if plan.isAppendOnly, !targetKey.isEmpty {
       plan = .upsert(Plan.Upsert(input: plan, key: targetKey))
+    }
+    if mayPlay, let played = Played(plan, key: targetKey) {
+      plan = played.plan
+      playedColumns = played.columns
+    } else {
+      playedColumns = nil
     }
     self.plan = plan
     needsStateEachEpoch = !plan.isDeterministic || plan.hasWindows
@@ -127,6 +137,55 @@ struct JobPlan {
       }
     }
     return predicate == .always ? nil : expression(predicate)
+  }
+}
+
+/// A plan at whose top the last row of each key is kept, under the key of the target and with all its columns:
+/// the target holds these rows as well, and can play the state.
+private struct Played {
+  let plan: Plan
+  /// Columns of the target, in the order of the state: the key, then the others.
+  let columns: [Int]
+
+  init?(_ plan: Plan, key: [Int]) {
+    let types = plan.type.fields.map(\.type)
+    // Zero and minus zero are one key here and two in a table.
+    let isFloat = key.contains { [.float32, .float64].contains(types[$0].physical) }
+    if key.isEmpty || isFloat { return nil }
+    switch plan {
+    case .upsert(var node):
+      guard Set(node.key) == Set(key) else { return nil }
+      columns = node.key + types.indices.filter { !key.contains($0) }
+      node.isPlayed = true
+      self.plan = .upsert(node)
+    case .map(var map):
+      // Rows that a condition leaves out are nowhere in the target.
+      guard case .upsert(var node) = map.input, map.condition == nil else { return nil }
+      var places: [Int: Int] = [:]
+      for (place, expression) in map.expressions.enumerated() {
+        if let column = Played.column(expression) { places[column] = places[column] ?? place }
+      }
+      let width = map.input.type.count
+      let rest = (0..<width).filter { !node.key.contains($0) }
+      let found = (node.key + rest).compactMap { places[$0] }
+      guard found.count == width, Set(found.prefix(node.key.count)) == Set(key) else {
+        return nil
+      }
+      columns = found
+      node.isPlayed = true
+      map.input = .upsert(node)
+      self.plan = .map(map)
+    default: return nil
+    }
+  }
+
+  /// The input column that an expression hands on as it is.
+  private static func column(_ expression: Expression) -> Int? {
+    switch expression {
+    case .column(let column, _): column
+    case .cast(let inner, let type, _) where inner.type.kind == type.kind: Played.column(inner)
+    default: nil
+    }
   }
 }
 

@@ -193,6 +193,7 @@ extension JobRun {
       for feed in feeds { try feed.seek(try position(of: feed, in: from)) }
       try replay()
     }
+    try play()
     for feed in feeds {
       try feed.pin(try position(of: feed, in: root.stateSources ?? positions))
     }
@@ -225,13 +226,24 @@ extension JobRun {
       try table.start(snapshot, content: true)
     }
     try replay()
+    try play()
     stateLags = true
     lastStateMillis = 0
+  }
+
+  /// The target stands at the root, whatever the state of other operators reflected.
+  private func play() throws(TerraceError) {
+    guard let columns = plan.playedColumns else { return }
+    let rows = try TargetRows(target.table, columns: columns)
+    try pipeline.play(rows)
+    played = rows
   }
 
   /// Takes again what lies between the state and the root, and writes nothing.
   private func replay() throws(TerraceError) {
     for feed in feeds { try feed.replay(to: try position(of: feed, in: root.sources)) }
+    pipeline.skipsPlayed = true
+    defer { pipeline.skipsPlayed = false }
     while !feeds.allSatisfy(\.isReplayed) {
       for feed in feeds { try feed.beginEpoch(after: nil, schedule: nil) }
       var taken = 0

@@ -20,6 +20,8 @@ final class JobRun {
   var counters: JobCounters
 
   var store: StateStore?
+  /// The target as the state of the plan's upsert, once it has rows that are not in memory.
+  var played: TargetRows?
   var letters: DeadLetters?
   /// The newest root that is committed.
   var root: Root

@@ -18,12 +18,16 @@ protocol JobTarget: AnyObject {
   /// Nothing of what was written since the last commit may become visible.
   func abandon()
   func close()
+  /// The last commit found rows of other writers.
+  var hasForeignRows: Bool { get }
   /// The table that holds the roots.
   var table: Table { get }
   var tableName: TableName { get }
 }
 
 extension JobTarget {
+  var hasForeignRows: Bool { false }
+
   /// Names of the job's commits: of the table, the job and how often it was started over.
   static func user(_ job: String, _ generation: Int64) -> String { "terrace-\(job)-\(generation)" }
 
@@ -75,6 +79,9 @@ final class TableTarget: JobTarget {
   /// What was written since the last commit, for those who read it next; nil when it is too much.
   private var written: [DeltaBatch]? = []
   private var writtenBytes = 0
+  /// The newest snapshot that was seen.
+  private var newest: Int64 = 0
+  private(set) var hasForeignRows = false
 
   init(
     _ name: TableName, _ table: Table, job: String, isAppendOnly: Bool, key: [Int],
@@ -105,6 +112,7 @@ final class TableTarget: JobTarget {
   func open(generation: Int64) throws(TerraceError) {
     writer = try table.writer(
       user: Self.user(job, generation), settings: TableWriter.Settings(budget: budget))
+    newest = try table.snapshots.latestID() ?? 0
     written = []
     writtenBytes = 0
   }
@@ -176,7 +184,19 @@ final class TableTarget: JobTarget {
     guard let last = outcome.snapshots.last else {
       throw TerraceError(.unavailable, "the commit made no snapshot").with("table", tableName)
     }
+    hasForeignRows = try foreignRows(before: outcome.snapshots.first ?? last)
+    newest = last.id
     return last
+  }
+
+  /// Whether somebody else has committed rows since the commit before.
+  private func foreignRows(before snapshot: Snapshot) throws(TerraceError) -> Bool {
+    if snapshot.id <= newest + 1 { return false }
+    for id in newest + 1..<snapshot.id {
+      // One that has expired may have been anything.
+      if try table.snapshots.find(id)?.kind != .compact { return true }
+    }
+    return false
   }
 
   func startOver(_ root: Root) throws(TerraceError) {

@@ -26,7 +26,8 @@ enum TargetOpening {
       environment.warehouse.environment, path.root, branch: path.branch)
     let schema = table.schema
     let key = schema.indices(of: schema.primaryKeys)
-    let plan = try JobPlan(spec, targetKey: key, environment.connectors)
+    let plan = try JobPlan(
+      spec, targetKey: key, mayPlay: try TargetRows.mayPlay(schema), environment.connectors)
     if !plan.isAppendOnly, key.isEmpty {
       throw TerraceError(
         .invalid, "the query takes rows back, and \(name) has no primary key",

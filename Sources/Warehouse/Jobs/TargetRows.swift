@@ -1,0 +1,53 @@
+import Columns
+import Dataflow
+import Store
+
+/// The target as the state of its job: the old row of a key is the one that it holds.
+///
+/// It is looked up at the newest snapshot. What was written since then is in the operator's memory.
+final class TargetRows: StateBacking {
+  private let table: Table
+  private let lookup: TableLookup
+  /// Of the operator's key, in the order of the primary key.
+  private let key: [Int]
+  private let keyType: RowType
+
+  /// Whether a table holds the rows that were written last, and nothing but them.
+  static func mayPlay(_ schema: TableSchema) throws(TerraceError) -> Bool {
+    guard schema.hasPrimaryKey, case .fixed = try schema.bucketMode else { return false }
+    let ignoresDeletes = try schema.options.ignoreDelete
+    return try schema.options.mergeEngine == .deduplicate ? !ignoresDeletes : false
+  }
+
+  /// - Parameter columns: of the table, in the order of the operator's state: those of the key first.
+  init(_ table: Table, columns: [Int]) throws(TerraceError) {
+    self.table = table
+    let primary = table.schema.indices(of: table.schema.primaryKeys)
+    key = primary.compactMap { columns.firstIndex(of: $0) }
+    keyType = table.schema.type(of: table.schema.primaryKeys)
+    lookup = try table.lookup(columns: columns, at: try table.snapshots.latest())
+  }
+
+  /// Goes on to the newest snapshot.
+  func advance() throws(TerraceError) { try lookup.advance(to: try table.snapshots.latest()) }
+
+  func rows(for keys: [Column], count: Int) throws(TerraceError) -> Batch? {
+    var columns = key.map { keys[$0] }
+    var wanted = count
+    // A null is no key of the table: such a row is refused when it is written.
+    if columns.contains(where: { $0.nullCount > 0 }) {
+      let whole = Buffer(byteCount: max(4, count * 4))
+      let rows = whole.pointer(Int32.self)
+      wanted = 0
+      for row in 0..<count where !columns.contains(where: { $0.isNull(row) }) {
+        rows[wanted] = Int32(truncatingIfNeeded: row)
+        wanted += 1
+      }
+      columns = columns.map { $0.gather(rows, count: wanted) }
+    }
+    if wanted == 0 { return nil }
+    let typed = zip(columns, keyType.fields).map { $0.withValidity(nil, $1.type) }
+    let found = try lookup.lookup(Batch(keyType, typed, count: wanted)).rows
+    return found.count == 0 ? nil : found
+  }
+}
