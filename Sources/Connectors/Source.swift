@@ -97,6 +97,9 @@ package protocol Source: AnyObject {
   /// know times, and what was polled before `millis` counts.
   func hasGiven(before millis: Int64) -> Bool?
 
+  /// Its batches cost much to decode, and come again in the same order: they may be decoded ahead.
+  var worksToDecode: Bool { get }
+
   /// For `status`: records that were no rows and were passed over without a word, since it was opened.
   var skipped: Int64 { get }
   /// For `status`: bytes or records known to be there and not yet given, and what they are.
@@ -113,6 +116,7 @@ extension Source {
   package func confirm(_ position: String) throws(TerraceError) {}
   package var drift: SchemaDrift? { nil }
   package var restart: String? { nil }
+  package var worksToDecode: Bool { false }
   package func hold(at millis: Int64?) {}
   package func hasGiven(before millis: Int64) -> Bool? { nil }
   /// Sources that pass over nothing.

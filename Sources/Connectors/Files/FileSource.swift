@@ -36,6 +36,7 @@ final class FileSource: Source {
   }
 
   var type: RowType { table.table.type }
+  var worksToDecode: Bool { true }
   var style: ChangeStyle { table.style }
 
   init(_ table: ConnectorTable, _ environment: Environment) throws(TerraceError) {

@@ -38,8 +38,11 @@ final class ConnectorFeed: Feed {
     _ name: String, _ source: Plan.Source, _ table: ConnectorTable, _ environment: JobEnvironment,
     positions: (RowType, Int) throws(TerraceError) -> PositionTable
   ) throws(TerraceError) {
-    connector = try environment.connectors.source(
-      ConnectorFeed.pruned(table, source, reader: name), environment.warehouse.environment)
+    let inner = environment.warehouse.environment
+    let opened = try environment.connectors.source(
+      ConnectorFeed.pruned(table, source, reader: name), inner)
+    // Without threads a run is repeatable to the last step.
+    connector = opened.worksToDecode && inner.workers.count > 0 ? AheadSource(opened) : opened
     let type = connector.type
     var columns: [Int?] = []
     for c in source.columns {
