@@ -12,6 +12,7 @@ package enum Connectors {
     switch table.options["connector"] {
     case "filesystem": return try FileSource(table, environment)
     case "datagen": return try DatagenSource(table, environment)
+    case let name? where KafkaTable.isKafka(name): return try KafkaSource(table, environment)
     default: throw unknown(table)
     }
   }
@@ -24,6 +25,7 @@ package enum Connectors {
     case "filesystem": return try FolderSink(table, environment)
     case "print": return try PrintSink(table)
     case "blackhole": return try BlackholeSink(table)
+    case let name? where KafkaTable.isKafka(name): return try KafkaSink(table, environment)
     default: throw unknown(table)
     }
   }
@@ -33,6 +35,7 @@ package enum Connectors {
     switch table.options["connector"] {
     case "filesystem": return try FileTable(table).style
     case "datagen": return .inserts
+    case let name? where KafkaTable.isKafka(name): return try KafkaTable(table, .style).style
     default: throw unknown(table)
     }
   }
@@ -40,7 +43,8 @@ package enum Connectors {
   private static func unknown(_ table: ConnectorTable) -> TerraceError {
     TerraceError(
       .unsupported, "connector '\(table.options["connector"] ?? "")' here",
-      hint: "sources: filesystem, datagen; sinks: filesystem, print, blackhole"
+      hint: "sources: filesystem, datagen, kafka, upsert-kafka; "
+        + "sinks: filesystem, print, blackhole, kafka, upsert-kafka"
     ).with("table", table.name)
   }
 }

@@ -22,6 +22,7 @@ struct Arrows {
     "Catalog": ["Store", "Columns", "CSQLite", "Glibc", "Foundation", "Synchronization"],
     "Connectors": cLibraries.union([
       "Store", "Formats", "Columns", "Glibc", "Foundation", "Dispatch", "Synchronization",
+      "CKafka", "CPostgres", "CMariaDB", "CCurl",
     ]),
     "Warehouse": [
       "SQL", "Dataflow", "Connectors", "Catalog", "Store", "Formats", "Columns", "Glibc",

@@ -19,7 +19,10 @@ final class SinkTarget: JobTarget {
   ) throws(TerraceError) {
     self.job = job
     self.isAppendOnly = isAppendOnly
-    key = connector.primaryKey.compactMap { connector.type.index(of: $0) }
+    // Columns that are only read are no columns of the rows that are written.
+    let virtual = Set(connector.metadata.filter(\.isVirtual).map(\.column))
+    let written = RowType(connector.type.fields.filter { !virtual.contains($0.name) })
+    key = connector.primaryKey.compactMap { written.index(of: $0) }
     warehouse = environment.warehouse
     _ = try warehouse.create(database: HiddenTables.database)
     tableName = TableName(database: HiddenTables.database, table: job)

@@ -93,7 +93,7 @@ struct JobLoader {
   private static func takesChanges(_ table: ConnectorTable) -> Bool {
     ["print", "blackhole"].contains(table.options["connector"])
       || ["debezium-json", "canal-json", "maxwell-json", "ogg-json"]
-        .contains(table.options["format"])
+        .contains(table.options["value.format"] ?? table.options["format"])
   }
 
   private func part(_ bound: BoundInsert, _ catalog: SpecCatalog, _ file: SpecFile) -> Part {

@@ -1,0 +1,199 @@
+/* Writes and reads topics for tests and benchmarks. Built by kafka_tests.py and Benchmarks/kafka.py.
+ *
+ * kafkatool SERVERS produce TOPIC < lines    each line "PARTITION<TAB>KEY<TAB>VALUE"; KEY "-": none, VALUE "-": a
+ *                                            tombstone, "\n" and "\t" in VALUE stand for the bytes; an optional
+ *                                            fourth field is the time in milliseconds
+ * kafkatool SERVERS consume TOPIC            all that is there, as "PARTITION<TAB>OFFSET<TAB>KEY<TAB>VALUE"
+ * kafkatool SERVERS count TOPIC              a bare loop over all that is there: "MESSAGES BYTES SECONDS CPU"
+ * kafkatool SERVERS ends TOPIC               "PARTITION<TAB>END" of each partition
+ * kafkatool SERVERS committed GROUP TOPIC    "PARTITION<TAB>OFFSET<TAB>METADATA" of each partition
+ */
+#include <librdkafka/rdkafka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+static const char *servers;
+static int failed;
+
+static void set(rd_kafka_conf_t *conf, const char *name, const char *value) {
+  char text[512];
+  if (rd_kafka_conf_set(conf, name, value, text, sizeof text)) {
+    fprintf(stderr, "%s\n", text);
+    exit(1);
+  }
+}
+
+static rd_kafka_t *client(rd_kafka_type_t type, rd_kafka_conf_t *conf) {
+  char text[512];
+  set(conf, "bootstrap.servers", servers);
+  set(conf, "log_level", "2");
+  rd_kafka_t *rk = rd_kafka_new(type, conf, text, sizeof text);
+  if (!rk) { fprintf(stderr, "%s\n", text); exit(1); }
+  return rk;
+}
+
+static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque) {
+  (void)rk; (void)opaque;
+  if (message->err) {
+    if (!failed++) fprintf(stderr, "not delivered: %s\n", rd_kafka_err2str(message->err));
+  }
+}
+
+static size_t unescaped(char *text) {
+  char *out = text;
+  for (char *in = text; *in; in++) {
+    if (in[0] == '\\' && in[1] == 'n') { *out++ = '\n'; in++; }
+    else if (in[0] == '\\' && in[1] == 't') { *out++ = '\t'; in++; }
+    else *out++ = *in;
+  }
+  return out - text;
+}
+
+static int produce(const char *topic) {
+  rd_kafka_conf_t *conf = rd_kafka_conf_new();
+  set(conf, "linger.ms", "20");
+  set(conf, "queue.buffering.max.messages", "1000000");
+  rd_kafka_conf_set_dr_msg_cb(conf, delivered);
+  rd_kafka_t *rk = client(RD_KAFKA_PRODUCER, conf);
+  char *line = NULL;
+  size_t room = 0;
+  ssize_t length;
+  while ((length = getline(&line, &room, stdin)) > 0) {
+    if (line[length - 1] == '\n') line[--length] = 0;
+    char *key = strchr(line, '\t');
+    char *value = key ? strchr(key + 1, '\t') : NULL;
+    if (!value) { fprintf(stderr, "no line of three fields: %s\n", line); return 1; }
+    *key++ = 0;
+    *value++ = 0;
+    char *time = strchr(value, '\t');
+    if (time) *time++ = 0;
+    int isTombstone = strcmp(value, "-") == 0, hasKey = strcmp(key, "-") != 0;
+    size_t size = isTombstone ? 0 : unescaped(value);
+    rd_kafka_resp_err_t code;
+    while ((code = rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(atoi(line)),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(hasKey ? key : NULL, hasKey ? strlen(key) : 0),
+        RD_KAFKA_V_VALUE(isTombstone ? NULL : value, size), RD_KAFKA_V_TIMESTAMP(time ? atoll(time) : 0),
+        RD_KAFKA_V_END)) == RD_KAFKA_RESP_ERR__QUEUE_FULL) rd_kafka_poll(rk, 50);
+    if (code) { fprintf(stderr, "%s\n", rd_kafka_err2str(code)); return 1; }
+    rd_kafka_poll(rk, 0);
+  }
+  for (int i = 0; i < 60 && rd_kafka_flush(rk, 1000); i++) {}
+  if (rd_kafka_outq_len(rk)) { fprintf(stderr, "not all was acknowledged\n"); failed++; }
+  rd_kafka_destroy(rk);
+  return failed != 0;
+}
+
+static int partitions(rd_kafka_t *rk, const char *topic) {
+  const struct rd_kafka_metadata *metadata;
+  rd_kafka_topic_t *rkt = rd_kafka_topic_new(rk, topic, NULL);
+  rd_kafka_resp_err_t code = rd_kafka_metadata(rk, 0, rkt, &metadata, 20000);
+  if (code) { fprintf(stderr, "%s\n", rd_kafka_err2str(code)); exit(1); }
+  int count = metadata->topics[0].partition_cnt;
+  rd_kafka_metadata_destroy(metadata);
+  rd_kafka_topic_destroy(rkt);
+  return count;
+}
+
+static void text(const char *bytes, size_t size) {
+  for (size_t i = 0; i < size; i++) {
+    if (bytes[i] == '\n') fputs("\\n", stdout);
+    else if (bytes[i] == '\t') fputs("\\t", stdout);
+    else putchar(bytes[i]);
+  }
+}
+
+static double seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec + now.tv_nsec / 1e9;
+}
+
+static int consume(const char *topic, int prints) {
+  rd_kafka_conf_t *conf = rd_kafka_conf_new();
+  set(conf, "enable.partition.eof", "true");
+  set(conf, "group.id", "kafkatool");
+  set(conf, "enable.auto.commit", "false");
+  if (!prints) set(conf, "queued.max.messages.kbytes", "32768");
+  rd_kafka_t *rk = client(RD_KAFKA_CONSUMER, conf);
+  double started = seconds();
+  int count = partitions(rk, topic), left = count;
+  rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(count);
+  for (int p = 0; p < count; p++) rd_kafka_topic_partition_list_add(list, topic, p)->offset = RD_KAFKA_OFFSET_BEGINNING;
+  rd_kafka_assign(rk, list);
+  rd_kafka_topic_partition_list_destroy(list);
+  rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(rk);
+  static rd_kafka_message_t *messages[65536];
+  long total = 0, bytes = 0;
+  while (left > 0) {
+    ssize_t got = rd_kafka_consume_batch_queue(queue, 100, messages, 65536);
+    if (seconds() - started > 300) { fprintf(stderr, "%d partitions do not end\n", left); return 1; }
+    for (ssize_t i = 0; i < got; i++) {
+      rd_kafka_message_t *m = messages[i];
+      if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) left--;
+      else if (!m->err) {
+        total++;
+        bytes += m->len;
+        if (prints) {
+          printf("%d\t%lld\t", m->partition, (long long)m->offset);
+          if (m->key) text(m->key, m->key_len); else putchar('-');
+          putchar('\t');
+          if (m->payload) text(m->payload, m->len); else putchar('-');
+          putchar('\n');
+        }
+      }
+      rd_kafka_message_destroy(m);
+    }
+  }
+  struct rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  if (!prints) printf("%ld %ld %.3f %.3f\n", total, bytes, seconds() - started,
+      usage.ru_utime.tv_sec + usage.ru_stime.tv_sec + (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
+  fflush(stdout);
+  rd_kafka_queue_destroy(queue);
+  rd_kafka_consumer_close(rk);
+  rd_kafka_destroy(rk);
+  return 0;
+}
+
+static int ends(const char *topic) {
+  rd_kafka_t *rk = client(RD_KAFKA_CONSUMER, rd_kafka_conf_new());
+  for (int p = 0, count = partitions(rk, topic); p < count; p++) {
+    int64_t low, high;
+    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(rk, topic, p, &low, &high, 20000);
+    if (code) { fprintf(stderr, "%s\n", rd_kafka_err2str(code)); return 1; }
+    printf("%d\t%lld\n", p, (long long)high);
+  }
+  rd_kafka_destroy(rk);
+  return 0;
+}
+
+static int committed(const char *group, const char *topic) {
+  rd_kafka_conf_t *conf = rd_kafka_conf_new();
+  set(conf, "group.id", group);
+  rd_kafka_t *rk = client(RD_KAFKA_CONSUMER, conf);
+  int count = partitions(rk, topic);
+  rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(count);
+  for (int p = 0; p < count; p++) rd_kafka_topic_partition_list_add(list, topic, p);
+  rd_kafka_resp_err_t code = rd_kafka_committed(rk, list, 20000);
+  if (code) { fprintf(stderr, "%s\n", rd_kafka_err2str(code)); return 1; }
+  for (int i = 0; i < list->cnt; i++)
+    printf("%d\t%lld\t%.*s\n", list->elems[i].partition, (long long)list->elems[i].offset,
+        (int)list->elems[i].metadata_size, list->elems[i].metadata ? (char *)list->elems[i].metadata : "");
+  rd_kafka_topic_partition_list_destroy(list);
+  rd_kafka_destroy(rk);
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  if (argc < 4) return 64;
+  servers = argv[1];
+  if (!strcmp(argv[2], "produce")) return produce(argv[3]);
+  if (!strcmp(argv[2], "consume")) return consume(argv[3], 1);
+  if (!strcmp(argv[2], "count")) return consume(argv[3], 0);
+  if (!strcmp(argv[2], "ends")) return ends(argv[3]);
+  if (!strcmp(argv[2], "committed") && argc == 5) return committed(argv[3], argv[4]);
+  return 64;
+}
