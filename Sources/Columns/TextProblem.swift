@@ -1,7 +1,7 @@
 /// Why a text is not a value of the wanted type.
 public enum TextProblem: UInt8, Error, Sendable {
   case empty, notBoolean, notInteger, outOfRange, notNumber, tooManyDigits, tooFine, notDate
-  case noSuchDay, notTime, notTimestamp, zoned, notHex, tooLong, notText, nested
+  case noSuchDay, notTime, notTimestamp, zoned, notHex, notBase64, tooLong, notText, nested
 
   /// One clause for a message: `not an integer`.
   public var reason: String {
@@ -19,6 +19,7 @@ public enum TextProblem: UInt8, Error, Sendable {
     case .notTimestamp: "not a timestamp yyyy-MM-dd HH:mm:ss"
     case .zoned: "a time zone in a TIMESTAMP without one"
     case .notHex: "not bytes 0x…"
+    case .notBase64: "not bytes in base64"
     case .tooLong: "longer than the type allows"
     case .notText: "not UTF-8"
     case .nested: "nested values have no text of their own"

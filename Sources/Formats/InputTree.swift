@@ -11,7 +11,11 @@ struct InputNode {
   var isNullable = false
   /// Scale of a decimal, precision of a time or timestamp, most characters of a text.
   var digits: Int32 = 0
+  /// Precision of a decimal, most bytes of a BYTES.
   var precision: Int32 = 0
+  var binary = JSONConventions.Binary.prefixedHex
+  var decimals = JSONConventions.Decimals.text
+  var epochs = EpochUnit.none
   var builder: Unmanaged<ColumnBuilder>
   var parser = ValueParser(DataType.int)
   var parent: Int32 = -1
@@ -29,6 +33,8 @@ struct InputNode {
   var dateHead: UInt64 = 0
   var dateTail: UInt16 = 0
   var dateSecond: Int64 = 0
+
+  var isDecimal: Bool { op == .decimal64 || op == .decimal128 }
 
   /// Rows so far.
   @inline(__always) var rows: Int { builder._withUnsafeGuaranteedRef { $0.count } }
@@ -128,7 +134,7 @@ final class InputTree {
     case .decimal(let precision, let scale):
       (precision <= 18 ? .decimal64 : .decimal128, Int32(scale), Int32(precision))
     case .char(let length), .varchar(let length): (.text, Int32(clamping: length), 0)
-    case .binary, .varbinary: (.bytes, 0, 0)
+    case .binary(let length), .varbinary(let length): (.bytes, 0, Int32(clamping: length))
     case .date: (.date, 0, 0)
     case .time(let precision): (.time, Int32(precision), 0)
     case .timestamp(let precision): (.timestamp, Int32(precision), 0)

@@ -56,14 +56,20 @@ package final class JSONBlockDecoder {
 
   package init(
     _ type: RowType, requiresMembers: Bool = false, keepsPlaces: Bool = false,
-    passesNull: Bool = false
+    passesNull: Bool = false, conventions: JSONConventions = JSONConventions()
   ) {
     self.type = type
     self.keepsPlaces = keepsPlaces
     self.passesNull = passesNull
     tree = InputTree(type)
+    tree.use(conventions)
     parser = JSONRecordParser(tree)
     parser.requiresMembers = requiresMembers
+  }
+
+  /// Uses other conventions for one member; a path that is none of ours does nothing.
+  package func use(_ conventions: JSONConventions, at path: [String]) {
+    if let node = tree.node(at: path) { tree.use(conventions, at: node) }
   }
 
   /// Decodes whole lines, up to `limit` records.

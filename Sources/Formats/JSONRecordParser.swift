@@ -186,6 +186,10 @@ final class JSONRecordParser {
     case .map, .multiset:
       if first == UInt8(ascii: "[") { return try pairs(node, &at) }
       if first == UInt8(ascii: "{") { return try object(node, &at) }
+    case .decimal64, .decimal128:
+      if first == UInt8(ascii: "{"), node.pointee.decimals != .text {
+        return try variableDecimal(node, &at)
+      }
     default: break
     }
     let start = at
@@ -225,7 +229,12 @@ final class JSONRecordParser {
     at = start
     try JSONSkipper.number(&at, self)
     switch node.pointee.op {
-    case .bytes, .date, .time, .timestamp, .zoned, .boolean, .list, .map, .multiset, .row:
+    case .date, .time, .timestamp, .zoned:
+      if node.pointee.epochs == .none { throw problem(.wrongKind, start, node) }
+      do throws(TextProblem) { return try epoch(node, start, at) } catch {
+        throw problem(error, start, node)
+      }
+    case .bytes, .boolean, .list, .map, .multiset, .row:
       throw problem(.wrongKind, start, node)
     default: break
     }
@@ -253,10 +262,25 @@ final class JSONRecordParser {
       throw problem(.wrongKind, start, node)
     }
     let text = try string(&at)
+    if node.pointee.op == .bytes, node.pointee.binary != .prefixedHex {
+      do throws(TextProblem) { return try binary(node, text) } catch {
+        throw problem(error, start, node)
+      }
+    }
     guard let base = text.baseAddress, text.count > 0 else { throw problem(.empty, start, node) }
     do throws(TextProblem) {
+      if node.pointee.decimals == .bytes, node.pointee.isDecimal {
+        return try decimalBytes(node, text)
+      }
       try scalars.append(node, base, base + text.count)
-    } catch { throw problem(error, start, node) }
+    } catch {
+      guard error == .notNumber, node.pointee.decimals == .either, node.pointee.isDecimal else {
+        throw problem(error, start, node)
+      }
+      do throws(TextProblem) { try decimalBytes(node, text) } catch {
+        throw problem(error, start, node)
+      }
+    }
   }
 
   private func rowValue(_ node: Node, _ at: inout Bytes) throws(RecordProblem) {

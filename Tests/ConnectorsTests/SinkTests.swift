@@ -46,7 +46,7 @@ final class SinkTests: XCTestCase {
   }
 
   func test_filesystem_writesWhatItReads() throws {
-    for format in ["json", "csv", "parquet"] {
+    for format in ["json", "csv", "parquet", "avro"] {
       let fixture = try FileFixture()
       let sink = try Connectors.sink(fixture.table(format), fixture.environment)
       XCTAssertEqual(try sink.recover(nil), .complete)
@@ -61,6 +61,44 @@ final class SinkTests: XCTestCase {
       try sink.publish(prepared)
       sink.close()
     }
+  }
+
+  func test_json_writesValuesAsFlinkDoes() throws {
+    let type = RowType([
+      ("d", .decimal(10, 2)), ("b", .bytes), ("t", .timestamp(6)),
+      ("z", DataType(.timestampLTZ(3))), ("m", .map(.string, .int)), ("n", .string),
+    ])
+    let map = ColumnBuilder(.map(.string, .int))
+    map.children[0].append("k")
+    map.children[1].append(Int32(1))
+    map.endList()
+    let columns = [
+      Column.repeating(.int(1230), type: .decimal(10, 2), count: 1),
+      Column.repeating(.bytes([1, 2, 3, 4]), type: .bytes, count: 1),
+      Column.repeating(.int(1_589_355_606_120_000), type: .timestamp(6), count: 1),
+      Column.repeating(.int(1_589_355_606_000), type: DataType(.timestampLTZ(3)), count: 1),
+      map.finish(), Column.repeating(.null, type: .string, count: 1),
+    ]
+    func text(_ options: [String: String]) throws -> String {
+      var all = ConnectorOptions(
+        ConnectorTable(
+          name: "t", type: type, options: options.merging(["format": "json"]) { a, _ in a },
+          folder: "/"))
+      let out = ByteWriter()
+      _ = try RowEncoder(type, try RecordFormat(&all)).append(
+        Batch(type, columns, count: 1), 0, isAdded: true, to: out)
+      return out.text
+    }
+    XCTAssertEqual(
+      try text([:]),
+      #"{"d":12.30,"b":"AQIDBA==","t":"2020-05-13 07:40:06.12","z":"2020-05-13 07:40:06Z","#
+        + #""m":{"k":1},"n":null}"#)
+    XCTAssertEqual(
+      try text([
+        "json.timestamp-format.standard": "ISO-8601", "json.encode.ignore-null-fields": "true",
+      ]),
+      #"{"d":12.30,"b":"AQIDBA==","t":"2020-05-13T07:40:06.12","z":"2020-05-13T07:40:06Z","#
+        + #""m":{"k":1}}"#)
   }
 
   func test_filesystem_publishesOrRemovesOnRecovery() throws {
@@ -80,7 +118,7 @@ final class SinkTests: XCTestCase {
   }
 
   func test_filesystem_writesChangesThatAreReadBack() throws {
-    for format in ["debezium-json", "canal-json"] {
+    for format in ["debezium-json", "canal-json", "maxwell-json", "ogg-json"] {
       let fixture = try FileFixture()
       let table = fixture.table(format)
       let sink = try Connectors.sink(table, fixture.environment)

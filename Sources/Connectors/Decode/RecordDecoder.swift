@@ -61,7 +61,9 @@ final class PlainDecoder: RecordDecoder {
           type, names: declared.fields.map(\.name), format: format.csv,
           comment: format.allowsComments ? UInt8(ascii: "#") : nil))
     } else {
-      inner = .json(JSONBlockDecoder(type, requiresMembers: format.requiresMembers))
+      inner = .json(
+        JSONBlockDecoder(
+          type, requiresMembers: format.requiresMembers, conventions: format.conventions))
     }
   }
 

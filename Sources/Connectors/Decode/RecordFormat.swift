@@ -4,9 +4,11 @@ import Formats
 /// How the records of a source are written, by the option `format`.
 struct RecordFormat {
   enum Kind: String, CaseIterable {
-    case json, csv, parquet
+    case json, csv, raw, parquet, avro
     case debezium = "debezium-json"
     case canal = "canal-json"
+    case maxwell = "maxwell-json"
+    case ogg = "ogg-json"
   }
 
   /// What becomes of records that are no rows.
@@ -26,9 +28,26 @@ struct RecordFormat {
   /// No text that anybody writes, for CSV without a null literal.
   static let noNull = "\u{10FFFF}"
 
-  var isChanges: Bool { kind == .debezium || kind == .canal }
+  /// How bytes, decimals and times stand in JSON.
+  var conventions = JSONConventions.flink
+  /// Of `raw`.
+  var charset = "UTF-8"
+  var isLittleEndian = false
+  /// Of JSON that is written.
+  var writesISO = false
+  var leavesNullsOut = false
+  var nullKeys = JSONCell.NullKeys.fail
+
+  var isChanges: Bool {
+    switch kind {
+    case .debezium, .canal, .maxwell, .ogg: true
+    case .json, .csv, .raw, .parquet, .avro: false
+    }
+  }
+  /// Files of rows that do not grow, whose places are numbers of rows.
+  var isContainer: Bool { kind == .parquet || kind == .avro }
   var isJSON: Bool { kind == .json || isChanges }
-  var isForMessages: Bool { kind != .parquet }
+  var isForMessages: Bool { !isContainer }
 
   /// - Parameters:
   ///   - option: the name of the option that names the format.
@@ -50,8 +69,14 @@ struct RecordFormat {
     default: reject = .deadLetter
     }
     let prefix = lead + kind.rawValue
-    if kind == .parquet {
+    if isContainer {
       options.allow(options.table.options.keys.filter { $0.hasPrefix(prefix + ".") })
+      return
+    }
+    if kind == .raw {
+      charset = options.text("\(prefix).charset") ?? charset
+      let endian = try options.choice("\(prefix).endianness", ["big-endian", "little-endian"])
+      isLittleEndian = endian == "little-endian"
       return
     }
     if try options.flag("\(prefix).ignore-parse-errors") { reject = .skip }
@@ -60,12 +85,20 @@ struct RecordFormat {
       return
     }
     // SQL's and ISO's forms are both read, whichever is named.
-    _ = try options.choice("\(prefix).timestamp-format.standard", ["SQL", "ISO-8601"])
-    _ = try options.choice("\(prefix).map-null-key.mode", ["FAIL", "DROP", "LITERAL"])
+    let standard = try options.choice("\(prefix).timestamp-format.standard", ["SQL", "ISO-8601"])
+    writesISO = standard == "ISO-8601"
+    let nullKey = options.text("\(prefix).map-null-key.literal") ?? "null"
+    switch try options.choice("\(prefix).map-null-key.mode", ["FAIL", "DROP", "LITERAL"]) {
+    case "DROP": nullKeys = .drop
+    case "LITERAL": nullKeys = .literal(nullKey)
+    default: break
+    }
+    // Decimals are always plain, and the parser is our own.
     options.allow([
-      "\(prefix).map-null-key.literal", "\(prefix).encode.decimal-as-plain-number",
-      "\(prefix).encode.ignore-null-fields", "\(prefix).decode.json-parser.enabled",
+      "\(prefix).encode.decimal-as-plain-number",
+      "\(prefix).decode.json-parser.enabled",
     ])
+    leavesNullsOut = try options.flag("\(prefix).encode.ignore-null-fields")
     if kind == .json { requiresMembers = try options.flag("\(prefix).fail-on-missing-field") }
     if requiresMembers, try options.flag("\(prefix).ignore-parse-errors") {
       throw TerraceError(
@@ -73,10 +106,49 @@ struct RecordFormat {
         "\(prefix).fail-on-missing-field and \(prefix).ignore-parse-errors shouldn't both be true"
       ).with("table", options.table.name)
     }
-    if kind == .debezium { hasSchema = try options.flag("\(prefix).schema-include") }
+    if kind == .debezium { try readDebezium(&options, prefix) }
     if kind == .canal {
       database = options.text("\(prefix).database.include")
       tableName = options.text("\(prefix).table.include")
+    }
+  }
+
+  /// Debezium's own names, for events without their schema: how the connector was told to write.
+  private mutating func readDebezium(
+    _ options: inout ConnectorOptions, _ prefix: String
+  ) throws(TerraceError) {
+    hasSchema = try options.flag("\(prefix).schema-include")
+    conventions.epochs = .byType
+    conventions.decimals = .either
+    switch options.table.options["\(prefix).decimal.handling.mode"]?.lowercased() {
+    case "precise": conventions.decimals = .bytes
+    case "string", "double": conventions.decimals = .text
+    default: break
+    }
+    _ = try options.choice(
+      "\(prefix).decimal.handling.mode", ["precise", "string", "double"])
+    let binary = try options.choice(
+      "\(prefix).binary.handling.mode", ["bytes", "base64", "base64-url-safe", "hex"])
+    if binary == "hex" { conventions.binary = .hex }
+    let time = try options.choice(
+      "\(prefix).time.precision.mode",
+      ["adaptive", "adaptive_time_microseconds", "connect", "microseconds", "nanoseconds"])
+    switch time {
+    case "connect": conventions.epochs = .connect
+    case "microseconds": conventions.epochs = .micros
+    case "nanoseconds": conventions.epochs = .nanos
+    default: break
+    }
+  }
+
+  /// Bytes that a value of a type of fixed width has; 0 for others.
+  static func rawWidth(_ type: DataType) -> Int {
+    switch type.kind {
+    case .boolean, .tinyint: 1
+    case .smallint: 2
+    case .int, .float: 4
+    case .bigint, .double: 8
+    default: 0
     }
   }
 
@@ -109,11 +181,30 @@ struct RecordFormat {
     metadata: [FormatMetadata]
   ) throws(TerraceError) -> any RecordDecoder {
     switch kind {
-    case .debezium:
-      return DebeziumDecoder(self, type, keys: keys, style: style, metadata: metadata)
-    case .canal:
-      return try CanalDecoder(self, type, keys: keys, style: style, metadata: metadata)
-    case .json, .csv, .parquet: return try PlainDecoder(self, type, declared: declared)
+    case .debezium, .ogg:
+      return ImagesDecoder(self, type, keys: keys, style: style, metadata: metadata)
+    case .canal, .maxwell:
+      return try OldValuesDecoder(self, type, keys: keys, style: style, metadata: metadata)
+    case .raw:
+      try checkRaw(declared)
+      return try RawDecoder(self, type)
+    case .json, .csv, .parquet, .avro: return try PlainDecoder(self, type, declared: declared)
+    }
+  }
+
+  /// - Throws: `invalid` unless there is one column, of a type that has bytes of its own.
+  func checkRaw(_ declared: RowType) throws(TerraceError) {
+    guard declared.count == 1 else {
+      throw TerraceError(.invalid, "format 'raw' wants a table of one column")
+        .with("columns", declared.count)
+    }
+    let type = declared.fields[0].type
+    switch type.kind {
+    case .char, .varchar, .binary, .varbinary: return
+    default:
+      if Self.rawWidth(type) == 0 {
+        throw TerraceError(.unsupported, "format 'raw' for \(type.text)")
+      }
     }
   }
 }

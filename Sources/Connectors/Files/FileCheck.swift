@@ -24,8 +24,8 @@ enum FileCheck {
       let hash = withExtendedLifetime(tail) { FileState.hash(tail.bytes) }
       if hash != state.tailHash { return "was replaced by another file" }
     }
-    if format.kind == .parquet, state.size >= 0 {
-      return "changed after it was read: a Parquet file does not grow"
+    if format.isContainer, state.size >= 0 {
+      return "changed after it was read: such a file does not grow"
     }
     return nil
   }

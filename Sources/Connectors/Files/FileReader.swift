@@ -208,19 +208,33 @@ final class TextFileReader: FileReader {
   }
 }
 
-/// A Parquet file; its offset counts rows.
-final class ParquetFileReader: FileReader {
-  private let scan: ParquetScan
+/// A Parquet or Avro file; its offset counts rows.
+final class RowFileReader: FileReader {
+  private enum Rows {
+    case parquet(ParquetScan)
+    case avro(AvroReader)
+  }
+  private let file: Rows
   private var rest: Batch?
   private var skip: Int
 
   init(
-    _ source: any ByteSource, name: String, _ state: FileState, _ type: RowType
+    _ source: any ByteSource, name: String, _ state: FileState, _ type: RowType,
+    _ kind: RecordFormat.Kind
   ) throws(TerraceError) {
     do throws(TerraceError) {
-      scan = try ParquetFile(source).scan(type)
+      file =
+        kind == .avro
+        ? .avro(try AvroReader(source, as: type)) : .parquet(try ParquetFile(source).scan(type))
     } catch { throw error.with("file", name) }
     skip = state.offset
+  }
+
+  private func more() throws(TerraceError) -> Batch? {
+    switch file {
+    case .parquet(let scan): try scan.next()
+    case .avro(let reader): try reader.next()
+    }
   }
 
   func read(
@@ -228,7 +242,7 @@ final class ParquetFileReader: FileReader {
   ) throws(TerraceError) -> FileBatch? {
     while true {
       var next = rest
-      if next == nil { next = try scan.next() }
+      if next == nil { next = try more() }
       guard var batch = next else { return nil }
       rest = nil
       if skip >= batch.count {

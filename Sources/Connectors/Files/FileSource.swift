@@ -143,8 +143,8 @@ final class FileSource: Source {
     if entry.status.byteCount == 0 { return false }
     try FileCheck.recognise(source, entry.status, &state)
     let reader: any FileReader =
-      if table.format.kind == .parquet {
-        try ParquetFileReader(source, name: full, state, table.physical)
+      if table.format.isContainer {
+        try RowFileReader(source, name: full, state, table.physical, table.format.kind)
       } else {
         try TextFileReader(
           source, name: full, state, size: entry.status.byteCount, decoder, table.format.reject)
@@ -247,7 +247,7 @@ final class FileSource: Source {
   // MARK: For people
 
   var backlog: (amount: Int64, unit: String)? {
-    if table.format.kind == .parquet { return (Int64(queue.count), "files") }
+    if table.format.isContainer { return (Int64(queue.count), "files") }
     var bytes = queue.reduce(0) { sum, entry in
       sum + max(entry.status.byteCount - (progress.states[entry.path]?.offset ?? 0), 0)
     }

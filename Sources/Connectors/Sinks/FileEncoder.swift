@@ -21,21 +21,38 @@ final class ParquetEncoder: FileEncoder {
   func finish() throws(TerraceError) { _ = try writer.finish() }
 }
 
+final class AvroFileEncoder: FileEncoder {
+  private let writer: AvroWriter
+
+  init(_ sink: any FileSink, _ type: RowType) throws(TerraceError) {
+    var options = AvroWriteOptions()
+    options.codec = .snappy
+    options.recordName = "record"
+    writer = try AvroWriter(sink, type: type, options: options)
+  }
+
+  var byteCount: Int { writer.bytesEstimated }
+  func write(_ rows: Batch, _ kinds: Buffer?) throws(TerraceError) { try writer.write(rows) }
+  func finish() throws(TerraceError) { try writer.finish() }
+}
+
 /// JSON lines, CSV, and changes as Flink writes them: an update is a delete and an insert.
 final class TextEncoder: FileEncoder {
   private let sink: any FileSink
   private let encoder: RowEncoder
   private let out = ByteWriter(capacity: 1 << 16)
 
-  init(_ sink: any FileSink, _ type: RowType, _ format: RecordFormat) {
+  init(
+    _ sink: any FileSink, _ type: RowType, _ format: RecordFormat
+  ) throws(TerraceError) {
     self.sink = sink
-    encoder = RowEncoder(type, format)
+    encoder = try RowEncoder(type, format)
   }
 
   var byteCount: Int { sink.byteCount }
 
   func write(_ rows: Batch, _ kinds: Buffer?) throws(TerraceError) {
-    encoder.append(rows, kinds, to: out)
+    try encoder.append(rows, kinds, to: out)
     try sink.write(out.bytes)
     out.removeAll()
   }

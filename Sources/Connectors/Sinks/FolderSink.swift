@@ -34,12 +34,6 @@ final class FolderSink: Sink {
     files = environment.files
     names = environment.names
     var options = ConnectorOptions(table)
-    if let standard = options.text("\(format.kind.rawValue).timestamp-format.standard"),
-      standard.uppercased() != "SQL"
-    {
-      throw TerraceError(.unsupported, "writing times in the form '\(standard)'")
-        .with("table", table.name)
-    }
     let size = options.text("sink.rolling-policy.file-size") ?? "128MB"
     guard let bytes = OptionValue.memoryBytes(size), bytes > 0 else {
       throw options.wrong("sink.rolling-policy.file-size", "a size such as '128 MB'")
@@ -136,8 +130,11 @@ final class FolderSink: Sink {
     let hidden = Self.hidden(table) + names.uuid() + ".tmp"
     let sink = try files.create(place + "/" + hidden)
     let encoder: any FileEncoder =
-      format.kind == .parquet
-      ? try ParquetEncoder(sink, type) : TextEncoder(sink, type, format)
+      switch format.kind {
+      case .parquet: try ParquetEncoder(sink, type)
+      case .avro: try AvroFileEncoder(sink, type)
+      default: try TextEncoder(sink, type, format)
+      }
     return OpenFile(hidden: hidden, folder: folder, sink: sink, encoder: encoder)
   }
 

@@ -52,9 +52,12 @@ final class MessageEncoder {
     let type = table.type
     valueColumns = layout.valueDeclared.fields.compactMap { type.index(of: $0.name) }
     keyColumns = layout.keyDeclared.fields.compactMap { type.index(of: $0.name) }
-    value = RowEncoder(RowType(valueColumns.map { type.fields[$0] }), layout.value)
-    key = layout.key.map { [layout, keyColumns] in
-      RowEncoder(RowType(keyColumns.map { layout.keyField(type.fields[$0]) }), $0)
+    value = try RowEncoder(RowType(valueColumns.map { type.fields[$0] }), layout.value)
+    let keyFields = keyColumns.map { [layout] in layout.keyField(type.fields[$0]) }
+    if let format = layout.key {
+      key = try RowEncoder(RowType(keyFields), format)
+    } else {
+      key = nil
     }
   }
 
@@ -77,9 +80,9 @@ final class MessageEncoder {
       if layout.isUpsert, !isAdded {
         out.values.append(TextSpan(start: 0, count: -1))
       } else {
-        out.values.append(value.append(values, row, isAdded: isAdded, to: out.bytes))
+        out.values.append(try value.append(values, row, isAdded: isAdded, to: out.bytes))
       }
-      if let key { out.keys.append(key.append(keys, row, isAdded: true, to: out.bytes)) }
+      if let key { out.keys.append(try key.append(keys, row, isAdded: true, to: out.bytes)) }
       out.rows.append(Int32(truncatingIfNeeded: row))
     }
     return out

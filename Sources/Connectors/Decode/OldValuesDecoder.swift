@@ -1,15 +1,18 @@
 import Columns
 import Formats
 
-/// Canal's change events as JSON: `{"data":[{…}],"old":[{…}],"type":"INSERT|UPDATE|DELETE",…}`.
+/// Changes with the new row and what was different before, as Canal and Maxwell write them:
+/// `{"data":[{…}],"old":[{…}],"type":"INSERT|UPDATE|DELETE",…}`, `{"data":{…},"old":{…},"type":"insert|…"}`.
 ///
 /// `old` holds what an update changed. An upsert needs no more of it than the key; otherwise the row
 /// as it was is put together from it and the new one.
-final class CanalDecoder: RecordDecoder {
+final class OldValuesDecoder: RecordDecoder {
   private let type: RowType
   private let keys: [Int]
   private let style: ChangeStyle
   private let metadata: [FormatMetadata]
+  /// Whether `data` and `old` are rows themselves, and not arrays of them.
+  private let isMaxwell: Bool
   private let reader: JSONBlockDecoder
   /// Reads an object of `old`, for whole rows as they were.
   private let images: JSONBlockDecoder
@@ -26,26 +29,30 @@ final class CanalDecoder: RecordDecoder {
     self.keys = keys
     self.style = style
     self.metadata = metadata
-    database = try NamePattern(format.database, option: "canal-json.database.include")
-    table = try NamePattern(format.tableName, option: "canal-json.table.include")
+    isMaxwell = format.kind == .maxwell
+    database = try NamePattern(format.database, option: "database.include")
+    table = try NamePattern(format.tableName, option: "table.include")
     let nullable = type.fields.map { Field(id: $0.id, name: $0.name, type: $0.type.nullable) }
     var old = DataType.string
-    if case .upserts = style { old = .array(.row(keys.map { nullable[$0] })) }
-    var members: [(String, DataType)] = [
-      ("data", .array(.row(nullable))), ("old", old), ("type", .string), ("isDdl", .boolean),
-      ("database", .string), ("table", .string),
-    ]
-    for name in ["ts", "es"] where metadata.contains(where: { $0.path == [name] }) {
-      members.append((name, .bigint))
+    if case .upserts = style {
+      old = .row(keys.map { nullable[$0] })
+      if !isMaxwell { old = .array(old) }
     }
-    reader = JSONBlockDecoder(RowType(members), keepsPlaces: true, passesNull: true)
-    images = JSONBlockDecoder(RowType(nullable))
+    let row = DataType.row(nullable)
+    var members: [(String, DataType)] = [
+      ("data", isMaxwell ? row : .array(row)), ("old", old), ("type", .string),
+      ("isDdl", .boolean), ("database", .string), ("table", .string),
+    ]
+    members += FormatMetadata.members(metadata, beside: members)
+    reader = JSONBlockDecoder(
+      RowType(members), keepsPlaces: true, passesNull: true, conventions: format.conventions)
+    images = JSONBlockDecoder(RowType(nullable), conventions: format.conventions)
   }
 
   func decode(_ text: RecordText) throws(TerraceError) -> DecodedRecords {
     let block = reader.decode(text)
     let columns = block.batch.columns
-    let after = columns[Self.data].children[0].children
+    let after = after(columns)
     // Rows as they were, made as they are needed.
     let before = type.fields.map { ColumnBuilder($0.type.nullable) }
     let out = ChangeRows(type, keys, style, [after, after], block, text)
@@ -56,34 +63,72 @@ final class CanalDecoder: RecordDecoder {
     return out.finish(metadata: metadata.map { $0.column(columns, block.batch.type.fields) })
   }
 
-  /// False for other tables and for changes of definitions.
+  /// False for other tables.
   private func isWanted(_ columns: [Column], _ record: Int) -> Bool {
-    let ddl = columns[Self.isDDL]
-    if !ddl.isNull(record), ddl.pointer(UInt8.self)[record] != 0 { return false }
-    return database.matches(columns[4], record) && table.matches(columns[5], record)
+    database.matches(columns[4], record) && table.matches(columns[5], record)
+  }
+
+  private func after(_ columns: [Column]) -> [Column] {
+    isMaxwell ? columns[Self.data].children : columns[Self.data].children[0].children
+  }
+
+  private enum Change {
+    case insert, update, delete, none, truncate
+  }
+
+  private func change(_ name: String, isDDL: Bool) -> Change? {
+    if isMaxwell {
+      switch name {
+      case "insert", "bootstrap-insert": return .insert
+      case "update": return .update
+      case "delete": return .delete
+      case "bootstrap-start", "bootstrap-complete", "heartbeat": return Change.none
+      default:
+        let isDefinition = name.hasPrefix("table-") || name.hasPrefix("database-")
+        return isDefinition ? Change.none : nil
+      }
+    }
+    switch name {
+    case "TRUNCATE": return .truncate
+    case _ where isDDL: return Change.none
+    case "INSERT": return .insert
+    case "UPDATE": return .update
+    case "DELETE": return .delete
+    case "CREATE", "ALTER", "ERASE", "QUERY", "RENAME", "CINDEX", "DINDEX": return Change.none
+    default: return nil
+    }
   }
 
   private func take(
     _ columns: [Column], _ record: Int, _ before: [ColumnBuilder], _ out: ChangeRows
   ) -> String? {
     let data = columns[Self.data]
-    let kind = columns[Self.kind]
-    if kind.isNull(record) { return "no member \"type\": not a Canal event" }
+    let (kind, ddl) = (columns[Self.kind], columns[Self.isDDL])
+    let isDDL = !ddl.isNull(record) && ddl.pointer(UInt8.self)[record] != 0
+    if kind.isNull(record) {
+      return isDDL ? nil : "no member \"type\": not a \(isMaxwell ? "Maxwell" : "Canal") event"
+    }
     let name = String(decoding: kind.bytes(record), as: UTF8.self)
-    guard ["INSERT", "UPDATE", "DELETE"].contains(name) else {
-      return "type \"\(name)\" is not INSERT, UPDATE or DELETE"
+    guard let change = change(name, isDDL: isDDL) else {
+      return "type \"\(name.prefix(20))\" is not "
+        + (isMaxwell ? "insert, update or delete" : "INSERT, UPDATE or DELETE")
+    }
+    if change == .none { return nil }
+    if change == .truncate {
+      return "a truncate, which does not say which rows go: delete them, or build the table anew"
     }
     if data.isNull(record) { return "\(name) without \"data\"" }
-    let rows = Int(data.offsets[record])..<Int(data.offsets[record + 1])
+    let rows =
+      isMaxwell ? record..<record + 1 : Int(data.offsets[record])..<Int(data.offsets[record + 1])
     if rows.isEmpty { return "\(name) without rows in \"data\"" }
     for row in rows {
-      if columns[0].children[0].isNull(row) { return "null among the rows of \"data\"" }
-      if let problem = out.problem(0, row, keyOnly: name == "DELETE" && out.isUpserts) {
+      if !isMaxwell, data.children[0].isNull(row) { return "null among the rows of \"data\"" }
+      if let problem = out.problem(0, row, keyOnly: change == .delete && out.isUpserts) {
         return problem
       }
     }
-    if name == "UPDATE" { return update(columns, record, rows, before, out) }
-    for row in rows { out.append(0, row, name == "INSERT" ? .insert : .delete, record: record) }
+    if change == .update { return update(columns, record, rows, before, out) }
+    for row in rows { out.append(0, row, change == .insert ? .insert : .delete, record: record) }
     return nil
   }
 
@@ -97,7 +142,7 @@ final class CanalDecoder: RecordDecoder {
       return nil
     }
     if columns[Self.old].isNull(record) {
-      return "UPDATE without \"old\": declare a PRIMARY KEY"
+      return "an update without \"old\": declare a PRIMARY KEY"
     }
     if let problem = oldRows(columns, record, rows, before) { return problem }
     for (index, row) in rows.enumerated() {
@@ -113,10 +158,11 @@ final class CanalDecoder: RecordDecoder {
     _ out: ChangeRows
   ) {
     let old = columns[Self.old]
-    let after = columns[Self.data].children[0].children
-    let start = Int(old.offsets[record])
-    let count = old.isNull(record) ? 0 : Int(old.offsets[record + 1]) - start
-    let oldKeys = old.children[0].children
+    let after = after(columns)
+    let start = isMaxwell ? record : Int(old.offsets[record])
+    let end = isMaxwell ? record + 1 : Int(old.offsets[record + 1])
+    let count = old.isNull(record) ? 0 : end - start
+    let oldKeys = isMaxwell ? old.children : old.children[0].children
     for (index, row) in rows.enumerated() {
       let changed =
         index < count
@@ -142,11 +188,12 @@ final class CanalDecoder: RecordDecoder {
   private func oldRows(
     _ columns: [Column], _ record: Int, _ rows: Range<Int>, _ before: [ColumnBuilder]
   ) -> String? {
-    let after = columns[Self.data].children[0].children
+    let after = after(columns)
     let text = String(decoding: columns[Self.old].bytes(record), as: UTF8.self)
     let objects: [JSONValue]
     do throws(TerraceError) {
-      guard let items = try JSONValue.parse(text).asArray else { return "\"old\" is no array" }
+      let value = try JSONValue.parse(text)
+      guard let items = isMaxwell ? [value] : value.asArray else { return "\"old\" is no array" }
       objects = items
     } catch { return error.message }
     guard objects.count == rows.count else { return "\"old\" has not as many rows as \"data\"" }
@@ -182,35 +229,5 @@ final class CanalDecoder: RecordDecoder {
   /// Fills the columns from `upTo` on, so that all have one row more than before.
   private func level(_ before: [ColumnBuilder], upTo: Int) {
     for builder in before[upTo...] { builder.appendNull() }
-  }
-}
-
-/// A regular expression that a whole name must match; none matches every name.
-struct NamePattern {
-  private let pattern: Regex<AnyRegexOutput>?
-
-  init(_ text: String?, option: String) throws(TerraceError) {
-    guard let text else {
-      pattern = nil
-      return
-    }
-    do {
-      pattern = try Regex(text)
-    } catch {
-      throw TerraceError(.invalid, "not a regular expression").with("option", option)
-        .with("value", text)
-    }
-  }
-
-  func matches(_ name: String) -> Bool {
-    guard let pattern else { return true }
-    // A pattern that fails while it runs matches nothing.
-    return (try? pattern.wholeMatch(in: name)) != nil
-  }
-
-  func matches(_ names: Column, _ row: Int) -> Bool {
-    if pattern == nil { return true }
-    if names.isNull(row) { return false }
-    return matches(String(decoding: names.bytes(row), as: UTF8.self))
   }
 }
