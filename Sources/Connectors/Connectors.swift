@@ -13,6 +13,7 @@ package enum Connectors {
     case "filesystem": return try FileSource(table, environment)
     case "datagen": return try DatagenSource(table, environment)
     case let name? where KafkaTable.isKafka(name): return try KafkaSource(table, environment)
+    case "postgres-cdc": return try PostgresSource(table, environment)
     default: throw unknown(table)
     }
   }
@@ -36,6 +37,7 @@ package enum Connectors {
     case "filesystem": return try FileTable(table).style
     case "datagen": return .inserts
     case let name? where KafkaTable.isKafka(name): return try KafkaTable(table, .style).style
+    case "postgres-cdc": return try PostgresOptions.style(of: table)
     default: throw unknown(table)
     }
   }

@@ -75,10 +75,17 @@ final class LogHub<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
 
   // MARK: Tables
 
-  /// A table that is about to be read from `position` on.
-  func pin(_ reader: String, at position: Position) throws(TerraceError) {
-    try ledger?.note(reader, position)
-    state.withLock { $0.pins[reader] = position }
+  /// A table that is about to be read from `position` on, or from where the server was told to forget.
+  ///
+  /// - Returns: the position from which on the server keeps the log now.
+  func pin(_ reader: String, at position: Position) throws(TerraceError) -> Position {
+    let held = state.withLock { state in
+      let held = max(position, state.lastConfirmed ?? position)
+      state.pins[reader] = held
+      return held
+    }
+    try ledger?.note(reader, held)
+    return held
   }
 
   func attach(_ table: Log.Subscription) throws(TerraceError) {
@@ -181,20 +188,23 @@ final class LogHub<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
     _ tables: [Log.Subscription], _ last: inout Int64
   ) throws(TerraceError) {
     let now = time.nowMillis()
-    if now - last < 500 && now >= last { return }
+    if now - last < 1000 && now >= last { return }
     last = now
     guard let read = log.readPosition else { return }
     var least = tables.map { $0.forgettable(read: read) }.min() ?? read
-    let pins = state.withLock { Array($0.pins.values) }
-    for pin in pins { least = min(least, pin) }
     if let ledger {
       let attached = tables.map { ($0.reader, $0.forgettable(read: read)) }
       try ledger.note(attached)
       least = min(least, ledger.least ?? least)
     }
-    try log.confirm(least)
-    let told = least
-    state.withLock { $0.lastConfirmed = max($0.lastConfirmed ?? told, told) }
+    let bound = least
+    // What is told is noted first: a pin that comes later begins there.
+    let told = state.withLock { state in
+      let told = state.pins.values.reduce(bound) { min($0, $1) }
+      state.lastConfirmed = max(state.lastConfirmed ?? told, told)
+      return told
+    }
+    try log.confirm(told)
   }
 
   private func wait(_ millis: Int) {

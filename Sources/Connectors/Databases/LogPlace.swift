@@ -61,3 +61,40 @@ struct LogBatch<Position: LogPosition>: Sendable {
 
   var bytes: Int { batch.rows.byteCount + batch.rows.count * 8 + 256 }
 }
+
+extension LogBatch {
+  /// The first `records` rows and letters, and the rest.
+  func split(at records: Int) -> (LogBatch, LogBatch) {
+    var first = self
+    var rest = self
+    var rows = 0
+    var letters = 0
+    let all = batch.deadLetters
+    for _ in 0..<records {
+      if letters < all.count, all[letters].row <= rows { letters += 1 } else { rows += 1 }
+    }
+    let count = batch.rows.count
+    first.batch = SourceBatch(
+      rows: batch.rows.slice(0..<rows), kinds: batch.kinds?.part(0..<rows),
+      deadLetters: Array(all[..<letters]))
+    rest.batch = SourceBatch(
+      rows: batch.rows.slice(rows..<count), kinds: batch.kinds?.part(rows..<count),
+      deadLetters: all[letters...].map {
+        DeadLetter(row: $0.row - rows, place: $0.place, bytes: $0.bytes, reason: $0.reason)
+      })
+    first.transactions = transactions.filter { $0.record < records }
+    rest.transactions = transactions.filter { $0.record >= records }.map {
+      ($0.record - records, $0.of)
+    }
+    first.drift = nil
+    first.restart = nil
+    first.failure = nil
+    return (first, rest)
+  }
+}
+
+extension Buffer {
+  fileprivate func part(_ range: Range<Int>) -> Buffer {
+    Buffer(copying: UnsafeRawBufferPointer(rebasing: bytes[range]))
+  }
+}

@@ -11,9 +11,9 @@ class LogSubscription<Position: LogPosition>: @unchecked Sendable {
     var queue: [LogBatch<Position>] = []
     var bytes = 0
     /// Nothing up to here will be asked for again.
-    var confirmed: Position
-    /// Transaction of the last record that was decoded.
-    var last: Position
+    var confirmed: LogPlace<Position>
+    /// Behind the last record that was decoded.
+    var last: LogPlace<Position>
     /// Everything committed before it has been read.
     var read: Position
     var readMillis: Int64 = 0
@@ -33,6 +33,7 @@ class LogSubscription<Position: LogPosition>: @unchecked Sendable {
   private var met = 0
   private var transactions: [(record: Int, of: LogTransaction<Position>)] = []
   private var end: LogPlace<Position>
+  private var isHalted = false
   /// Records decoded and not yet in the queue.
   private(set) var pending = 0
 
@@ -41,13 +42,14 @@ class LogSubscription<Position: LogPosition>: @unchecked Sendable {
     self.reader = reader
     from = place
     end = place
-    shared = Mutex(Shared(confirmed: place.position, last: place.position, read: place.position))
+    shared = Mutex(Shared(confirmed: place, last: place, read: place.position))
   }
 
   // MARK: The reader
 
   /// Whether the next record of this transaction is wanted; counts it.
   final func wants(_ transaction: LogTransaction<Position>) -> Bool {
+    if isHalted { return false }
     if self.transaction?.number != transaction.number {
       self.transaction = transaction
       met = 0
@@ -66,7 +68,15 @@ class LogSubscription<Position: LogPosition>: @unchecked Sendable {
     pending += rows
     guard let transaction else { return }
     end = LogPlace(transaction.position, records: met)
-    let last = transaction.position
+    let last = end
+    shared.withLock { if $0.last < last { $0.last = last } }
+  }
+
+  /// Nothing more is wanted, and nothing behind what was given may be forgotten: the table changed.
+  final func halt() {
+    isHalted = true
+    guard let transaction else { return }
+    let last = LogPlace(transaction.position, records: LogPlace<Position>.whole)
     shared.withLock { if $0.last < last { $0.last = last } }
   }
 
@@ -108,7 +118,8 @@ class LogSubscription<Position: LogPosition>: @unchecked Sendable {
   /// What the server may forget, as far as this table goes.
   final func forgettable(read: Position) -> Position {
     shared.withLock {
-      $0.confirmed < $0.last || pending > 0 ? $0.confirmed : max(read, $0.confirmed)
+      $0.confirmed < $0.last || pending > 0
+        ? $0.confirmed.position : max(read, $0.confirmed.position)
     }
   }
 
@@ -117,6 +128,7 @@ class LogSubscription<Position: LogPosition>: @unchecked Sendable {
     pending = 0
     transactions = []
     transaction = nil
+    isHalted = false
     reset()
     from = shared.withLock { $0.queue.last?.end ?? $0.taken } ?? from
     end = from
@@ -144,8 +156,8 @@ class LogSubscription<Position: LogPosition>: @unchecked Sendable {
 
   final var queuedBytes: Int { shared.withLock { $0.bytes } }
 
-  final func confirm(_ position: Position) {
-    shared.withLock { if $0.confirmed < position { $0.confirmed = position } }
+  final func confirm(_ place: LogPlace<Position>) {
+    shared.withLock { if $0.confirmed < place { $0.confirmed = place } }
   }
 
   final func takeNotices() -> [String] {

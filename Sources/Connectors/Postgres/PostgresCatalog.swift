@@ -1,0 +1,79 @@
+import Columns
+import Store
+
+/// The tables of a PostgreSQL server: what CREATE CATALOG with 'type' = 'postgres-cdc' names.
+final class PostgresCatalog: DatabaseCatalog {
+  private let table: ConnectorTable
+  private let written: [String: String]
+  private let settings: PostgresConnection.Settings
+  private var connections: [String: PostgresConnection] = [:]
+
+  /// - Parameters:
+  ///   - written: the catalog's options, secrets unresolved.
+  ///   - environment: resolves them.
+  init(
+    name: String, _ written: [String: String], folder: String, _ environment: Environment
+  ) throws(TerraceError) {
+    self.written = written
+    let plain = ConnectorTable(
+      name: name, type: RowType([Field]()), options: written, folder: folder)
+    table = try Secrets.resolved(plain, environment.files)
+    var options = ConnectorOptions(table)
+    settings = try PostgresOptions.server(&options)
+  }
+
+  private func connection(_ database: String?) throws(TerraceError) -> PostgresConnection {
+    let name = database ?? settings.database
+    if let open = connections[name], !open.isBroken { return open }
+    var settings = settings
+    settings.database = name
+    let made = try PostgresConnection(settings)
+    connections[name] = made
+    return made
+  }
+
+  func tables(database: String?, schema: String?) throws(TerraceError) -> [DatabaseTable] {
+    let found = try PostgresSchema(try connection(database)).tables(schema: nil, table: nil)
+    return found.filter { schema == nil || $0.name.schema == schema }.map {
+      DatabaseTable(
+        database: database ?? settings.database, schema: $0.name.schema, table: $0.name.table)
+    }.sorted()
+  }
+
+  func shape(of table: DatabaseTable) throws(TerraceError) -> DatabaseTableShape {
+    let schema = PostgresSchema(try connection(table.database))
+    let wanted = PostgresTableName(schema: table.schema ?? "public", table: table.table)
+    let found = try schema.tables(schema: nil, table: nil).first { $0.name == wanted }
+    guard let found else {
+      throw TerraceError(.notFound, "no such table").with("table", table.text)
+    }
+    return Self.shape(try schema.described(found), database: table.database)
+  }
+
+  /// Columns that the server computes are left out: its log does not hold them.
+  static func shape(_ table: PostgresTable, database: String) -> DatabaseTableShape {
+    let columns = table.columns.filter { !$0.isGenerated }
+    return DatabaseTableShape(
+      table: DatabaseTable(
+        database: database, schema: table.name.schema, table: table.name.table),
+      columns: columns.enumerated().map { place, column in
+        Field(
+          id: place, name: column.name,
+          type: column.isNullable ? column.type.columnType : column.type.columnType.notNull,
+          comment: column.comment)
+      },
+      primaryKey: table.primaryKey, comment: table.comment, tellsOldRows: table.tellsOldRows)
+  }
+
+  func options(for table: DatabaseTable) -> [String: String] {
+    var options = written
+    options["type"] = nil
+    options["connector"] = "postgres-cdc"
+    options["database-name"] = table.database
+    options["schema-name"] = table.schema ?? "public"
+    options["table-name"] = table.table
+    return options
+  }
+
+  func close() { connections = [:] }
+}

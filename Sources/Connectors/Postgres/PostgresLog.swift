@@ -1,0 +1,226 @@
+import Columns
+import Store
+
+/// The stream of pgoutput from one replication slot, for all sources of the process that use it.
+final class PostgresLog: DatabaseLog {
+  typealias Position = PostgresPosition
+  typealias Subscription = PostgresSubscription
+
+  private let settings: PostgresConnection.Settings
+  private let slot: String
+  private let time: any Timekeeper
+  private let heartbeat: (query: String, millis: Int64)?
+
+  private var connection: PostgresConnection?
+  private var tables: [PostgresSubscription] = []
+  private var routes: [UInt32: [(PostgresSubscription, PostgresSubscription.Route)]] = [:]
+  /// A second connection, for questions about tables and the heartbeat.
+  private var asking: PostgresConnection?
+  private let old = ReplicationTuple()
+  private let new = ReplicationTuple()
+
+  private var transaction: LogTransaction<PostgresPosition>?
+  private var xid: UInt32 = 0
+  private var number: Int64 = 0
+  /// Greatest time seen, of commits and of the server's own messages: later transactions count as later.
+  private var clock: Int64 = 0
+  private(set) var readPosition: PostgresPosition?
+  private var confirmed = PostgresPosition(0)
+  private var lastAsked: Int64 = 0
+  private var lastBeat: Int64 = 0
+
+  init(
+    _ settings: PostgresConnection.Settings, slot: String,
+    heartbeat: (query: String, millis: Int64)?, time: any Timekeeper
+  ) {
+    self.settings = settings
+    self.slot = slot
+    self.heartbeat = heartbeat
+    self.time = time
+  }
+
+  var readMillis: Int64 { clock }
+
+  func open(
+    behind position: PostgresPosition, _ tables: [PostgresSubscription]
+  ) throws(TerraceError) {
+    close()
+    let names = Set(tables.map(\.wanted.publication)).sorted()
+    let list = names.map { PostgresText.name($0) }.joined(separator: ", ")
+    let connection = try PostgresConnection(settings, isReplication: true)
+    do throws(TerraceError) {
+      try connection.query(
+        "START_REPLICATION SLOT \(PostgresText.name(slot)) LOGICAL \(position.text) "
+          + "(proto_version '1', publication_names \(PostgresText.literal(list)))")
+    } catch { throw PostgresSlot.told(error, slot) }
+    self.connection = connection
+    self.tables = tables
+    routes = [:]
+    transaction = nil
+    readPosition = nil
+  }
+
+  func close() {
+    connection = nil
+    asking = nil
+    tables = []
+    routes = [:]
+    transaction = nil
+  }
+
+  // MARK: Reading
+
+  func read(waiting millis: Int) throws(TerraceError) -> Bool {
+    guard let connection else { return false }
+    var count = 0
+    let end = time.nowMillis() + 20
+    var isIdle = false
+    while count < 4096 {
+      let came = try connection.nextMessage {
+        (bytes) throws(TerraceError) in try take(bytes)
+      }
+      if came {
+        count += 1
+        if count & 255 == 0, time.nowMillis() >= end { break }
+        continue
+      }
+      if count > 0 {
+        // What the socket holds already is taken along.
+        try connection.wait(millis: 0)
+        if try connection.nextMessage({ (bytes) throws(TerraceError) in try take(bytes) }) {
+          count += 1
+          continue
+        }
+        isIdle = true
+        break
+      }
+      try connection.wait(millis: millis)
+      if try !connection.nextMessage({ (bytes) throws(TerraceError) in try take(bytes) }) {
+        isIdle = true
+        break
+      }
+      count += 1
+    }
+    let now = time.nowMillis()
+    for table in tables { table.flushIfDue(now, isIdle: isIdle) }
+    if isIdle { try ask(now) }
+    return count > 0
+  }
+
+  /// Asks where the server stands when nothing comes: an idle slot must move on, and so must time.
+  private func ask(_ now: Int64) throws(TerraceError) {
+    if now - lastAsked < 500, now >= lastAsked { return }
+    lastAsked = now
+    try tell(wantsReply: true)
+  }
+
+  private func take(_ bytes: UnsafeRawBufferPointer) throws(TerraceError) {
+    var cursor = WireCursor(bytes)
+    switch try cursor.number(UInt8.self) {
+    case UInt8(ascii: "w"):
+      _ = try cursor.take(24)
+      try change(UnsafeRawBufferPointer(rebasing: bytes[cursor.at...]))
+    case UInt8(ascii: "k"):
+      let position = PostgresPosition(try cursor.number(UInt64.self))
+      let micros = try cursor.number(Int64.self)
+      if transaction == nil {
+        if readPosition.map({ $0 < position }) ?? true { readPosition = position }
+        clock = max(clock, Self.millis(micros))
+      }
+      if try cursor.number(UInt8.self) != 0 { try tell(wantsReply: false) }
+    default: break
+    }
+  }
+
+  /// Since 1970, of microseconds since 2000.
+  static func millis(_ micros: Int64) -> Int64 { micros / 1000 &+ 946_684_800_000 }
+
+  private func change(_ bytes: UnsafeRawBufferPointer) throws(TerraceError) {
+    switch try ReplicationMessage(bytes, old: old, new: new) {
+    case .begin(let position, let micros, let xid):
+      number += 1
+      clock = max(clock, Self.millis(micros))
+      self.xid = xid
+      transaction = LogTransaction(
+        position: PostgresPosition(position), number: number, millis: clock)
+    case .commit(let end):
+      transaction = nil
+      readPosition = PostgresPosition(end)
+    case .relation(let relation): try meet(relation)
+    case .insert(let id):
+      guard let transaction else { throw WireCursor.broken("a row outside transactions") }
+      for (table, route) in routes[id] ?? [] {
+        table.insert(route, new, bytes, transaction, xid)
+        if table.isFull { table.flush() }
+      }
+    case .update(let id, let held):
+      guard let transaction else { throw WireCursor.broken("a row outside transactions") }
+      for (table, route) in routes[id] ?? [] {
+        table.update(route, held, old, new, bytes, transaction, xid)
+        if table.isFull { table.flush() }
+      }
+    case .delete(let id, let held):
+      guard let transaction else { throw WireCursor.broken("a row outside transactions") }
+      for (table, route) in routes[id] ?? [] {
+        table.delete(route, held, old, bytes, transaction, xid)
+        if table.isFull { table.flush() }
+      }
+    case .truncate(let ids):
+      guard let transaction else { throw WireCursor.broken("a row outside transactions") }
+      for id in ids {
+        for (table, route) in routes[id] ?? [] { table.truncate(route, transaction, xid) }
+      }
+    case .other: break
+    }
+  }
+
+  /// A table as it is from here on.
+  private func meet(_ relation: ReplicationRelation) throws(TerraceError) {
+    var found: [(PostgresSubscription, PostgresSubscription.Route)] = []
+    for table in tables {
+      guard var route = table.route(relation) else { continue }
+      if table.wanted.followsSchema {
+        let schema = PostgresSchema(try ordinary())
+        route.drift = try PostgresDrift.drift(relation, table.wanted.table, schema)
+      }
+      found.append((table, route))
+    }
+    routes[relation.id] = found
+  }
+
+  private func ordinary() throws(TerraceError) -> PostgresConnection {
+    if let asking, !asking.isBroken { return asking }
+    let made = try PostgresConnection(settings)
+    asking = made
+    return made
+  }
+
+  // MARK: Telling the server
+
+  func confirm(_ position: PostgresPosition) throws(TerraceError) {
+    confirmed = max(confirmed, position)
+    try tell(wantsReply: false)
+    guard let heartbeat else { return }
+    let now = time.nowMillis()
+    if now - lastBeat < heartbeat.millis, now >= lastBeat { return }
+    lastBeat = now
+    try ordinary().query(heartbeat.query)
+  }
+
+  private func tell(wantsReply: Bool) throws(TerraceError) {
+    guard let connection else { return }
+    let received = max(readPosition ?? confirmed, confirmed)
+    var message: [UInt8] = [UInt8(ascii: "r")]
+    func append(_ value: UInt64) {
+      for shift in stride(from: UInt64(56), through: 0, by: -8) {
+        message.append(UInt8(truncatingIfNeeded: value >> shift))
+      }
+    }
+    append(received.lsn)
+    append(confirmed.lsn)
+    append(confirmed.lsn)
+    append(UInt64(bitPattern: (time.nowMillis() - 946_684_800_000) &* 1000))
+    message.append(wantsReply ? 1 : 0)
+    try connection.send(message)
+  }
+}

@@ -1,0 +1,222 @@
+import Columns
+import Formats
+
+/// Rows of one source while they are put together from the server's texts.
+///
+/// A value that its column cannot hold makes the row a dead letter; its neighbours are not touched.
+final class PostgresRows {
+  /// What a column of the source is filled from.
+  private enum Origin { case value, table, schema, database, time, kind, unchanged }
+
+  let type: RowType
+  /// Names of the columns that come from the server, and where they lie in `type`.
+  let physical: [(name: String, place: Int)]
+  private let table: ConnectorTable
+  private let database: String
+  private let values: [PostgresValue]
+  private let builders: [ColumnBuilder]
+  private let origins: [Origin]
+  private let notNull: [Bool]
+  /// Bit of each physical column in ``ConnectorTable/unchangedColumn``; -1: none.
+  private let bits: [Int]
+  private let checksText: Bool
+
+  private var kinds: [UInt8] = []
+  /// Rows that were appended and are no rows, ascending.
+  private var bad: [Int] = []
+  private var letters: [DeadLetter] = []
+  private var problem: (column: Int, reason: String)?
+  /// Of the row in hand: a column that is null and may not be.
+  private var nullColumn: Int?
+  private var mask: [UInt8]
+  private var hasUnchanged = false
+  private(set) var textBytes = 0
+
+  /// - Parameters:
+  ///   - tellsUnchanged: the last column says which values were left out.
+  ///   - checksText: the server does not promise UTF-8.
+  init(
+    _ table: ConnectorTable, database: String, tellsUnchanged: Bool, checksText: Bool = false
+  ) throws(TerraceError) {
+    self.table = table
+    self.database = database
+    self.checksText = checksText
+    type = PostgresRows.type(of: table, tellsUnchanged: tellsUnchanged)
+    values = type.fields.map { PostgresValue($0.type) }
+    builders = type.fields.map { ColumnBuilder($0.type) }
+    notNull = type.fields.map { !$0.type.isNullable }
+    mask = Array(repeating: 0, count: (table.declared.count + 7) / 8)
+    var origins: [Origin] = []
+    var physical: [(name: String, place: Int)] = []
+    for (c, field) in type.fields.enumerated() {
+      if tellsUnchanged, c == type.count - 1 {
+        origins.append(.unchanged)
+      } else if let metadata = table.metadata.first(where: { $0.column == field.name }) {
+        origins.append(try PostgresRows.origin(metadata.key, field, table))
+      } else {
+        origins.append(.value)
+        physical.append((field.name, c))
+      }
+    }
+    self.origins = origins
+    self.physical = physical
+    let declared = table.declared
+    bits = physical.map { declared.index(of: $0.name) ?? -1 }
+  }
+
+  static func type(of table: ConnectorTable, tellsUnchanged: Bool) -> RowType {
+    if !tellsUnchanged { return table.type }
+    var fields = table.type.fields
+    let id = (fields.map(\.id).max() ?? -1) + 1
+    fields.append(Field(id: id, name: ConnectorTable.unchangedColumn, type: .bytes))
+    return RowType(fields)
+  }
+
+  private static func origin(
+    _ key: String, _ field: Field, _ table: ConnectorTable
+  ) throws(TerraceError) -> Origin {
+    let found: Origin
+    switch key {
+    case "table_name": found = .table
+    case "schema_name": found = .schema
+    case "database_name": found = .database
+    case "op_ts": found = .time
+    case "row_kind": found = .kind
+    default:
+      throw TerraceError(
+        .invalid, "postgres-cdc has no metadata '\(key)'",
+        hint: "table_name, schema_name, database_name, op_ts, row_kind"
+      ).with("table", table.name).with("column", field.name)
+    }
+    let fits: Bool
+    switch (found, field.type.kind) {
+    case (.time, .timestampLTZ(let p)), (.time, .timestamp(let p)): fits = p <= 6
+    case (.time, .bigint): fits = true
+    case (.time, _): fits = false
+    default: fits = field.type.isText
+    }
+    if !fits {
+      throw TerraceError(
+        .invalid, "the metadata '\(key)' is a \(found == .time ? "TIMESTAMP_LTZ(3)" : "STRING")"
+      ).with("table", table.name).with("column", field.name)
+    }
+    return found
+  }
+
+  // MARK: A row
+
+  /// Rows and letters since the last ``take()``.
+  var recordCount: Int { kinds.count }
+
+  /// Gives physical column `i` of the row in hand its value; each column gets one.
+  @inline(__always)
+  func append(_ i: Int, _ text: UnsafeRawBufferPointer) {
+    let place = physical[i].place
+    textBytes &+= text.count
+    if checksText, String(validating: text, as: UTF8.self) == nil { return fail(i, "not UTF-8") }
+    do throws(TextProblem) {
+      try values[place].append(text, to: builders[place])
+    } catch { fail(i, error.reason) }
+  }
+
+  func appendNull(_ i: Int) {
+    let place = physical[i].place
+    builders[place].appendNull()
+    if notNull[place], nullColumn == nil { nullColumn = i }
+  }
+
+  /// The value is the one that the row had before; it is not known here.
+  func appendUnchanged(_ i: Int) {
+    builders[physical[i].place].appendNull()
+    if bits[i] >= 0 {
+      mask[bits[i] / 8] |= 1 << UInt8(bits[i] % 8)
+      hasUnchanged = true
+    }
+  }
+
+  private func fail(_ i: Int, _ reason: String) {
+    builders[physical[i].place].appendNull()
+    if problem == nil { problem = (i, reason) }
+  }
+
+  /// Ends the row in hand.
+  ///
+  /// - Parameters:
+  ///   - isKeyOnly: other columns than the key's may be null.
+  ///   - raw: the row as the server told it, for a dead letter.
+  func end(
+    _ kind: RowKind, from source: PostgresTableName, millis: Int64, isKeyOnly: Bool = false,
+    place: () -> String, raw: () -> [UInt8]
+  ) {
+    let row = kinds.count
+    if let i = nullColumn, !isKeyOnly, problem == nil {
+      problem = (i, "null in a column that may not be null")
+    }
+    nullColumn = nil
+    for (c, origin) in origins.enumerated() {
+      switch origin {
+      case .value: break
+      case .table: builders[c].append(source.table)
+      case .schema: builders[c].append(source.schema)
+      case .database: builders[c].append(database)
+      case .kind: builders[c].append(kind.text)
+      case .time: appendTime(millis, c)
+      case .unchanged:
+        if hasUnchanged {
+          mask.withUnsafeBytes { builders[c].append(bytes: $0) }
+        } else {
+          builders[c].appendNull()
+        }
+      }
+    }
+    kinds.append(kind.rawValue)
+    if hasUnchanged {
+      hasUnchanged = false
+      for i in mask.indices { mask[i] = 0 }
+    }
+    if let problem {
+      letters.append(
+        DeadLetter(
+          row: row - bad.count, place: place(), bytes: raw(),
+          reason: "\(problem.reason), column \(physical[problem.column].name)"))
+      bad.append(row)
+      self.problem = nil
+    }
+  }
+
+  private func appendTime(_ millis: Int64, _ c: Int) {
+    switch type.fields[c].type.kind {
+    case .timestamp(let p), .timestampLTZ(let p):
+      builders[c].append(p <= 3 ? millis : millis &* 1000)
+    default: builders[c].append(millis)
+    }
+  }
+
+  /// The rows so far; empty afterwards.
+  func take(allInserts: Bool) -> SourceBatch {
+    let count = kinds.count
+    let columns = builders.map { $0.finish() }
+    var batch = Batch(type, columns, count: count)
+    var codes: Buffer? = allInserts ? nil : kinds.withUnsafeBytes { Buffer(copying: $0) }
+    if !bad.isEmpty {
+      var next = 0
+      var kept: [Int32] = []
+      for row in 0..<count {
+        if next < bad.count, bad[next] == row {
+          next += 1
+        } else {
+          kept.append(Int32(row))
+        }
+      }
+      batch = batch.gather(kept, count: kept.count)
+      let good = kept.map { kinds[Int($0)] }
+      codes = allInserts ? nil : good.withUnsafeBytes { Buffer(copying: $0) }
+    }
+    let made = SourceBatch(rows: batch, kinds: codes, deadLetters: letters)
+    kinds.removeAll(keepingCapacity: true)
+    bad = []
+    letters = []
+    textBytes = 0
+    return made
+  }
+}

@@ -1,0 +1,164 @@
+import Columns
+
+/// The publication and the replication slot that a table is read through.
+struct PostgresSlot {
+  let connection: PostgresConnection
+  let options: PostgresOptions
+
+  /// Makes sure that the log tells of these tables.
+  ///
+  /// - Returns: whether the publication was made or changed: transactions that began before are decoded
+  ///   without the new tables.
+  func publish(_ tables: [PostgresTable]) throws(TerraceError) -> Bool {
+    let name = PostgresText.name(options.publication)
+    let list = tables.map(\.name.quoted).joined(separator: ", ")
+    let found = try connection.query(
+      "SELECT pubinsert, pubupdate, pubdelete, pubviaroot FROM pg_publication WHERE pubname = $1",
+      [options.publication])
+    if found.rowCount == 0 {
+      try permitted("CREATE PUBLICATION \(name) FOR TABLE \(list)")
+      do throws(TerraceError) {
+        try connection.query(
+          "CREATE PUBLICATION \(name) FOR TABLE \(list) WITH (publish_via_partition_root = true)")
+      } catch {
+        // Another process was first: its publication is looked at again.
+        if !Self.has(error, "42710", "23505") { throw error }
+        return try publish(tables)
+      }
+      return true
+    }
+    for (column, word) in [(0, "INSERT"), (1, "UPDATE"), (2, "DELETE")] where !found.flag(0, column)
+    {
+      throw TerraceError(
+        .invalid, "the publication \(options.publication) leaves out \(word)",
+        hint: "ALTER PUBLICATION \(name) SET (publish = 'insert, update, delete, truncate')")
+    }
+    var missing: [PostgresTable] = []
+    for table in tables where try !isPublished(table) { missing.append(table) }
+    for table in missing {
+      let sql = "ALTER PUBLICATION \(name) ADD TABLE \(table.name.quoted)"
+      try permitted(sql)
+      do throws(TerraceError) { try connection.query(sql) } catch {
+        if !Self.has(error, "42710") { throw error.with("table", table.name.text) }
+      }
+    }
+    return !missing.isEmpty
+  }
+
+  private func permitted(_ sql: String) throws(TerraceError) {
+    if options.makesPublication { return }
+    throw TerraceError(
+      .invalid, "the publication \(options.publication) does not tell of this table",
+      hint: "as its owner: \(sql)")
+  }
+
+  private static func has(_ error: TerraceError, _ states: String...) -> Bool {
+    error.facts.contains { $0.name == "sqlstate" && states.contains($0.value) }
+  }
+
+  private func isPublished(_ table: PostgresTable) throws(TerraceError) -> Bool {
+    let result = try connection.query(
+      """
+      SELECT 1 FROM pg_publication_tables
+      WHERE pubname = $1 AND (schemaname, tablename) IN (
+        SELECT n.nspname::name, c.relname::name FROM pg_partition_tree($2::oid::regclass) p
+          JOIN pg_class c ON c.oid = p.relid JOIN pg_namespace n ON n.oid = c.relnamespace
+        UNION SELECT $3::name, $4::name)
+      LIMIT 1
+      """,
+      [options.publication, String(table.id), table.name.schema, table.name.table])
+    return result.rowCount > 0
+  }
+
+  /// What a publication shows of a table: a condition on its rows, and its columns; nil: all.
+  func filter(
+    _ table: PostgresTableName
+  ) throws(TerraceError) -> (rows: String?, columns: Set<String>?) {
+    if connection.serverVersion < 150_000 { return (nil, nil) }
+    let result = try connection.query(
+      """
+      SELECT rowfilter, unnest(attnames) FROM pg_publication_tables
+      WHERE pubname = $1 AND schemaname = $2 AND tablename = $3
+      """, [options.publication, table.schema, table.table])
+    if result.rowCount == 0 { return (nil, nil) }
+    let columns = Set((0..<result.rowCount).compactMap { result.text($0, 1) })
+    return (result.text(0, 0), columns)
+  }
+
+  // MARK: The slot
+
+  /// Where the log begins that the slot holds; makes the slot when it is missing.
+  ///
+  /// - Parameter makes: false when something was read through it before: then it must be there.
+  func begin(makes: Bool) throws(TerraceError) -> PostgresPosition {
+    let sql = """
+      SELECT plugin, database, confirmed_flush_lsn, wal_status, slot_type
+      FROM pg_replication_slots WHERE slot_name = $1
+      """
+    var found = try connection.query(sql, [options.slot])
+    if found.rowCount == 0 {
+      if !makes { throw Self.lost(options.slot, "is gone") }
+      try checkLevel()
+      do throws(TerraceError) {
+        try connection.query(
+          "SELECT pg_create_logical_replication_slot($1, 'pgoutput')", [options.slot])
+      } catch { if !Self.has(error, "42710") { throw error } }
+      found = try connection.query(sql, [options.slot])
+    }
+    if found.text(0, 4) != "logical" || found.text(0, 0) != "pgoutput"
+      || found.text(0, 1) != options.server.database
+    {
+      throw TerraceError(
+        .invalid,
+        "the slot \(options.slot) is one of \(found.text(0, 0) ?? "physical replication") "
+          + "in the database \(found.text(0, 1) ?? "-")",
+        hint: "name another one: 'slot.name'")
+    }
+    if found.text(0, 3) == "lost" { throw Self.lost(options.slot, "has lost its part of the log") }
+    guard let text = found.text(0, 2) else { throw Self.lost(options.slot, "holds nothing") }
+    return try PostgresPosition(text: text)
+  }
+
+  private func checkLevel() throws(TerraceError) {
+    let level = try connection.query("SHOW wal_level").text(0, 0) ?? ""
+    if level != "logical" {
+      throw TerraceError(
+        .invalid, "the server's wal_level is '\(level)': its log does not tell rows",
+        hint: "set wal_level = logical in postgresql.conf and restart the server")
+    }
+  }
+
+  static func lost(_ slot: String, _ what: String) -> TerraceError {
+    TerraceError(
+      .invalid, "the replication slot \(slot) \(what): changes are missing",
+      hint: "“terrace run --rebuild” reads the tables anew (drop what is left of the slot first: "
+        + "SELECT pg_drop_replication_slot('\(slot)')); raise max_slot_wal_keep_size")
+  }
+
+  /// What opening a slot's stream went wrong with, in words that help.
+  static func told(_ error: TerraceError, _ slot: String) -> TerraceError {
+    if has(error, "42704"), error.message.contains("slot") { return lost(slot, "is gone") }
+    if has(error, "55000") || error.message.contains("invalidated") {
+      return lost(slot, "has lost its part of the log")
+    }
+    return error.with("slot", slot)
+  }
+
+  /// Waits until all transactions that run now are over.
+  func awaitRunning(
+    isEnded: () -> Bool, say: (String) -> Void, time: (Int) -> Void
+  ) throws(TerraceError) {
+    let next = try connection.query("SELECT pg_snapshot_xmax(pg_current_snapshot())").text(0, 0)
+    var waits = 0
+    while !isEnded() {
+      let over = try connection.query(
+        "SELECT pg_snapshot_xmin(pg_current_snapshot()) >= $1::xid8", [next])
+      if over.flag(0, 0) { return }
+      waits += 1
+      if waits == 100 {
+        say("the snapshot waits for transactions that are older than the publication")
+      }
+      time(50)
+    }
+  }
+}
