@@ -33,6 +33,9 @@ package struct SourceBatch: Sendable {
   /// One ``RowKind`` raw value a row; nil when all are inserts.
   package var kinds: Buffer?
   package var deadLetters: [DeadLetter]
+  /// Of a source in parts (partitions) that have an order of their own each: which one all of this is from,
+  /// and how many there are. The event time of such a source is the least of its parts'.
+  package var part: (number: Int, count: Int)?
 
   package init(rows: Batch, kinds: Buffer? = nil, deadLetters: [DeadLetter] = []) {
     self.rows = rows

@@ -13,6 +13,7 @@ package final class Pipeline {
   /// Inputs before those that use them.
   private var operators: [Operator] = []
   private var sourceOperators: [SourceOperator] = []
+  private var watermarkOperators: [Plan.Watermark: WatermarkOperator] = [:]
   private let collected: Collected
   private let budget: MemoryBudget?
   private var reservedBytes = 0
@@ -68,6 +69,11 @@ package final class Pipeline {
     let root = try builder.build(plan)
     operators = builder.operators
     sourceOperators = sources.compactMap { builder.built[.source($0)] as? SourceOperator }
+    for (plan, operation) in builder.built {
+      guard case .watermark(let node) = plan, let operation = operation as? WatermarkOperator
+      else { continue }
+      watermarkOperators[node] = operation
+    }
     let collected = Collected(sums: !plan.isAppendOnly && recordsChanges)
     self.collected = collected
     root.sink = { collected.add($0) }
@@ -164,6 +170,12 @@ package final class Pipeline {
         operation.reached = value
       }
     }
+  }
+
+  /// From now on event time passes a watermark node as it is told here, and not as its rows say: sources in
+  /// parts are as far as the part that is least far, and sources that are idle are not waited for.
+  package func setWatermark(of node: Plan.Watermark, to millis: Int64) {
+    watermarkOperators[node]?.drive(to: millis)
   }
 
   // MARK: - State

@@ -219,7 +219,8 @@ final class KafkaSource: Source {
       return nil
     case .failed(let code, let text): try fail(partition, client, code, text)
     }
-    let batch = part.messages.isEmpty ? nil : try rows.batch(part.messages)
+    var batch = part.messages.isEmpty ? nil : try rows.batch(part.messages)
+    batch?.part = (partition.id, partitions.count)
     progress.advance(partition.id, to: part.reach)
     return batch
   }

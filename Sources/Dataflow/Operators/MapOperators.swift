@@ -81,6 +81,8 @@ final class ValuesOperator: Operator {
 final class WatermarkOperator: Operator {
   private let node: Plan.Watermark
   private var greatest = Int64.min
+  /// Somebody who knows more than the rows say tells what is reached.
+  private(set) var isDriven = false
 
   init(_ node: Plan.Watermark, _ runtime: Runtime, type: RowType) {
     self.node = node
@@ -93,7 +95,14 @@ final class WatermarkOperator: Operator {
     set { greatest = newValue }
   }
 
+  /// From now on the rows are not asked.
+  func drive(to millis: Int64) {
+    isDriven = true
+    greatest = max(greatest, millis)
+  }
+
   override func push(_ delta: DeltaBatch, from input: Int) throws(TerraceError) {
+    if isDriven { return try emit(delta) }
     let column = try runtime.evaluator.evaluate(
       node.expression, delta.rows.columns, count: delta.count)
     for row in 0..<delta.count where !column.isNull(row) {

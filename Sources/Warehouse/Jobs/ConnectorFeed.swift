@@ -30,6 +30,8 @@ final class ConnectorFeed: Feed {
   /// Records since the job's first epoch, and the number at which a replay ends.
   private var total: Int64 = 0
   private var goal: Int64?
+  private var ownPart: (number: Int, count: Int)?
+  override var part: (number: Int, count: Int)? { ownPart }
   /// Records were given since the last state commit that will not come again.
   private var gaveUnrepeatable = false
 
@@ -131,6 +133,7 @@ final class ConnectorFeed: Feed {
       delta = DeltaBatch(inserting: typed)
     }
     batch = FeedBatch(delta: delta, letters: polled.deadLetters)
+    ownPart = polled.part
     return true
   }
 

@@ -5,12 +5,15 @@ import Store
 /// The WATERMARK expression of a source, computed for raw rows, to find the row at which a period ends.
 final class EventCut {
   private let pipeline: Pipeline
+  /// In the job's plan.
+  let node: Plan.Watermark
 
   /// Nil when the plan has no watermark over this source.
   ///
   /// - Parameter plan: with keyed steps where upserts need them; they are passed over here.
   init?(_ plan: Plan, _ source: Plan.Source, zone: SessionZone) throws(TerraceError) {
     guard let node = EventCut.find(plan, source) else { return nil }
+    self.node = node
     let rows = EventCut.bare(node.input)
     let time = Expression.column(node.timeColumn, rows.type.fields[node.timeColumn].type)
     let map = Plan.Map(

@@ -92,8 +92,12 @@ class Feed {
   var standing: Int64?
   /// The feed is past a barrier of which it never stood at the exact place.
   var passedInexactly = false
-  /// Greatest event time expression so far; least when there is none.
+  /// Greatest event time expression so far, of the part that has come least far; least when there is none.
   var watermark = Int64.min
+  /// Of a source in parts, or one that may fall idle.
+  var parts: PartWatermarks?
+  /// Which part the batch is of that ``next(rows:bytes:)`` gave last, and of how many.
+  var part: (number: Int, count: Int)? { nil }
 
   init(_ name: String, _ source: Plan.Source) {
     self.name = name

@@ -93,7 +93,8 @@ final class JobRun {
     }
     report.rowsIn = try collect(limits, started)
     let closes = stops && ends && !hasEnded && feeds.allSatisfy(\.isDrained)
-    if report.rowsIn == 0 && !closes && !hasOutput {
+    let hasFallenIdle = passIdle(time.nowMillis())
+    if report.rowsIn == 0 && !closes && !hasOutput && !hasFallenIdle {
       return try idle(started, report, before)
     }
     let outputs = try pipeline.endEpoch(now: time.nowMillis(), endOfInput: closes)
@@ -255,29 +256,12 @@ final class JobRun {
     }
     if batch.rowCount == 0 { return 0 }
     hasMoved = true
+    driveWatermark(i)
     try pipeline.push(batch.delta, to: i)
     if plan.isAppendOnly, pipeline.plan.isAppendOnly {
       for delta in pipeline.takeOutput() { writtenEarly += try write(delta) }
     }
     return batch.rowCount
-  }
-
-  private func cutRow(_ cut: EventCut, _ rows: Batch, _ i: Int) throws(TerraceError) -> Int? {
-    let times = try cut.times(of: rows)
-    let tags = barriers.kind == .watermark
-    if tags, barriers.last == nil, let first = times.times.first(where: { $0 != .min }) {
-      barriers.begin(at: first)
-    }
-    let due = tags ? barriers.nextDue : nil
-    let feed = feeds[i]
-    for (row, value) in times.watermarks.enumerated() where value > feed.watermark {
-      if let due, value >= due {
-        cutAt[i] = barriers.schedule?.lastDue(at: value)?.endMillis
-        return row
-      }
-      feed.watermark = value
-    }
-    return nil
   }
 
   func write(_ delta: DeltaBatch) throws(TerraceError) -> Int {

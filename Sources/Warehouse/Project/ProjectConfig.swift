@@ -141,7 +141,8 @@ enum ProjectKeys {
   static let known = [
     "layers", "warehouse", "catalog.uri", "memory.limit", "tag.alignment-timeout", "handing-on",
     "table.local-time-zone", "execution.checkpointing.interval", "execution.checkpointing.mode",
-    "table.exec.state.ttl", "table.exec.source.cdc-events-duplicate", "execution.runtime-mode",
+    "table.exec.state.ttl", "table.exec.source.cdc-events-duplicate",
+    "table.exec.source.idle-timeout", "execution.runtime-mode",
   ]
 
   /// Options of tables that the configuration gives all tables which do not set them.
@@ -176,8 +177,6 @@ enum ProjectKeys {
     case ("execution.runtime-mode", "batch"):
       return .refused(
         "the layers are streams; “terrace run --once --end-of-input” ends with the input")
-    case ("table.exec.source.idle-timeout", let timeout) where !isZero(timeout):
-      return .refused("watermarks wait for every source")
     case ("table.exec.sink.not-null-enforcer", "drop"):
       return .refused("a row with a null where none may be stops the job; filter it in the query")
     default: break
