@@ -52,7 +52,7 @@ let package = Package(
     tests(of: "Dataflow", on: ["Store", "Columns"]),
     tests(of: "SQL", on: ["Dataflow", "Columns"]),
     tests(of: "Catalog", on: ["Store", "Columns"]),
-    tests(of: "Connectors", on: ["Store", "Formats", "Columns"]),
+    tests(of: "Connectors", on: ["Store", "Formats", "Columns", "CLibraries"]),
     tests(
       of: "Warehouse",
       on: ["SQL", "Dataflow", "Connectors", "Catalog", "Store", "Formats", "Columns"]),
