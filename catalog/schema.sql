@@ -72,3 +72,15 @@ CREATE TABLE terrace_leases(
 CREATE VIEW terrace_partitions AS
   SELECT table_name, column_name, value, tag, snapshot_id, row_count, byte_count, file_count, created
   FROM terrace_tag_partitions;
+
+-- version 2
+
+-- What database servers said last of the tables that are synced from them.
+CREATE TABLE terrace_synced(
+  table_name TEXT NOT NULL,
+  source TEXT NOT NULL,
+  catalog TEXT NOT NULL,
+  shape TEXT NOT NULL,
+  updated INTEGER NOT NULL,
+  PRIMARY KEY (table_name, source)
+) WITHOUT ROWID;

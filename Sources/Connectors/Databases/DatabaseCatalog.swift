@@ -52,10 +52,19 @@ package protocol DatabaseCatalog: AnyObject {
   ///   - schema: nil: all of them.
   /// - Returns: base tables, sorted; no views, none of the system's.
   func tables(database: String?, schema: String?) throws(TerraceError) -> [DatabaseTable]
+  /// All databases of the server that the user may see, sorted; for regular expressions over them.
+  func databases() throws(TerraceError) -> [String]
   /// - Throws: `notFound`; `unsupported` for a column type that is not there, with fact `column`.
   func shape(of table: DatabaseTable) throws(TerraceError) -> DatabaseTableShape
   /// Options of a table with a connector that reads this table: `connector`, place and credentials as the
   /// catalog has them (secrets unresolved), `database-name`, `schema-name`, `table-name`.
   func options(for table: DatabaseTable) -> [String: String]
   func close()
+}
+
+extension DatabaseCatalog {
+  /// Servers where a connection sees one database only.
+  package func databases() throws(TerraceError) -> [String] {
+    throw TerraceError(.unsupported, "a regular expression over the databases of this server")
+  }
 }

@@ -13,7 +13,9 @@ extension Parser {
       orReplace: orReplace, definition: TableDefinition())
     try definition(&table.definition, namesOnly: true)
     if accept(.like) { table.like = try like() }
-    if accept(.as) { table.query = try query() }
+    if accept(.as) {
+      if isAtSyncedTable { table.sync = try syncTable() } else { table.query = try query() }
+    }
     if table.query == nil {
       for column in table.definition.columns {
         if case .nameOnly = column.kind {

@@ -160,7 +160,10 @@ extension Parser {
       return .createTable(try createTable(isTemporary: isTemporary, orReplace: orReplace))
     }
     if accept(.view) { return .createView(try createView(isTemporary, orReplace)) }
-    if accept(.database) { return .createDatabase(try createNamespace()) }
+    if accept(.database) {
+      let database = try createNamespace()
+      return isAt(.as) ? .syncDatabase(try syncDatabase(database)) : .createDatabase(database)
+    }
     if accept(.catalog) { return .createCatalog(try createNamespace()) }
     if isAt(.function) || isAt(.system) || isAt(.model) || isAt(.connection) {
       throw unsupported("CREATE \(source.text(current.span).uppercased())", at: current.span)

@@ -14,6 +14,7 @@ extension SyntaxText {
         + (view.ifNotExists ? "IF NOT EXISTS " : "") + path(view.name)
         + (view.columns.isEmpty ? "" : " " + names(view.columns))
         + (view.comment.map { " COMMENT \(string($0))" } ?? "") + " AS " + query(view.query)
+    case .syncDatabase(let sync): return self.sync(sync)
     default: return nil
     }
   }
@@ -47,7 +48,37 @@ extension SyntaxText {
       }
     }
     if let query = table.query { out += " AS " + self.query(query) }
+    if let sync = table.sync { out += self.sync(sync) }
     return out
+  }
+
+  private static func sync(_ sync: SyncTableSyntax) -> String {
+    var out = " AS TABLE " + path(sync.source) + hint(sync.options)
+    if !sync.added.isEmpty {
+      let columns = sync.added.map { added in
+        switch added.place {
+        case .first: column(added.column) + " FIRST"
+        case .after(let other): column(added.column) + " AFTER " + name(other.text)
+        case nil: column(added.column)
+        }
+      }
+      out += " ADD COLUMN (" + columns.joined(separator: ", ") + ")"
+    }
+    return out
+  }
+
+  private static func sync(_ sync: SyncDatabaseSyntax) -> String {
+    "CREATE DATABASE " + (sync.ifNotExists ? "IF NOT EXISTS " : "") + path(sync.name)
+      + (sync.comment.map { " COMMENT \(string($0))" } ?? "")
+      + (sync.withOptions.isEmpty ? "" : " WITH " + options(sync.withOptions))
+      + " AS DATABASE " + path(sync.source) + " INCLUDING "
+      + (sync.including.map { "TABLE \(string($0.text))" } ?? "ALL TABLES")
+      + (sync.excluding.map { " EXCLUDING TABLE \(string($0.text))" } ?? "")
+      + hint(sync.options)
+  }
+
+  private static func hint(_ options: [OptionSyntax]) -> String {
+    options.isEmpty ? "" : " /*+ OPTIONS\(self.options(options)) */"
   }
 
   private static func create(_ table: CreateMaterializedTableSyntax) -> String {

@@ -11,6 +11,7 @@ package struct Statement: Sendable {
     case createView(CreateViewSyntax)
     case createDatabase(CreateNamespaceSyntax)
     case createCatalog(CreateNamespaceSyntax)
+    case syncDatabase(SyncDatabaseSyntax)
     case drop(DropSyntax)
     case alterTable(AlterTableSyntax)
     case alterMaterializedTable(NamePath, AlterMaterializedTable)

@@ -58,6 +58,8 @@ package struct TableDefinition: Sendable {
   package var options: [OptionSyntax] = []
   /// False for a definition without parentheses.
   package var hasColumnList = false
+
+  package init() {}
 }
 
 package struct CreateTableSyntax: Sendable {
@@ -69,6 +71,8 @@ package struct CreateTableSyntax: Sendable {
   package var definition: TableDefinition
   package var like: LikeSyntax?
   package var query: QuerySyntax?
+  /// AS TABLE of another catalog.
+  package var sync: SyncTableSyntax?
 
   package init(
     name: NamePath, isTemporary: Bool, ifNotExists: Bool, orReplace: Bool,

@@ -46,6 +46,12 @@ final class Barriers {
     return schedule.dueMillis(period)
   }
 
+  /// The end of the period that is tagged next.
+  var nextEnd: Int64? {
+    guard let schedule, let last else { return nil }
+    return schedule.next(after: last)?.endMillis
+  }
+
   /// A table without a barrier begins with the period of its first data, or of the clock.
   func begin(at instant: Int64) {
     if last == nil, let period = schedule?.period(of: instant) { last = period.startMillis }
@@ -64,11 +70,7 @@ final class Barriers {
   ///   - now: of the clock.
   func passing(_ standing: [(feed: Feed, end: Int64?)], now: Int64) -> Passing? {
     guard let schedule else { return nil }
-    if kind == .clock {
-      begin(at: now)
-      let due = schedule.due(after: last ?? now, at: now)
-      return due.last.map { Passing(periods: due, end: $0.endMillis) }
-    }
+    if kind == .clock { return passingClock(standing, schedule, now) }
     waiting = nil
     let there = standing.compactMap(\.end)
     guard let end = there.min(), end < .max else {
@@ -76,13 +78,7 @@ final class Barriers {
       return nil
     }
     let missing = standing.filter { $0.end == nil }.map(\.feed.name)
-    if !missing.isEmpty {
-      let since = waitingSince ?? now
-      waitingSince = since
-      let names = missing.joined(separator: ", ")
-      waiting = "tag at \(InstantText.text(millis: end)), which \(names) has not reached,"
-      guard let timeoutMillis, now - since >= timeoutMillis else { return nil }
-    }
+    guard isWaitedFor(missing, end, now) else { return nil }
     waitingSince = nil
     waiting = nil
     let inexact = standing.filter(\.feed.passedInexactly).map(\.feed.name)
@@ -90,6 +86,39 @@ final class Barriers {
     return Passing(
       periods: periods(upTo: end, standing, schedule, isPartial: !partial.isEmpty), end: end,
       partial: partial)
+  }
+
+  /// Whether nothing is missing, or the time to wait for it is over.
+  private func isWaitedFor(_ missing: [String], _ end: Int64, _ now: Int64) -> Bool {
+    if missing.isEmpty { return true }
+    let since = waitingSince ?? now
+    waitingSince = since
+    let names = missing.joined(separator: ", ")
+    waiting = "tag at \(InstantText.text(millis: end)), which \(names) has not reached,"
+    guard let timeoutMillis, now - since >= timeoutMillis else { return false }
+    return true
+  }
+
+  /// Sources that know when records were committed are cut at the very end of each period, one period after
+  /// the other, however late that is; others give a period what was taken until then.
+  private func passingClock(
+    _ standing: [(feed: Feed, end: Int64?)], _ schedule: TagSchedule, _ now: Int64
+  ) -> Passing? {
+    begin(at: now)
+    let due = schedule.due(after: last ?? now, at: now)
+    waiting = nil
+    guard !standing.isEmpty else {
+      return due.last.map { Passing(periods: due, end: $0.endMillis) }
+    }
+    guard let period = due.first else {
+      waitingSince = nil
+      return nil
+    }
+    let missing = standing.filter { $0.end == nil }.map(\.feed.name)
+    guard isWaitedFor(missing, period.endMillis, now) else { return nil }
+    waitingSince = nil
+    waiting = nil
+    return Passing(periods: [period], end: period.endMillis, partial: Array(Set(missing)).sorted())
   }
 
   private func periods(

@@ -3,7 +3,7 @@ import Connectors
 import Store
 
 /// Where connectors come from, behind a seam so that tests can replace them.
-struct ConnectorDoor: Sendable {
+package struct ConnectorDoor: Sendable {
   var source: @Sendable (ConnectorTable, Environment) throws(TerraceError) -> any Source = {
     (table, environment) throws(TerraceError) in try Connectors.source(table, environment)
   }
@@ -13,4 +13,11 @@ struct ConnectorDoor: Sendable {
   var style: @Sendable (ConnectorTable) throws(TerraceError) -> ChangeStyle = {
     (table) throws(TerraceError) in try Connectors.style(of: table)
   }
+  /// Of the name, the options and the project's folder.
+  var catalog:
+    @Sendable (String, [String: String], String, Environment) throws(TerraceError)
+      -> any DatabaseCatalog = {
+        (name, options, folder, environment) throws(TerraceError) in
+        try DatabaseCatalogs.open(name, options, folder: folder, environment)
+      }
 }

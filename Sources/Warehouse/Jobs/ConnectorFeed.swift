@@ -235,6 +235,13 @@ final class ConnectorFeed: Feed {
   override var isDrained: Bool { isBetweenBatches && connector.isDrained }
   override var passedOver: Int64 { connector.skipped }
   override var backlog: (amount: Int64, unit: String)? { connector.backlog }
+  override var drift: SchemaDrift? {
+    isBetweenBatches && toSkip == 0 && goal == nil ? connector.drift : nil
+  }
+  override func hold(at millis: Int64?) { connector.hold(at: millis) }
+  override func hasGiven(before millis: Int64) -> Bool? {
+    connector.hasGiven(before: millis).map { $0 && isBetweenBatches }
+  }
   override func takeNotices() -> [String] { connector.takeNotices() }
   override func close() { connector.close() }
 }

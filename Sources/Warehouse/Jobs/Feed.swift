@@ -131,6 +131,11 @@ class Feed {
   func endInput() {}
   var isDrained: Bool { false }
   var backlog: (amount: Int64, unit: String)? { nil }
+  /// See ``Source/drift``; set when everything before it was given.
+  var drift: SchemaDrift? { nil }
+  /// See ``Source/hold(at:)`` and ``Source/hasGiven(before:)``.
+  func hold(at millis: Int64?) {}
+  func hasGiven(before millis: Int64) -> Bool? { nil }
   func takeNotices() -> [String] { [] }
   /// What a state commit at this place must write first.
   func commitPositions(identifier: Int64) throws(TerraceError) -> (table: String, id: Int64)? {

@@ -1,5 +1,6 @@
 package import Catalog
 package import Columns
+package import Connectors
 package import Dataflow
 
 /// What a job works with and shares with the other jobs of its process.
@@ -53,6 +54,9 @@ package enum EpochOutcome: Sendable {
   case committed(EpochReport)
   /// After ``Job/stopAtPresent()``: everything there was is committed.
   case drained
+  /// A source has other columns from here on. All before is committed; the job gives nothing more, and is to
+  /// be made anew by a spec that fits.
+  case drifted(reference: String, SchemaDrift)
 }
 
 /// What an epoch did.

@@ -32,6 +32,17 @@ struct JobPlan {
       return plan.mapInputs(rewritten)
     }
     var plan = rewritten(spec.plan)
+    let lifted = try SyncPlan(spec, key: targetKey) {
+      (source) throws(TerraceError) -> (wide: Plan.Source, bits: [Int])? in
+      guard keyed[source] != nil, case .connector(let table)? = spec.sources[source.reference]
+      else { return nil }
+      var wide = source
+      wide.isAppendOnly = true
+      wide.primaryKey = []
+      let bits = try JobPlan.addUnchanged(to: &wide, table)
+      return (wide, bits)
+    }
+    if let lifted { plan = lifted.plan }
     isAppendOnly = plan.isAppendOnly && targetKey.isEmpty
     if plan.isAppendOnly, !targetKey.isEmpty {
       plan = .upsert(Plan.Upsert(input: plan, key: targetKey))

@@ -187,16 +187,21 @@ extension JobRun {
       return try rebuild()
     }
     if store == nil {
-      for feed in feeds { try feed.seek(try position(of: feed, in: positions)) }
+      for feed in feeds where !isNew(feed) { try feed.seek(try position(of: feed, in: positions)) }
     } else {
       guard let from = root.stateSources else { return try rebuild() }
-      for feed in feeds { try feed.seek(try position(of: feed, in: from)) }
+      for feed in feeds where !isNew(feed) { try feed.seek(try position(of: feed, in: from)) }
       try replay()
     }
     try play()
-    for feed in feeds {
+    for feed in feeds where !isNew(feed) {
       try feed.pin(try position(of: feed, in: root.stateSources ?? positions))
     }
+  }
+
+  /// A table of a server that came to a synced table later begins at its start.
+  private func isNew(_ feed: Feed) -> Bool {
+    spec.sync != nil && feed is ConnectorFeed && root.sources[feed.name] == nil
   }
 
   private func position(
@@ -241,7 +246,9 @@ extension JobRun {
 
   /// Takes again what lies between the state and the root, and writes nothing.
   private func replay() throws(TerraceError) {
-    for feed in feeds { try feed.replay(to: try position(of: feed, in: root.sources)) }
+    for feed in feeds where !isNew(feed) {
+      try feed.replay(to: try position(of: feed, in: root.sources))
+    }
     pipeline.skipsPlayed = true
     defer { pipeline.skipsPlayed = false }
     while !feeds.allSatisfy(\.isReplayed) {
@@ -269,6 +276,7 @@ extension JobRun {
       feed.endReplay()
       feed.reread += feed.taken
       feed.taken = 0
+      if isNew(feed) { continue }
       if let mark = try position(of: feed, in: root.sources).optionalInt("watermark") {
         feed.watermark = mark
       }

@@ -88,6 +88,7 @@ final class JobRun {
     let before = (files.total(.read).bytes, files.total(.write).bytes)
     var report = EpochReport()
     try beginFeeds()
+    if let drifted = try drifted() { return drifted }
     if try passBarrier(started, &report) {
       return .committed(finished(report, started, before))
     }
@@ -112,6 +113,20 @@ final class JobRun {
     return .committed(finished(report, started, before))
   }
 
+  /// Commits what came before a source's columns changed.
+  private func drifted() throws(TerraceError) -> EpochOutcome? {
+    for feed in feeds {
+      guard let drift = feed.drift else { continue }
+      if hasOutput || hasMoved || stateLags || positions() != root.sources {
+        for delta in try pipeline.endEpoch(now: time.nowMillis()) { _ = try write(delta) }
+        try commit(isLast: true)
+      }
+      noteSources()
+      return .drifted(reference: feed.source.reference, drift)
+    }
+    return nil
+  }
+
   /// Looks at what the sources have.
   private func beginFeeds() throws(TerraceError) {
     try barriers.settle(feeds)
@@ -120,6 +135,18 @@ final class JobRun {
         after: barriers.last, schedule: barriers.kind == .aligned ? barriers.schedule : nil)
     }
     try barriers.settle(feeds)
+    if barriers.kind == .clock {
+      barriers.begin(at: time.nowMillis())
+      // What was committed later belongs behind the tag.
+      for feed in feeds { feed.hold(at: barriers.nextEnd) }
+    }
+  }
+
+  /// Sources that know when their records were committed are cut there, not where the clock stands.
+  private var clockLimit: Int64 {
+    guard barriers.kind == .clock, feeds.contains(where: { $0.hasGiven(before: .min) == nil })
+    else { return .max }
+    return barriers.nextDue ?? .max
   }
 
   private func idle(
@@ -204,8 +231,7 @@ final class JobRun {
     var rows = 0
     var bytes = 0
     // By the clock no row may come in that belongs behind a tag.
-    let until = min(
-      started + limits.millis, barriers.kind == .clock ? barriers.nextDue ?? .max : .max)
+    let until = min(started + limits.millis, clockLimit)
     for feed in feeds { (feed as? TableFeed)?.limitPause(limits.rows) }
     var given = true
     while given {
@@ -280,6 +306,10 @@ final class JobRun {
     for (i, feed) in feeds.enumerated() {
       // Behind the end of the input nothing can be missing: it is past every barrier.
       let over = stops && ends && feed.isDrained ? Int64.max : nil
+      if barriers.kind == .clock, let end = barriers.nextEnd, let given = feed.hasGiven(before: end)
+      {
+        standing.append((feed, given ? end : nil))
+      }
       if barriers.kind == .watermark, cuts[i] != nil {
         standing.append((feed, cutAt[i] ?? over))
       }

@@ -13,6 +13,7 @@ struct JobLoader {
     var settings: [String: String]
     var freshnessMillis: Int64?
     var text: String
+    var sync: SyncTable?
   }
 
   private let specs: SpecBinder
@@ -99,7 +100,7 @@ struct JobLoader {
   private func part(_ bound: BoundInsert, _ catalog: SpecCatalog, _ file: SpecFile) -> Part {
     Part(
       plan: bound.plan, eventTimes: bound.eventTimes, sources: catalog.sources,
-      settings: file.settings, text: file.sql)
+      settings: file.settings, text: file.sql, sync: file.sync)
   }
 
   private mutating func put(
@@ -152,7 +153,7 @@ struct JobLoader {
       // A name that was looked up is no source unless the plan reads it.
       let read = Set(plan.sources.map(\.reference))
       sources = sources.filter { read.contains($0.key) }
-      return JobSpec(
+      var spec = JobSpec(
         name: name, target: target, plan: plan,
         eventTimes: parts.dropFirst().reduce(parts[0].eventTimes) {
           $0.intersection($1.eventTimes)
@@ -161,6 +162,12 @@ struct JobLoader {
         freshnessMillis: parts.compactMap(\.freshnessMillis).min()
           ?? JobLoader.interval(settings), settings: settings,
         fingerprint: PlanIdentity.fingerprint(plan, sources, key))
+      if parts.allSatisfy({ $0.sync != nil }), let sync = parts[0].sync {
+        // It survives columns that come and go.
+        spec.fingerprint = sync.identity
+        spec.sync = sync
+      }
+      return spec
     }
   }
 

@@ -9,6 +9,7 @@ package struct OpenProject: Sendable {
   package let config: ProjectConfig
   package let warehouse: OpenWarehouse
   package let metastoreFile: String
+  var connectors = ConnectorDoor()
 
   /// - Parameter folder: as named by the user; `.` for the current one.
   package init(
@@ -57,7 +58,35 @@ package struct OpenProject: Sendable {
   /// Where the lock of those who run it lies: beside the metastore.
   package var lockFile: String { metastoreFile + ".lock" }
 
-  package func load() throws(TerraceError) -> (project: Project?, problems: [TerraceError]) {
-    try Project.load(folder: folder, config: config, warehouse)
+  /// Tables that follow those of servers, now or until now: they change without being asked for.
+  package func followed(
+    _ project: Project, _ metastore: Metastore
+  ) throws(TerraceError) -> Set<String> {
+    var names = Set(project.synced.map(\.name.description))
+    names.formUnion(try metastore.synced().map(\.table))
+    return names
+  }
+
+  /// Reads the specs.
+  ///
+  /// - Parameters:
+  ///   - asksServers: of tables that are synced; else what they said last counts, where it is known.
+  ///   - leavesOutWrong: synced tables that cannot be made are warned of and left out.
+  ///   - rebuilds: synced tables that are to be made anew, as their servers have them now.
+  package func load(
+    asksServers: Bool = true, leavesOutWrong: Bool = false, rebuilds: Set<String> = []
+  ) throws(TerraceError) -> (project: Project?, problems: [TerraceError]) {
+    try Project.load(folder: folder, config: config, warehouse, connectors) {
+      (statements, definitions) throws(TerraceError) in
+      let memory = try isApplied && !statements.isEmpty ? SyncMemory(metastore()) : SyncMemory()
+      let catalogs = SyncCatalogs(
+        definitions, connectors, config, folder: folder, warehouse.environment)
+      defer { catalogs.close() }
+      var expansion = SyncExpansion(
+        asksServers ? .servers : .memory, memory, catalogs, warehouse, rebuilds: rebuilds)
+      expansion.leavesOutWrong = leavesOutWrong
+      for statement in statements { expansion.add(statement) }
+      return expansion
+    }
   }
 }

@@ -1,4 +1,4 @@
-package import Columns
+import Columns
 import Connectors
 import Dataflow
 import SQL
@@ -36,24 +36,36 @@ package struct Project: Sendable {
   package let files: [String: String]
   /// What a person should know of the specs.
   package let warnings: [String]
+  /// Tables that follow those of servers.
+  package let synced: [SyncTable]
 
   /// Reads and binds everything.
   ///
+  /// - Parameter expand: makes specs of statements that sync tables.
   /// - Returns: the project, or all that is wrong with its specs.
   /// - Throws: what keeps it from being read at all.
-  package static func load(
-    folder: String, config: ProjectConfig, _ warehouse: OpenWarehouse
+  static func load(
+    folder: String, config: ProjectConfig, _ warehouse: OpenWarehouse,
+    _ connectors: ConnectorDoor,
+    expand: ([SyncStatement], [CatalogDefinition]) throws(TerraceError) -> SyncExpansion
   ) throws(TerraceError) -> (project: Project?, problems: [TerraceError]) {
     let layers = try config.layers
-    let files = try SpecFile.readAll(folder: folder, layers: layers, warehouse.environment)
-    var problems = files.flatMap(\.problems)
+    let written = try SpecFile.readAll(folder: folder, layers: layers, warehouse.environment)
+    var (catalogs, problems) = try CatalogDefinition.readAll(folder: folder, warehouse.environment)
+    problems += written.flatMap(\.problems)
+    catalogs += written.flatMap(\.catalogs)
+    problems += Project.doubles(catalogs)
+    if !problems.isEmpty { return (nil, problems) }
+    let expansion = try expand(written.flatMap(\.syncs), catalogs)
+    problems = expansion.problems + Project.doubles(expansion, written)
+    let files = written.filter { $0.syncs.isEmpty } + expansion.files
     problems += SpecGraph(files, layers: layers).problems()
     if !problems.isEmpty { return (nil, problems) }
-    let specs = SpecBinder(files, folder: folder, config, warehouse)
+    let specs = SpecBinder(files, folder: folder, config, warehouse, connectors)
     specs.bindTables()
     var loader = JobLoader(specs, config)
     for file in files { loader.add(file) }
-    problems = specs.problems + loader.problems
+    problems = (specs.problems + loader.problems).map(expansion.placed)
     if !problems.isEmpty { return (nil, problems) }
     let tables = files.compactMap { specs.tables[$0.name] }
     let jobs = Project.ordered(loader.jobs)
@@ -61,8 +73,36 @@ package struct Project: Sendable {
       Project(
         folder: folder, config: config, layers: layers, tables: tables, jobs: jobs,
         edges: jobs.flatMap(Project.edges), files: loader.texts,
-        warnings: files.flatMap(\.warnings)), []
+        warnings: written.flatMap(\.warnings) + expansion.warnings, synced: expansion.tables), []
     )
+  }
+
+  private static func doubles(_ catalogs: [CatalogDefinition]) -> [TerraceError] {
+    var problems: [TerraceError] = []
+    for (index, catalog) in catalogs.enumerated() {
+      guard let other = catalogs[..<index].first(where: { $0.name == catalog.name }) else {
+        continue
+      }
+      let line = other.text.position(Int(other.span.start)).line
+      problems.append(
+        catalog.text.placed(
+          TerraceError(
+            .invalid, "catalog \(catalog.name) is made twice",
+            hint: "the other one is \(other.text.name):\(line)"), catalog.span))
+    }
+    return problems
+  }
+
+  /// Synced tables that a file of the same name makes as well.
+  private static func doubles(_ expansion: SyncExpansion, _ written: [SpecFile]) -> [TerraceError] {
+    expansion.tables.compactMap { table in
+      guard let file = written.first(where: { $0.table != nil && $0.name == table.name }) else {
+        return nil
+      }
+      return table.statement.placed(
+        TerraceError(
+          .invalid, "two statements make \(table.name)", hint: "the other one is in \(file.path)"))
+    }
   }
 
   /// Upstream before downstream; there are no circles.
@@ -94,7 +134,7 @@ package struct Project: Sendable {
     }.map(\.name)
   }
 
-  private static func edges(_ job: JobSpec) -> [Edge] {
+  static func edges(_ job: JobSpec) -> [Edge] {
     let to: Node
     switch job.target {
     case .table(let name): to = .table(name)

@@ -33,6 +33,7 @@ extension OpenProject {
     for job in project.jobs where rebuilds.contains(job.name) {
       try start(over: job.name, project, metastore)
     }
+    try forget(project, metastore)
     try register(project, metastore)
     try registerTables(project, metastore)
   }
@@ -48,6 +49,32 @@ extension OpenProject {
     let job = try Job(spec, in: environment)
     defer { job.close() }
     try job.startOver()
+  }
+
+  /// Takes up the consumers that removed jobs left in their sources: nobody reads on behind them.
+  private func forget(_ project: Project, _ metastore: Metastore) throws(TerraceError) {
+    let now = warehouse.environment.time.nowMillis()
+    for table in project.synced { try SyncMemory.remember(table, metastore, nowMillis: now) }
+    let gone = try metastore.jobs().map(\.name).filter { name in
+      !project.jobs.contains { $0.name == name }
+    }
+    if gone.isEmpty { return }
+    let lineage = try metastore.lineage()
+    for job in gone {
+      var tables = Set(lineage.filter { $0.job == job }.map(\.from))
+      tables.insert(job)
+      for text in tables {
+        // A source outside is no table of the warehouse.
+        guard let name = try? TableName(text), try hasTable(name) else { continue }
+        let path = try warehouse.path(of: name)
+        let consumers = Consumers(path, warehouse.environment)
+        for consumer in try consumers.list()
+        where SyncMemory.isConsumer(consumer.id, of: job) {
+          try consumers.delete(consumer.id)
+        }
+      }
+      try metastore.deleteSynced(job)
+    }
   }
 
   private func make(

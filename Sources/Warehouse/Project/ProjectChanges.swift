@@ -32,9 +32,17 @@ package struct ProjectChanges: Sendable {
   }
 
   /// Whether jobs or tables would do anything else than they do: texts may differ in comments.
-  package var isHarmless: Bool {
-    tables.allSatisfy { $0.kind == .unchanged }
-      && jobs.allSatisfy { $0.kind == .unchanged || ($0.kind == .changed && !$0.needsRebuild) }
+  ///
+  /// - Parameter followed: tables that follow those of servers: they come and change without being asked for.
+  package func isHarmless(but followed: Set<String> = []) -> Bool {
+    tables.allSatisfy {
+      $0.kind == .unchanged
+        || ($0.kind != .impossible && followed.contains($0.name.description))
+    }
+      && jobs.allSatisfy {
+        $0.kind == .unchanged
+          || (!$0.needsRebuild && ($0.kind == .changed || followed.contains($0.name)))
+      }
   }
 
   package var impossible: [TableChange] { tables.filter { $0.kind == .impossible } }

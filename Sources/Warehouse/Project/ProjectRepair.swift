@@ -52,7 +52,7 @@ extension OpenProject {
     return changes
   }
 
-  private func hasTable(_ name: TableName) throws(TerraceError) -> Bool {
+  func hasTable(_ name: TableName) throws(TerraceError) -> Bool {
     guard try warehouse.allDatabases().contains(name.database) else { return false }
     return try warehouse.has(name)
   }

@@ -18,11 +18,14 @@ final class SpecBinder {
   private var stored: [TableName: ProjectTable?] = [:]
 
   private let config: ProjectConfig
+  let connectors: ConnectorDoor
   private var variables: [String: String] { config.variables }
 
   init(
-    _ files: [SpecFile], folder: String, _ config: ProjectConfig, _ warehouse: OpenWarehouse
+    _ files: [SpecFile], folder: String, _ config: ProjectConfig, _ warehouse: OpenWarehouse,
+    _ connectors: ConnectorDoor = ConnectorDoor()
   ) {
+    self.connectors = connectors
     self.files = files
     self.config = config
     self.folder = folder

@@ -53,7 +53,7 @@ final class SpecCatalog: TableResolver {
     for option in reference.options { table.options[option.key] = option.value }
     // Two files may call different tables alike; their jobs may be one.
     let key = "\(file.layer).\(file.stem)/" + SpecCatalog.key(table.name, reference)
-    let style = try Connectors.style(of: table)
+    let style = try specs.connectors.style(table)
     sources[key] = .connector(table)
     return shape.bound(reference: key, isAppendOnly: style == .inserts, text: file.text)
   }

@@ -39,6 +39,12 @@ struct SpecFile {
   var inserts: [Insert] = []
   /// Places of SQL that a diff shows: the statements without the settings.
   var problems: [TerraceError] = []
+  /// Statements that sync tables of servers, and the servers.
+  var syncs: [SyncStatement] = []
+  var catalogs: [CatalogDefinition] = []
+  private var syncKinds: [(kind: SyncStatement.Kind, span: SourceSpan)] = []
+  /// Of a spec that was made for a synced table.
+  var sync: SyncTable?
   /// Settings that mean nothing.
   var warnings: [String] = []
 
@@ -60,7 +66,8 @@ struct SpecFile {
       }
       if let failure { problems.append(text.placed(failure, SourceSpan(0, 0))) }
     } catch { problems.append(text.placed(error, SourceSpan(0, 0))) }
-    if problems.isEmpty, table == nil, inserts.isEmpty {
+    takeSyncs()
+    if problems.isEmpty, table == nil, inserts.isEmpty, syncs.isEmpty, catalogs.isEmpty {
       problems.append(
         text.placed(
           text.error(
@@ -70,8 +77,27 @@ struct SpecFile {
     }
   }
 
+  /// When all settings of the file are known.
+  private mutating func takeSyncs() {
+    for (kind, span) in syncKinds {
+      do throws(TerraceError) {
+        if table != nil || !inserts.isEmpty || !connectors.isEmpty {
+          throw text.error(
+            "the file syncs tables of a server and makes others", at: span,
+            hint: "put the statements … AS TABLE and … AS DATABASE into a file of their own")
+        }
+        syncs.append(try SyncStatement(kind, file: self, span: span))
+      } catch { problems.append(text.placed(error, span)) }
+    }
+  }
+
   private mutating func take(_ statement: Statement) throws(TerraceError) {
     switch statement.kind {
+    case .createCatalog(let create):
+      catalogs.append(try CatalogDefinition(create, text, statement.span))
+    case .syncDatabase(let sync): syncKinds.append((.database(sync), statement.span))
+    case .createTable(let create) where create.sync != nil:
+      if let sync = create.sync { syncKinds.append((.table(create, sync), statement.span)) }
     case .set(let option?):
       if case .refused(let why) = ProjectKeys.kind(of: option.key, option.value) {
         throw text.unsupported("\(option.key) = \(option.value)", at: option.valueSpan, hint: why)
@@ -109,7 +135,9 @@ struct SpecFile {
     default:
       throw text.unsupported(
         "this statement in a spec", at: statement.span,
-        hint: "a spec has SET, CREATE TEMPORARY TABLE, CREATE VIEW, CREATE TABLE, INSERT INTO")
+        hint:
+          "a spec has SET, CREATE TEMPORARY TABLE, CREATE VIEW, CREATE TABLE, INSERT INTO, CREATE CATALOG"
+      )
     }
   }
 

@@ -1,8 +1,12 @@
 package import Catalog
 package import Columns
+import Connectors
 import Dataflow
 import Formats
+import Foundation
+import Glibc
 package import Store
+import Synchronization
 
 /// A project's jobs at work in this process, with what they share.
 package final class ProjectRun {
@@ -20,7 +24,18 @@ package final class ProjectRun {
   private let open: OpenProject
   private let metastore: Metastore
   private let runner: Runner
-  private let names: [String]
+  private let environment: JobEnvironment
+  private let keeper: SyncKeeper?
+  private let select: [String]
+  private let once: Bool
+  /// Looks for new tables, which may take long.
+  private let seeker = Workers(count: 1)
+  private var lastSoughtMillis: Int64
+  private var lease: Lease
+  /// Jobs at work, with those that came later.
+  private let specs: Mutex<[JobSpec]>
+  /// Is told what concerns no single job.
+  package var onNotice: (String) -> Void = { _ in }
   private var told: [String: JobCounters] = [:]
   private var lastToldMillis: Int64 = 0
   private let workers: Workers
@@ -37,22 +52,23 @@ package final class ProjectRun {
     self.workers = workers
     let limit = try open.config.memoryLimitBytes
     let handsOn = settings.handsOn && open.config.values["handing-on"] != "false"
-    let environment = JobEnvironment(
+    var environment = JobEnvironment(
       warehouse: open.warehouse, budget: MemoryBudget(limitBytes: limit / 10 * 7),
       changes: handsOn ? ChangeCache(limitBytes: limit / 16) : nil, metastore: metastore,
       zone: try open.config.zone, folder: open.folder)
+    environment.connectors = open.connectors
+    self.environment = environment
     let jobs = try ProjectRun.selected(project.jobs, settings.select)
-    names = jobs.map(\.name)
-    let entries = jobs.map { spec in
-      RunnerEntry(
-        name: spec.name, upstream: Project.upstream(of: spec, among: jobs),
-        polls: spec.sources.values.contains {
-          if case .connector = $0 { return true }
-          return false
-        },
-        freshnessMillis: spec.freshnessMillis
-      ) { () throws(TerraceError) -> any RunnableJob in try Job(spec, in: environment) }
-    }
+    select = settings.select
+    once = settings.once
+    specs = Mutex(jobs)
+    let now = open.warehouse.environment.time.nowMillis()
+    lastSoughtMillis = now
+    lease = ProjectRun.lease(now)
+    keeper = project.synced.isEmpty ? nil : SyncKeeper(open, project.synced, metastore)
+    keeper?.hasTold(project.warnings)
+    let all = environment
+    let entries = jobs.map { ProjectRun.entry($0, among: jobs, all) }
     var run = Runner.Settings()
     run.once = settings.once
     run.endsInput = settings.endsInput
@@ -60,8 +76,61 @@ package final class ProjectRun {
     run.limits = EpochLimits(
       rows: settings.once ? 1 << 20 : 1 << 18, bytes: min(256 << 20, limit / 8),
       millis: settings.once ? 20_000 : 1_000)
-    runner = Runner(entries, run, time: open.warehouse.environment.time)
+    runner = Runner(
+      entries, run, time: open.warehouse.environment.time,
+      evolve: ProjectRun.evolve(keeper, specs: jobs, all))
   }
+
+  private static func entry(
+    _ spec: JobSpec, among jobs: [JobSpec], _ environment: JobEnvironment
+  ) -> RunnerEntry {
+    RunnerEntry(
+      name: spec.name, upstream: Project.upstream(of: spec, among: jobs),
+      polls: spec.sources.values.contains {
+        if case .connector = $0 { return true }
+        return false
+      },
+      freshnessMillis: spec.freshnessMillis
+    ) { () throws(TerraceError) -> any RunnableJob in try Job(spec, in: environment) }
+  }
+
+  /// Follows a source whose columns changed.
+  private static func evolve(
+    _ keeper: SyncKeeper?, specs: [JobSpec], _ environment: JobEnvironment
+  ) -> Runner.Evolve {
+    { (job, reference, drift) throws(TerraceError) in
+      guard let keeper else {
+        throw TerraceError(
+          .invalid, "its source has other columns now: \(drift.reason)",
+          hint: "take them into the spec, and apply it")
+      }
+      let evolved = try keeper.evolve(job, reference, drift)
+      var evolution = RunnerEvolution(entry: entry(evolved.spec, among: specs, environment))
+      for spec in specs where spec.name != job {
+        let used = spec.columns(of: job).intersection(evolved.dropped)
+        guard let column = used.min() else { continue }
+        evolution.stops.append(
+          (
+            spec.name,
+            TerraceError(
+              .invalid,
+              "\(spec.name) reads the column \(column) of \(job), which is not filled any more",
+              hint: "\(drift.reason); change the query, and apply it"
+            )
+          ))
+      }
+      return evolution
+    }
+  }
+
+  private static func lease(_ now: Int64) -> Lease {
+    Lease(
+      name: "run", holder: "terrace run", pid: Int(getpid()),
+      host: ProcessInfo.processInfo.hostName, sinceMillis: now, untilMillis: now + leaseMillis)
+  }
+
+  /// How long a process is taken to be alive that does not renew its lease.
+  private static let leaseMillis: Int64 = 60_000
 
   private static func selected(
     _ jobs: [JobSpec], _ select: [String]
@@ -85,22 +154,59 @@ package final class ProjectRun {
   package func run(
     shouldStop: () -> Bool, watch: ([RunnerJobState]) -> Void
   ) throws(TerraceError) -> [RunnerJobState] {
+    defer {
+      seeker.stop()
+      release()
+    }
     let states = try runner.run(shouldStop: shouldStop) { (states) throws(TerraceError) in
       watch(states)
       let now = open.warehouse.environment.time.nowMillis()
       if now - lastToldMillis >= 1_000 {
         lastToldMillis = now
         try tell(states, now)
+        try seek(now)
       }
     }
     try tell(states, open.warehouse.environment.time.nowMillis())
     return states
   }
 
+  /// Looks for tables that are new at the servers, and lets their jobs join.
+  private func seek(_ now: Int64) throws(TerraceError) {
+    guard let keeper, !once else { return }
+    let found = keeper.takeFound()
+    for notice in found.notices { onNotice(notice) }
+    let fresh = found.specs.filter { spec in
+      select.isEmpty || select.contains { ProjectRun.matches(spec.name, $0) }
+    }
+    if !fresh.isEmpty {
+      let all = specs.withLock { specs -> [JobSpec] in
+        specs += fresh
+        return specs
+      }
+      runner.add(fresh.map { ProjectRun.entry($0, among: all, environment) })
+    }
+    guard now - lastSoughtMillis >= keeper.intervalMillis, keeper.begin() else { return }
+    lastSoughtMillis = now
+    seeker.submit { keeper.discover() }
+  }
+
+  /// The row that tells others who runs the project; the lock excludes, not it.
+  private func renewLease(_ now: Int64) throws(TerraceError) {
+    lease.untilMillis = now + ProjectRun.leaseMillis
+    _ = try metastore.take(lease, nowMillis: now)
+  }
+
+  private func release() {
+    // Whoever comes next finds a row that has run out.
+    try? metastore.release(lease)
+  }
+
   /// Writes down what is known of the jobs, for `status`.
   private func tell(_ states: [RunnerJobState], _ now: Int64) throws(TerraceError) {
     let metastore = self.metastore
     try metastore.transaction { () throws(TerraceError) in
+      try renewLease(now)
       for state in states {
         let counters = state.counters
         try metastore.update(
@@ -108,6 +214,20 @@ package final class ProjectRun {
           updatedMillis: now)
       }
     }
+  }
+}
+
+extension JobSpec {
+  /// Columns of a table that the job reads.
+  func columns(of table: String) -> Set<String> {
+    var used: Set<String> = []
+    for source in plan.sources {
+      guard case .table(let name, _)? = sources[source.reference], name.description == table else {
+        continue
+      }
+      used.formUnion(source.columns.map { source.tableType.fields[$0].name })
+    }
+    return used
   }
 }
 

@@ -40,10 +40,21 @@ package struct RunnerEntry: Sendable {
   }
 }
 
+/// A job made anew after its source's columns changed.
+package struct RunnerEvolution: Sendable {
+  package var entry: RunnerEntry
+  /// Jobs that cannot go on with what its target is now, and why.
+  package var stops: [(job: String, error: TerraceError)] = []
+
+  package init(entry: RunnerEntry) { self.entry = entry }
+}
+
 /// What is known of a job while it runs.
 package struct RunnerJobState: Sendable {
   package enum Phase: String, Sendable {
     case starting, running, idle, drained, failed, retrying, stopped
+    /// Its source changed in a way that cannot be followed; the others go on.
+    case quarantined
   }
 
   package var name: String

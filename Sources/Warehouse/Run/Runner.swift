@@ -1,4 +1,5 @@
 package import Columns
+package import Connectors
 package import Store
 
 /// Runs jobs side by side: each on one thread at a time, in epochs, until they are drained or told to stop.
@@ -24,15 +25,33 @@ package final class Runner: Sendable {
   private let board: RunnerBoard
   private let settings: Settings
   private let time: any Timekeeper
+  private let evolve: Evolve
 
-  /// - Parameter entries: upstream before downstream.
-  package init(_ entries: [RunnerEntry], _ settings: Settings, time: any Timekeeper) {
+  /// Makes a job anew that came to other columns of a source; what it throws stops the job.
+  package typealias Evolve =
+    @Sendable (String, String, SchemaDrift) throws(TerraceError)
+    -> RunnerEvolution
+
+  /// - Parameters:
+  ///   - entries: upstream before downstream.
+  ///   - evolve: of the job's name, the reference of the source, and what that is now.
+  package init(
+    _ entries: [RunnerEntry], _ settings: Settings, time: any Timekeeper,
+    evolve: @escaping Evolve = { (job, _, drift) throws(TerraceError) in
+      throw TerraceError(.invalid, "its source has other columns now: \(drift.reason)")
+        .with("job", job)
+    }
+  ) {
     board = RunnerBoard(entries, settings)
+    self.evolve = evolve
     self.settings = settings
     self.time = time
   }
 
   package var states: [RunnerJobState] { board.states }
+
+  /// Jobs that join the others.
+  package func add(_ entries: [RunnerEntry]) { board.add(entries) }
 
   /// Runs until all jobs have ended, or until `shouldStop` says so and the epochs under way are committed.
   ///
@@ -44,9 +63,10 @@ package final class Runner: Sendable {
     let workers = Workers(count: max(1, settings.threads))
     let board = self.board
     let time = self.time
+    let evolve = self.evolve
     for _ in 0..<max(1, settings.threads) {
       workers.submit {
-        while let turn = board.take(time) { board.finish(turn, RunnerStep.run(turn), time) }
+        while let turn = board.take(time) { board.finish(turn, RunnerStep.run(turn, evolve), time) }
         board.leave()
       }
     }
@@ -71,9 +91,12 @@ enum RunnerStep {
     case outcome(EpochOutcome, JobCounters, notices: [String])
     case started(any RunnableJob, JobCounters)
     case failed(TerraceError, JobCounters?)
+    /// The job came to other columns of its source, and is to be made anew.
+    case evolved(RunnerEvolution, JobCounters, notices: [String])
+    case refused(TerraceError, JobCounters)
   }
 
-  static func run(_ turn: RunnerBoard.Turn) -> Result {
+  static func run(_ turn: RunnerBoard.Turn, _ evolve: Runner.Evolve) -> Result {
     var counters: JobCounters?
     do throws(TerraceError) {
       guard let job = turn.job else {
@@ -90,9 +113,28 @@ enum RunnerStep {
       if turn.stopsAtPresent { try job.stopAtPresent() }
       if turn.endsInput { job.endInput() }
       let outcome = try job.runEpoch(turn.limits)
+      if case .drifted(let reference, let drift) = outcome {
+        return try evolved(job, turn.entry.name, reference, drift, evolve)
+      }
       return .outcome(outcome, job.counters, notices: job.takeNotices())
     } catch {
       return .failed(error, counters)
+    }
+  }
+
+  private static func evolved(
+    _ job: any RunnableJob, _ name: String, _ reference: String, _ drift: SchemaDrift,
+    _ evolve: Runner.Evolve
+  ) throws(TerraceError) -> Result {
+    let counters = job.counters
+    let notices = job.takeNotices()
+    job.close()
+    do throws(TerraceError) {
+      return .evolved(
+        try evolve(name, reference, drift), counters, notices: notices + [drift.reason])
+    } catch {
+      if error.kind == .unavailable || error.kind == .conflict { throw error }
+      return .refused(error, counters)
     }
   }
 }

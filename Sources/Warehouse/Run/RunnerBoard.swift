@@ -16,7 +16,7 @@ final class RunnerBoard: @unchecked Sendable {
   }
 
   private struct Slot {
-    let entry: RunnerEntry
+    var entry: RunnerEntry
     var downstream: [Int] = []
     var upstream: [Int] = []
     var job: (any RunnableJob)?
@@ -26,7 +26,9 @@ final class RunnerBoard: @unchecked Sendable {
     var isWoken = false
     var dueMillis: Int64 = 0
     var isStopping = false
-    var isEnded: Bool { [.drained, .failed, .stopped].contains(state.phase) }
+    /// Why it is to end with the turn it is in.
+    var doom: TerraceError?
+    var isEnded: Bool { [.drained, .failed, .stopped, .quarantined].contains(state.phase) }
   }
 
   private let condition = NSCondition()
@@ -44,12 +46,26 @@ final class RunnerBoard: @unchecked Sendable {
   init(_ entries: [RunnerEntry], _ settings: Runner.Settings) {
     self.settings = settings
     threads = max(1, settings.threads)
-    slots = entries.map {
+    slots = []
+    join(entries)
+  }
+
+  /// More jobs, while others are at work.
+  func add(_ entries: [RunnerEntry]) {
+    locked {
+      join(entries)
+      condition.broadcast()
+    }
+  }
+
+  private func join(_ entries: [RunnerEntry]) {
+    let first = slots.count
+    slots += entries.map {
       Slot(
         entry: $0, state: RunnerJobState(name: $0.name, phase: .starting, counters: JobCounters()))
     }
-    let numbers = Dictionary(entries.enumerated().map { ($1.name, $0) }) { first, _ in first }
-    for i in slots.indices {
+    let numbers = Dictionary(slots.enumerated().map { ($1.entry.name, $0) }) { first, _ in first }
+    for i in slots.indices.dropFirst(first) {
       for name in slots[i].entry.upstream {
         guard let above = numbers[name], above != i else { continue }
         slots[i].upstream.append(above)
@@ -161,19 +177,59 @@ final class RunnerBoard: @unchecked Sendable {
       slots[index].dueMillis = now
     case .outcome(let outcome, let counters, let notices):
       note(index, counters)
-      slots[index].state.notices = (slots[index].state.notices + notices).suffix(100)
-      slots[index].state.noticeCount += notices.count
+      note(index, notices)
       after(outcome, turn, now)
     case .failed(let error, let counters):
       if let counters { note(index, counters) }
       fail(index, error, now)
+    case .evolved(let evolution, let counters, let notices):
+      note(index, counters)
+      note(index, notices)
+      renew(index, evolution, now)
+    case .refused(let error, let counters):
+      note(index, counters)
+      slots[index].job = nil
+      slots[index].state.error = error
+      slots[index].state.counters.lastError = error.description
+      slots[index].state.phase = .quarantined
     }
+    if let doom = slots[index].doom, !slots[index].isEnded { end(index, doom, now) }
     if slots[index].isEnded { wake(slots[index].downstream, now) }
     condition.broadcast()
   }
 
   private func note(_ index: Int, _ counters: JobCounters) {
     slots[index].state.counters = counters
+  }
+
+  private func note(_ index: Int, _ notices: [String]) {
+    slots[index].state.notices = (slots[index].state.notices + notices).suffix(100)
+    slots[index].state.noticeCount += notices.count
+  }
+
+  /// Puts a job in the place of one that was closed.
+  private func renew(_ index: Int, _ evolution: RunnerEvolution, _ now: Int64) {
+    slots[index].job = nil
+    slots[index].entry = evolution.entry
+    slots[index].isStopping = false
+    slots[index].state.phase = .starting
+    slots[index].dueMillis = now
+    for (name, error) in evolution.stops {
+      guard let other = slots.firstIndex(where: { $0.entry.name == name }), !slots[other].isEnded
+      else { continue }
+      if slots[other].isTaken { slots[other].doom = error } else { end(other, error, now) }
+    }
+  }
+
+  /// Ends a job for good.
+  private func end(_ index: Int, _ error: TerraceError, _ now: Int64) {
+    slots[index].job?.close()
+    slots[index].job = nil
+    slots[index].doom = nil
+    slots[index].state.error = error
+    slots[index].state.counters.lastError = error.description
+    slots[index].state.phase = .failed
+    wake(slots[index].downstream, now)
   }
 
   private func after(_ outcome: EpochOutcome, _ turn: Turn, _ now: Int64) {
@@ -183,7 +239,7 @@ final class RunnerBoard: @unchecked Sendable {
       slots[index].state.phase = .drained
       slots[index].job?.close()
       slots[index].job = nil
-    case .idle:
+    case .idle, .drifted:
       slots[index].state.phase = .idle
       let pause =
         slots[index].entry.polls || settings.once ? RunnerBoard.pollMillis : RunnerBoard.tableMillis

@@ -21,6 +21,11 @@ extension SQLSession {
   func createTable(
     _ create: CreateTableSyntax, _ at: SessionStatement, _ output: any ResultOutput
   ) throws(TerraceError) {
+    if let sync = create.sync {
+      throw at.source.unsupported(
+        "CREATE TABLE … AS TABLE of a server in a script", at: sync.source.span,
+        hint: SQLSession.syncHint)
+    }
     let name = try newName(create.name, at)
     let connector = create.definition.options.last { $0.key == "connector" }?.value
     if try exists(name) {

@@ -73,6 +73,8 @@ package final class SQLSession {
     }
   }
 
+  static let syncHint = "write it into a file under layers/; “terrace run” keeps the tables in step"
+
   private func execute(
     _ kind: Statement.Kind, _ at: SessionStatement, _ output: any ResultOutput
   ) throws(TerraceError) {
@@ -89,6 +91,9 @@ package final class SQLSession {
       throw at.source.unsupported(
         "CREATE CATALOG", at: create.name.span,
         hint: "the warehouse is the catalog, \(SQLSession.catalogName)")
+    case .syncDatabase(let sync):
+      throw at.source.unsupported(
+        "CREATE DATABASE … AS DATABASE in a script", at: sync.name.span, hint: SQLSession.syncHint)
     case .drop(let drop): try self.drop(drop, at, output)
     case .alterTable(let alter): try alterTable(alter, at, output)
     case .alterView(let name, let change): try alterView(name, change, at, output)

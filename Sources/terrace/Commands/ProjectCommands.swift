@@ -57,9 +57,13 @@ extension Terrace {
   }
 
   /// The project's specs. Prints all that is wrong with them, and throws how much that is.
-  static func load(_ open: OpenProject, _ console: Console) throws(TerraceError) -> Project {
+  ///
+  /// - Parameters: see ``Warehouse/OpenProject/load(asksServers:leavesOutWrong:rebuilds:)``.
+  static func load(
+    _ open: OpenProject, _ console: Console, asksServers: Bool = true, rebuilds: Set<String> = []
+  ) throws(TerraceError) -> Project {
     for warning in open.config.warnings { console.note("warning: \(warning)") }
-    let (project, problems) = try open.load()
+    let (project, problems) = try open.load(asksServers: asksServers, rebuilds: rebuilds)
     if let project, problems.isEmpty {
       for warning in project.warnings { console.note("warning: \(warning)") }
       return project
@@ -103,7 +107,7 @@ extension Terrace {
     _ arguments: Arguments, _ console: Console
   ) throws(TerraceError) {
     let open = try project(arguments)
-    let project = try load(open, console)
+    let project = try load(open, console, rebuilds: Set(arguments.all("--rebuild")))
     let metastore = try open.metastore()
     let lock = try ProjectLock.take(
       open.lockFile, command: "terrace apply",
@@ -124,7 +128,8 @@ extension Terrace {
   private static func runLineage(
     _ arguments: Arguments, _ console: Console
   ) throws(TerraceError) {
-    let lineage = Lineage(try load(try project(arguments), console))
+    let lineage = Lineage(
+      try load(try project(arguments), console, asksServers: false))
     switch arguments.text("--format") {
     case "json": try console.output.write(lineage.json)
     case "svg": try console.output.write(lineage.svg)

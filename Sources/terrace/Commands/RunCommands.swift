@@ -48,7 +48,8 @@ extension Terrace {
     let workers = Workers(count: max(1, min(8, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))))
     defer { workers.stop() }
     let open = try project(arguments, workers: workers)
-    let project = try load(open, console)
+    let rebuilds = Set(arguments.all("--rebuild"))
+    let project = try load(open, console, rebuilds: rebuilds)
     let isNew = try !open.isApplied
     let metastore = try open.metastore()
     let words = arguments.has("--once") ? "terrace run --once" : "terrace run"
@@ -56,10 +57,10 @@ extension Terrace {
       open.lockFile, command: words, nowMillis: open.warehouse.environment.time.nowMillis())
     defer { lock.release() }
     let changes = try ProjectChanges(project, open.warehouse, metastore)
-    let rebuilds = Set(arguments.all("--rebuild"))
+    let followed = try open.followed(project, metastore)
     if isNew || !rebuilds.isEmpty {
       try open.apply(project, changes, metastore, rebuilds: rebuilds)
-    } else if !changes.isHarmless {
+    } else if !changes.isHarmless(but: followed) {
       Console.writeError(ChangesText.text(changes, isStyled: console.styledError))
       throw TerraceError(
         .invalid, "the specs differ from what is applied",
@@ -76,6 +77,10 @@ extension Terrace {
     settings.handsOn = !arguments.has("--no-handing-on")
     let run = try ProjectRun(open, project, metastore, settings, workers: workers)
     let progress = RunProgress(console)
+    run.onNotice = { notice in
+      progress.clear()
+      console.note(notice)
+    }
     let states = try run.run(shouldStop: { Interruption.happened }) { progress.show($0) }
     progress.clear()
     progress.tell(states)
@@ -99,9 +104,11 @@ extension Terrace {
       "\(Interruption.happened ? "stopped" : "done") after \(DisplayText.duration(millis: Int64(seconds * 1000)))"
     )
     for state in states {
-      guard let error = state.error, state.phase == .failed else { continue }
+      guard let error = state.error, state.phase == .failed || state.phase == .quarantined
+      else { continue }
       Console.writeError(
-        "\(state.name) failed\n" + ErrorReport.text(error, isStyled: console.styledError))
+        "\(state.name) \(state.phase == .failed ? "failed" : "is quarantined")\n"
+          + ErrorReport.text(error, isStyled: console.styledError))
       console.exitCode = 1
     }
   }
@@ -110,7 +117,7 @@ extension Terrace {
     _ arguments: Arguments, _ console: Console
   ) throws(TerraceError) {
     let open = try project(arguments)
-    let project = try load(open, console)
+    let project = try load(open, console, asksServers: false)
     guard try open.isApplied else {
       throw TerraceError(
         .notFound, "the project was never applied", hint: "“terrace apply” or “terrace run”")
@@ -182,7 +189,7 @@ final class RunProgress {
     }
     if let first = behind.first { parts.append("at work: \(first)") }
     if let waiting = states.lazy.compactMap(\.counters.waiting).first { parts.append(waiting) }
-    let failed = states.filter { $0.phase == .failed || $0.phase == .retrying }
+    let failed = states.filter { [.failed, .retrying, .quarantined].contains($0.phase) }
     if let first = failed.first { parts.append("\(first.name) \(first.phase.rawValue)") }
     let line = parts.joined(separator: ", ")
     if console.errorIsTerminal {

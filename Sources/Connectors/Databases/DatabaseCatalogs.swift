@@ -1,0 +1,37 @@
+package import Columns
+package import Store
+
+/// The doors to what CREATE CATALOG names, by the option `type`.
+package enum DatabaseCatalogs {
+  /// Those that name a database server.
+  package static let types = ["postgres-cdc", "mysql-cdc", "mariadb-cdc"]
+
+  /// Opens nothing yet: the first question connects.
+  ///
+  /// - Parameters:
+  ///   - options: as CREATE CATALOG has them; `${env:…}` and `${file:…}` are put in here.
+  ///   - folder: the project's.
+  /// - Throws: `invalid` for options that are wrong or unknown, `unsupported` for a type that is not there.
+  package static func open(
+    _ name: String, _ options: [String: String], folder: String, _ environment: Environment
+  ) throws(TerraceError) -> any DatabaseCatalog {
+    let table = try Secrets.resolved(
+      ConnectorTable(name: name, type: RowType([Field]()), options: options, folder: folder),
+      environment.files)
+    throw unknown(table.options["type"])
+  }
+
+  /// The right words for a type that is none.
+  package static func unknown(_ type: String?) -> TerraceError {
+    guard let type, !type.isEmpty else {
+      return TerraceError(
+        .invalid, "the option 'type' is missing",
+        hint: "it is one of \(types.joined(separator: ", "))"
+      ).with("option", "type")
+    }
+    return TerraceError(
+      .unsupported, "a catalog of type '\(type)'",
+      hint: "there are \(types.joined(separator: ", "))"
+    ).with("option", "type")
+  }
+}

@@ -1,0 +1,193 @@
+import Columns
+import Connectors
+import SQL
+import Store
+
+/// What a change of a table at its server means for the table here.
+///
+/// Added columns are added, longer types taken over, renamed columns renamed when the log says so; what was
+/// dropped stays here and is null from then on, as Paimon has it. Anything else is refused.
+struct SyncEvolution {
+  private(set) var steps: [SchemaChange] = []
+  private(set) var sources: [SyncSource]
+  /// Columns here that nothing comes for any more.
+  private(set) var dropped: Set<String> = []
+
+  private let table: SyncTable
+  private let index: Int
+  private let current: TableSchema
+  private var options: SyncOptions { table.statement.options }
+
+  /// - Throws: `invalid` for a change that cannot be followed, with what it is.
+  init(
+    _ table: SyncTable, source index: Int, _ drift: SchemaDrift, _ current: TableSchema
+  ) throws(TerraceError) {
+    self.table = table
+    self.index = index
+    self.current = current
+    sources = table.sources
+    if drift.isDropped { throw refusal("the table is gone: \(drift.reason)") }
+    if options.evolution == .fail {
+      throw refusal("its columns changed: \(drift.reason)")
+    }
+    try checkKey(drift)
+    try follow(drift)
+  }
+
+  private var old: SyncSource { table.sources[index] }
+
+  private func refusal(_ why: String) -> TerraceError {
+    TerraceError(
+      .invalid, "\(old.name): \(why)",
+      hint:
+        "\(table.name) stays as it is; drop it, and the next run makes it anew from what the server has"
+    ).with("table", table.name)
+  }
+
+  private func checkKey(_ drift: SchemaDrift) throws(TerraceError) {
+    let was = old.shape.primaryKey.map { drift.renamed[$0] ?? $0 }
+    if !drift.primaryKey.isEmpty || !was.isEmpty, drift.primaryKey != was {
+      throw refusal(
+        "the primary key is (\(drift.primaryKey.joined(separator: ", "))) now, "
+          + "it was (\(old.shape.primaryKey.joined(separator: ", ")))")
+    }
+    if let name = old.shape.primaryKey.first(where: { drift.renamed[$0] != nil }) {
+      throw refusal("the key column \(name) is called \(drift.renamed[name] ?? "") now")
+    }
+    for name in table.primaryKey {
+      guard let column = old.shape.columns.first(where: { old.target(of: $0.name) == name }) else {
+        continue
+      }
+      if !drift.columns.contains(where: { $0.name == (drift.renamed[column.name] ?? column.name) })
+      {
+        throw refusal("the key column \(name) is gone")
+      }
+    }
+  }
+
+  private mutating func follow(_ drift: SchemaDrift) throws(TerraceError) {
+    var source = old
+    source.shape.columns = drift.columns
+    source.shape.primaryKey = drift.primaryKey
+    if let comment = drift.comment { source.shape.comment = comment }
+    rename(drift, &source)
+    var stays: Set<String> = []
+    for column in drift.columns {
+      let name = source.target(of: column.name)
+      stays.insert(name)
+      try take(column, name, drift)
+    }
+    for column in old.shape.columns where drift.renamed[column.name] == nil {
+      let name = old.target(of: column.name)
+      if stays.contains(name) { continue }
+      dropped.insert(name)
+      let field = current.fields.first { $0.name == name }
+      if let field, !field.type.isNullable { steps.append(.setNullable([name], true)) }
+    }
+    // The server need not tell comments with its log.
+    for i in source.shape.columns.indices where source.shape.columns[i].comment == nil {
+      let name = source.shape.columns[i].name
+      let was = drift.renamed.first { $0.value == name }?.key ?? name
+      source.shape.columns[i].comment = old.shape.columns.first { $0.name == was }?.comment
+    }
+    if options.evolution == .follow, let comment = drift.comment, comment != current.comment,
+      table.statement.definition.comment == nil
+    {
+      steps.append(.setComment(comment))
+    }
+    sources[index] = source
+  }
+
+  /// Renames here what was renamed there; where other sources or the statement keep the name, the column
+  /// that it has here is remembered.
+  private mutating func rename(_ drift: SchemaDrift, _ source: inout SyncSource) {
+    source.renamed = [:]
+    for column in drift.columns {
+      let before = drift.renamed.first { $0.value == column.name }?.key ?? column.name
+      guard let known = old.shape.columns.first(where: { $0.name == before }) else { continue }
+      let name = old.target(of: known.name)
+      if name == column.name { continue }
+      let has = current.fields.contains { $0.name == name }
+      let isTaken = current.fields.contains { $0.name == column.name }
+      if options.evolution == .follow, table.sources.count == 1, has, !isTaken {
+        steps.append(.renameColumn([name], to: column.name))
+      } else if has, !isTaken {
+        source.renamed[column.name] = name
+      }
+    }
+  }
+
+  private mutating func take(
+    _ column: Field, _ name: String, _ drift: SchemaDrift
+  ) throws(TerraceError) {
+    let before = drift.renamed.first { $0.value == column.name }?.key ?? column.name
+    let was = old.shape.columns.first { $0.name == before }
+    let type = options.mapped(column.type)
+    let here =
+      current.fields.first { $0.name == (was.map { old.target(of: $0.name) } ?? name) }
+      ?? current.fields.first { $0.name == name }
+    guard let here else {
+      if options.evolution == .follow {
+        steps.append(.addColumn([name], type.nullable, comment: column.comment))
+      }
+      return
+    }
+    if let was, was.type.kind == column.type.kind {
+      comment(column, name, here)
+      return
+    }
+    try checkType(was.map { options.mapped($0.type) } ?? here.type, type, name, here.type)
+    if !type.widens(to: here.type) {
+      if options.evolution == .ignore {
+        throw refusal(
+          "column \(name) is \(type.nullable.text) now, which \(here.type.nullable.text) does not hold"
+        )
+      }
+      steps.append(.setType([name], here.type.isNullable ? type.nullable : type.notNull))
+    }
+    comment(column, name, here)
+  }
+
+  private mutating func comment(_ column: Field, _ name: String, _ here: Field) {
+    guard options.evolution == .follow, let text = column.comment, text != here.comment,
+      !table.statement.definition.columns.contains(where: { $0.name.text == name })
+    else { return }
+    steps.append(.setColumnComment([name], text))
+  }
+
+  /// A type may become a longer one of its family.
+  private func checkType(
+    _ was: DataType, _ now: DataType, _ name: String, _ here: DataType
+  ) throws(TerraceError) {
+    if was.kind == now.kind { return }
+    if options.mapping.contains("decimal-no-change"), case .decimal = was.kind,
+      case .decimal = now.kind, now.widens(to: here)
+    {
+      return
+    }
+    let toText = options.mapping.contains("allow-non-string-to-string")
+    let isText = SyncEvolution.family(now) == "text"
+    let sameFamily = SyncEvolution.family(was) == SyncEvolution.family(now)
+    let grows = SyncEvolution.family(was) == "integer" && SyncEvolution.family(now) == "decimal"
+    guard was.widens(to: now), sameFamily || grows || (toText && isText) else {
+      throw refusal("column \(name) is \(now.nullable.text) now, it was \(was.nullable.text)")
+    }
+    guard here.widens(to: now) || now.widens(to: here) else {
+      throw refusal("column \(name) is \(now.nullable.text) now, here it is \(here.nullable.text)")
+    }
+  }
+
+  private static func family(_ type: DataType) -> String {
+    switch type.kind {
+    case .char, .varchar: "text"
+    case .binary, .varbinary: "bytes"
+    case .tinyint, .smallint, .int, .bigint: "integer"
+    case .float, .double: "float"
+    case .decimal: "decimal"
+    case .timestamp: "timestamp"
+    case .timestampLTZ: "instant"
+    case .time: "time"
+    default: type.nullable.text
+    }
+  }
+}

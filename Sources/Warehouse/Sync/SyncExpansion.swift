@@ -1,0 +1,317 @@
+import Columns
+import Connectors
+import SQL
+import Store
+
+/// Makes specs of the statements that sync tables and databases, by asking their servers.
+///
+/// A table that is followed already is as its log was read last; a new one as the server says it is now.
+struct SyncExpansion {
+  /// Whom to ask.
+  enum Asking: Sendable {
+    /// The servers; where one cannot be reached, what it said last.
+    case servers
+    /// What they said last; the servers where nothing is known.
+    case memory
+  }
+
+  private(set) var files: [SpecFile] = []
+  private(set) var tables: [SyncTable] = []
+  private(set) var problems: [TerraceError] = []
+  private(set) var warnings: [String] = []
+
+  /// Tables that cannot be made are warned of and left out.
+  var leavesOutWrong = false
+
+  private let asking: Asking
+  private let memory: SyncMemory
+  private let catalogs: SyncCatalogs
+  private let warehouse: OpenWarehouse
+  /// Tables that are to be made anew: what is known of them is worth nothing.
+  private let rebuilds: Set<String>
+
+  init(
+    _ asking: Asking, _ memory: SyncMemory, _ catalogs: SyncCatalogs, _ warehouse: OpenWarehouse,
+    rebuilds: Set<String> = []
+  ) {
+    self.asking = asking
+    self.memory = memory
+    self.catalogs = catalogs
+    self.warehouse = warehouse
+    self.rebuilds = rebuilds
+  }
+
+  mutating func add(_ statement: SyncStatement) {
+    do throws(TerraceError) {
+      let (listed, isLive) = try listing(statement)
+      var chosen: [TableName: [DatabaseTable]] = [:]
+      for table in try selected(statement, among: listed) {
+        chosen[try target(of: table, statement), default: []].append(table)
+      }
+      for (name, sources) in chosen.sorted(by: { $0.key.table < $1.key.table }) {
+        add(name, sources, statement, isLive: isLive)
+      }
+      warnAboutGone(statement, Set(chosen.keys), isLive: isLive)
+    } catch { problems.append(statement.placed(error)) }
+  }
+
+  // MARK: Which tables
+
+  private mutating func listing(
+    _ statement: SyncStatement
+  ) throws(TerraceError) -> (tables: [DatabaseTable], isLive: Bool) {
+    let name = try catalogs.definition(of: statement).name
+    let known = memory.tables(of: name)
+    if case .memory = asking, !known.isEmpty { return (known, false) }
+    do throws(TerraceError) {
+      return (
+        try catalogs.ask(statement) { (catalog) throws(TerraceError) in
+          try SyncExpansion.list(catalog, statement)
+        }, true
+      )
+    } catch {
+      guard error.kind == .unavailable, !known.isEmpty else { throw error }
+      let at = InstantText.text(millis: memory.askedMillis[name] ?? 0)
+      let warning =
+        "catalog \(name) cannot be asked: \(error.message); its tables are taken as of \(at)"
+      if !warnings.contains(warning) { warnings.append(warning) }
+      return (known, false)
+    }
+  }
+
+  private static func list(
+    _ catalog: any DatabaseCatalog, _ statement: SyncStatement
+  ) throws(TerraceError) -> [DatabaseTable] {
+    let database = statement.database
+    if !SyncStatement.isPattern(database.text) {
+      return try catalog.tables(database: database.text, schema: nil)
+    }
+    let names = try SyncStatement.chosen(
+      database, among: try catalog.databases(), statement.text)
+    if names.isEmpty { throw missing("database", database, [], statement) }
+    var tables: [DatabaseTable] = []
+    for name in names.sorted() { tables += try catalog.tables(database: name, schema: nil) }
+    return tables
+  }
+
+  private static func missing(
+    _ what: String, _ name: Name, _ known: [String], _ statement: SyncStatement
+  ) -> TerraceError {
+    statement.text.error(
+      "catalog \(statement.catalog.text) has no \(what) "
+        + (SyncStatement.isPattern(name.text) ? "that matches '\(name.text)'" : "'\(name.text)'"),
+      at: name.span,
+      hint: NearestName.hint(name.text, among: known, else: "there are "))
+  }
+
+  private func selected(
+    _ statement: SyncStatement, among listed: [DatabaseTable]
+  ) throws(TerraceError) -> [DatabaseTable] {
+    let databases = try SyncStatement.chosen(
+      statement.database, among: Set(listed.map(\.database)).sorted(), statement.text)
+    var tables = listed.filter { databases.contains($0.database) }
+    func narrow(schema name: Name) throws(TerraceError) {
+      let known = Set(tables.compactMap(\.schema)).sorted()
+      let names = try SyncStatement.chosen(name, among: known, statement.text)
+      if names.isEmpty { throw SyncExpansion.missing("schema", name, known, statement) }
+      tables = tables.filter { $0.schema.map(names.contains) ?? false }
+    }
+    let parts = statement.source.parts
+    switch statement.kind {
+    case .database(let sync):
+      if parts.count == 3 { try narrow(schema: parts[2]) }
+      if let including = sync.including {
+        let matches = try SyncStatement.matcher(including.text, including.span, statement.text)
+        tables = tables.filter { SyncExpansion.matches($0, matches) }
+        if tables.isEmpty {
+          throw statement.text.error(
+            "no table of \(statement.source.text) matches '\(including.text)'", at: including.span,
+            hint: "a pattern matches the whole name, or schema.name")
+        }
+      }
+      if let excluding = sync.excluding {
+        let matches = try SyncStatement.matcher(excluding.text, excluding.span, statement.text)
+        tables = tables.filter { !SyncExpansion.matches($0, matches) }
+      }
+    case .table:
+      if parts.count == 4 { try narrow(schema: parts[2]) }
+      let name = parts[parts.count - 1]
+      let known = Set(tables.map(\.table)).sorted()
+      let names = try SyncStatement.chosen(name, among: known, statement.text)
+      if names.isEmpty { throw SyncExpansion.missing("table", name, known, statement) }
+      tables = tables.filter { names.contains($0.table) }
+      // One name in several schemas: the one that PostgreSQL itself would take.
+      let schemas = Set(tables.compactMap(\.schema))
+      if parts.count == 3, schemas.count > 1 {
+        guard schemas.contains("public") else {
+          throw statement.text.error(
+            "'\(name.text)' is in the schemas \(schemas.sorted().joined(separator: ", "))",
+            at: name.span, hint: "name one: \(statement.catalog.text).database.schema.table")
+        }
+        tables = tables.filter { $0.schema == "public" }
+      }
+    }
+    return tables
+  }
+
+  private static func matches(_ table: DatabaseTable, _ matches: SyncStatement.Matcher) -> Bool {
+    matches(table.table) || table.schema.map { matches($0 + "." + table.table) } ?? false
+  }
+
+  private func target(
+    of table: DatabaseTable, _ statement: SyncStatement
+  ) throws(TerraceError) -> TableName {
+    var name = table.table
+    if case .table(let create, _) = statement.kind {
+      let path = create.name
+      if path.parts.count > 1, path.texts[path.parts.count - 2] != statement.layer {
+        throw statement.text.error(
+          "'\(path.text)' is not in layer \(statement.layer), where the file lies", at: path.span)
+      }
+      name = path.last.text
+    } else {
+      name = statement.options.prefix + name + statement.options.suffix
+    }
+    try TableName.check(name, "table")
+    return TableName(database: statement.layer, table: name)
+  }
+
+  // MARK: One table
+
+  private mutating func add(
+    _ name: TableName, _ found: [DatabaseTable], _ statement: SyncStatement, isLive: Bool
+  ) {
+    if found.count > 1, !statement.options.mergesShards {
+      problems.append(
+        statement.placed(
+          TerraceError(
+            .invalid,
+            "\(name) would be made of \(found.map(\.text).joined(separator: " and "))",
+            hint: "'merge-shards' = 'true' makes one table of them; EXCLUDING TABLE leaves one out")
+        ))
+      return
+    }
+    do throws(TerraceError) {
+      let stored = try schema(of: name)
+      var sources: [SyncSource] = []
+      for table in found {
+        sources.append(
+          try source(table, of: name, statement, isKnown: stored != nil, isLive: isLive))
+      }
+      if statement.isDatabase, sources.contains(where: \.shape.primaryKey.isEmpty) {
+        let names = sources.filter(\.shape.primaryKey.isEmpty).map(\.name)
+        warnings.append(
+          "\(names.joined(separator: ", ")) has no primary key and is left out; CREATE TABLE "
+            + "\(name.table) (PRIMARY KEY (…) NOT ENFORCED) AS TABLE … syncs it")
+        sources.removeAll(where: \.shape.primaryKey.isEmpty)
+        if sources.isEmpty { return }
+      }
+      add(try SyncTable(name, statement, sources, stored: stored))
+    } catch {
+      let told = statement.placed(error.fact("table") == nil ? error.with("table", name) : error)
+      if statement.isDatabase,
+        leavesOutWrong || error.kind == .unsupported || statement.options.ignoresIncompatible
+      {
+        warnings.append("\(name) is left out: \(error.message)")
+      } else {
+        problems.append(told)
+      }
+    }
+  }
+
+  private func schema(of name: TableName) throws(TerraceError) -> TableSchema? {
+    guard try warehouse.hasFolder, try warehouse.databases().contains(name.database),
+      try warehouse.has(name)
+    else { return nil }
+    return try warehouse.schema(of: name)
+  }
+
+  private func source(
+    _ table: DatabaseTable, of name: TableName, _ statement: SyncStatement, isKnown: Bool,
+    isLive: Bool
+  ) throws(TerraceError) -> SyncSource {
+    let catalog = statement.catalog.text
+    let known = memory.source(name, table, catalog: catalog)
+    let followed = isKnown && !rebuilds.contains(name.description) ? known : nil
+    if !isLive {
+      if let known { return known }
+      // Another table here follows it.
+      for other in memory.sources.values.joined()
+      where other.catalog == catalog && other.shape.table == table { return other }
+    }
+    let options = try catalogs.options(statement, table)
+    do throws(TerraceError) {
+      let now = try catalogs.ask(statement) { (catalog) throws(TerraceError) in
+        try catalog.shape(of: table)
+      }
+      guard let followed else { return SyncSource(shape: now, catalog: catalog, options: options) }
+      var source = SyncSource(
+        shape: followed.shape, catalog: catalog, options: options, renamed: followed.renamed)
+      source.takeComments(now)
+      return source
+    } catch {
+      // What became of it is told by its log.
+      guard let followed, error.kind == .notFound || error.kind == .unsupported else { throw error }
+      return followed
+    }
+  }
+
+  /// Adds the spec of a table.
+  mutating func add(_ table: SyncTable) {
+    if let other = tables.first(where: { $0.name == table.name }) {
+      let place = other.statement.text.position(Int(other.statement.span.start))
+      problems.append(
+        table.statement.placed(
+          TerraceError(
+            .invalid, "two statements make \(table.name)",
+            hint: "the other one is \(other.statement.file):\(place.line)")))
+      return
+    }
+    tables.append(table)
+    files.append(SyncExpansion.file(table))
+  }
+
+  static func file(_ table: SyncTable) -> SpecFile {
+    var file = SpecFile(
+      path: table.statement.file, layer: table.name.database, stem: table.name.table,
+      text: SourceText(SyncText.spec(table), name: "\(table.statement.file) (\(table.name))"))
+    file.sync = table
+    return file
+  }
+
+  private mutating func warnAboutGone(
+    _ statement: SyncStatement, _ chosen: Set<TableName>, isLive: Bool
+  ) {
+    guard isLive, statement.isDatabase else { return }
+    for (table, sources) in memory.sources.sorted(by: { $0.key < $1.key }) {
+      guard let source = sources.first, source.catalog == statement.catalog.text,
+        source.shape.table.database == statement.database.text,
+        table.hasPrefix(statement.layer + "."),
+        !chosen.contains(where: { $0.description == table })
+      else { continue }
+      warnings.append("\(source.name) is not synced any more; \(table) stays as it is")
+    }
+  }
+
+  /// What is wrong with the specs that were made, told of the statements they were made for.
+  func placed(_ problem: TerraceError) -> TerraceError {
+    guard let file = files.first(where: { $0.text.name == problem.fact("source") }),
+      let table = file.sync
+    else { return problem }
+    return table.statement.placed(
+      TerraceError(problem.kind, problem.message, hint: problem.hint).with("table", table.name))
+  }
+}
+
+extension SyncSource {
+  /// Takes in comments that a log does not tell.
+  mutating func takeComments(_ now: DatabaseTableShape) {
+    if let comment = now.comment { shape.comment = comment }
+    for index in shape.columns.indices {
+      guard let column = now.columns.first(where: { $0.name == shape.columns[index].name }) else {
+        continue
+      }
+      shape.columns[index].comment = column.comment ?? shape.columns[index].comment
+    }
+  }
+}

@@ -1,0 +1,186 @@
+import Catalog
+import Columns
+import Connectors
+import Store
+import Synchronization
+
+/// Keeps tables that follow those of servers in step while their jobs run: columns that change, tables that
+/// come. Its calls come from any thread.
+final class SyncKeeper: Sendable {
+  /// A table after its columns changed.
+  struct Evolved {
+    var spec: JobSpec
+    /// Columns that nothing comes for any more.
+    var dropped: Set<String>
+  }
+
+  private struct Found {
+    var specs: [JobSpec] = []
+    var notices: [String] = []
+    var isAtWork = false
+    var told: Set<String> = []
+  }
+
+  private let open: OpenProject
+  private let metastore: Metastore
+  private let tables: Mutex<[String: SyncTable]>
+  private let found = Mutex(Found())
+  let intervalMillis: Int64
+
+  init(_ open: OpenProject, _ tables: [SyncTable], _ metastore: Metastore) {
+    self.open = open
+    self.metastore = metastore
+    self.tables = Mutex(
+      Dictionary(tables.map { ($0.name.description, $0) }) { first, _ in first })
+    intervalMillis = tables.map(\.statement.options.discoveryMillis).min() ?? 60_000
+  }
+
+  // MARK: Columns
+
+  /// Takes a change at the server over into the table; its job is at rest, and committed all before.
+  ///
+  /// - Throws: `invalid` for a change that cannot be followed: nothing was changed.
+  func evolve(
+    _ job: String, _ reference: String, _ drift: SchemaDrift
+  ) throws(TerraceError) -> Evolved {
+    guard let table = tables.withLock({ $0[job] }), let index = table.source(of: reference) else {
+      throw TerraceError(
+        .invalid, "its source has other columns now: \(drift.reason)",
+        hint: "take them into the spec, and apply it")
+    }
+    let path = try open.warehouse.path(of: table.name)
+    let directory = SchemaDirectory(path, open.warehouse.environment)
+    let current = try directory.latest()
+    let change = try SyncEvolution(table, source: index, drift, current)
+    do throws(TerraceError) {
+      let next = change.steps.isEmpty ? current : try directory.preview(change.steps)
+      let new = try SyncTable(table.name, table.statement, change.sources, stored: next)
+      let spec = try bound(new).spec
+      if !change.steps.isEmpty { try directory.change(change.steps) }
+      try register(new, bound(new))
+      tables.withLock { $0[job] = new }
+      return Evolved(spec: spec, dropped: change.dropped)
+    } catch {
+      if error.kind == .unavailable || error.kind == .conflict { throw error }
+      throw TerraceError(
+        .invalid, "\(table.sources[index].name): \(error.message) (\(drift.reason))",
+        hint: error.hint
+      ).with("table", table.name)
+    }
+  }
+
+  private struct Bound {
+    var spec: JobSpec
+    var table: ProjectTable
+    var text: String
+  }
+
+  private func bound(_ table: SyncTable) throws(TerraceError) -> Bound {
+    let file = SyncExpansion.file(table)
+    let specs = SpecBinder(
+      [file], folder: open.folder, open.config, open.warehouse, open.connectors)
+    specs.bindTables()
+    var loader = JobLoader(specs, open.config)
+    loader.add(file)
+    if let problem = (file.problems + specs.problems + loader.problems).first {
+      throw TerraceError(problem.kind, problem.message, hint: problem.hint)
+    }
+    guard let spec = loader.jobs.first, let made = specs.tables[table.name] else {
+      throw TerraceError(.invalid, "the table makes no job")
+    }
+    return Bound(spec: spec, table: made, text: loader.texts[spec.name] ?? "")
+  }
+
+  private func register(_ table: SyncTable, _ bound: Bound) throws(TerraceError) {
+    let now = open.warehouse.environment.time.nowMillis()
+    let metastore = self.metastore
+    let location = open.warehouse.location.path
+    try metastore.transaction { () throws(TerraceError) in
+      try SyncMemory.remember(table, metastore, nowMillis: now)
+      let name = table.name
+      try metastore.register(
+        database: name.database, location: location + "/" + name.database + ".db")
+      try metastore.register(database: name.database, table: name.table)
+      try metastore.put(
+        SchemaRow(
+          table: name.description, layer: name.database, ddl: bound.table.sql,
+          hash: TextHash.digits(bound.table.sql), updatedMillis: now))
+      let old = try metastore.job(bound.spec.name)
+      try metastore.put(
+        JobRow(
+          name: bound.spec.name, target: bound.spec.targetText,
+          fingerprint: bound.spec.fingerprint, spec: bound.text, state: old?.state ?? "new",
+          counters: old?.counters ?? "{}", updatedMillis: now))
+      try metastore.replaceLineage(
+        of: bound.spec.name,
+        Project.edges(bound.spec).map {
+          LineageEdge(from: $0.from.text, to: $0.to.text, job: $0.job)
+        })
+    }
+  }
+
+  // MARK: Tables
+
+  /// Whether this call is to look for new tables; the next one is not until that is done.
+  func begin() -> Bool {
+    found.withLock { found in
+      if found.isAtWork { return false }
+      found.isAtWork = true
+      return true
+    }
+  }
+
+  /// Asks the servers for tables that are not known, and makes them here. May take long.
+  func discover() {
+    defer { found.withLock { $0.isAtWork = false } }
+    do throws(TerraceError) {
+      let (loaded, problems) = try open.load(leavesOutWrong: true)
+      guard let project = loaded else {
+        return tell(problems.first.map { "new tables are not looked for: \($0.message)" })
+      }
+      for warning in project.warnings { tell(warning) }
+      for table in project.synced
+      where tables.withLock({ $0[table.name.description] }) == nil {
+        do throws(TerraceError) {
+          let bound = try bound(table)
+          try make(bound.table)
+          try register(table, bound)
+          tables.withLock { $0[table.name.description] = table }
+          found.withLock { $0.specs.append(bound.spec) }
+          let names = table.sources.map(\.name).joined(separator: ", ")
+          tell("\(table.name) is new: it follows \(names)")
+        } catch { tell("\(table.name) is left out: \(error.message)") }
+      }
+    } catch { tell("new tables are not looked for: \(error.message)") }
+  }
+
+  private func make(_ table: ProjectTable) throws(TerraceError) {
+    let warehouse = open.warehouse
+    _ = try warehouse.create(database: table.name.database)
+    if try warehouse.has(table.name) { return }
+    let now = warehouse.environment.time.nowMillis()
+    _ = try warehouse.create(table.name, try table.schema(timeMillis: now))
+  }
+
+  /// Says a thing once.
+  private func tell(_ notice: String?) {
+    guard let notice else { return }
+    found.withLock { found in
+      if found.told.insert(notice).inserted { found.notices.append(notice) }
+    }
+  }
+
+  /// What was found since the last call.
+  func takeFound() -> (specs: [JobSpec], notices: [String]) {
+    found.withLock { found in
+      defer {
+        found.specs = []
+        found.notices = []
+      }
+      return (found.specs, found.notices)
+    }
+  }
+
+  /// Warnings that were said already.
+  func hasTold(_ warnings: [String]) { found.withLock { $0.told.formUnion(warnings) } }
+}
