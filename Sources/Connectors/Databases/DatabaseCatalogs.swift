@@ -9,16 +9,17 @@ package enum DatabaseCatalogs {
   /// Opens nothing yet: the first question connects.
   ///
   /// - Parameters:
-  ///   - options: as CREATE CATALOG has them; `${env:…}` and `${file:…}` are put in here.
+  ///   - options: as CREATE CATALOG has them; the catalog puts secrets in where it connects.
   ///   - folder: the project's.
   /// - Throws: `invalid` for options that are wrong or unknown, `unsupported` for a type that is not there.
   package static func open(
     _ name: String, _ options: [String: String], folder: String, _ environment: Environment
   ) throws(TerraceError) -> any DatabaseCatalog {
-    let table = try Secrets.resolved(
-      ConnectorTable(name: name, type: RowType([Field]()), options: options, folder: folder),
-      environment.files)
-    throw unknown(table.options["type"])
+    switch options["type"] {
+    case "postgres-cdc":
+      return try PostgresCatalog(name: name, options, folder: folder, environment)
+    default: throw unknown(options["type"])
+    }
   }
 
   /// The right words for a type that is none.
