@@ -26,6 +26,8 @@ package enum Connectors {
     case "filesystem": return try FolderSink(table, environment)
     case "print": return try PrintSink(table)
     case "blackhole": return try BlackholeSink(table)
+    case "jdbc" where table.options["url"]?.hasPrefix(PostgresSinkOptions.scheme) ?? false:
+      return try PostgresSink(table, environment)
     case let name? where KafkaTable.isKafka(name): return try KafkaSink(table, environment)
     default: throw unknown(table)
     }
@@ -45,8 +47,8 @@ package enum Connectors {
   private static func unknown(_ table: ConnectorTable) -> TerraceError {
     TerraceError(
       .unsupported, "connector '\(table.options["connector"] ?? "")' here",
-      hint: "sources: filesystem, datagen, kafka, upsert-kafka; "
-        + "sinks: filesystem, print, blackhole, kafka, upsert-kafka"
+      hint: "sources: filesystem, datagen, kafka, upsert-kafka, postgres-cdc; "
+        + "sinks: filesystem, print, blackhole, kafka, upsert-kafka, jdbc"
     ).with("table", table.name)
   }
 }

@@ -159,9 +159,8 @@ final class LogHub<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
           return
         }
         pause = min(max(pause * 2, 200), 30_000)
-        for table in tables {
-          table.say("\(error.message); the log is opened again in \(pause) ms")
-        }
+        // Once is enough, however many tables there are.
+        tables.first?.say("\(error.message); the log is opened again in \(pause) ms")
         wait(pause)
       }
     }

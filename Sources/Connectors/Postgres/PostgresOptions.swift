@@ -168,6 +168,7 @@ struct PostgresOptions: Hashable, Sendable {
       "chunk-key.even-distribution.factor.lower-bound",
       "scan.incremental.close-idle-reader.enabled", "scan.incremental.snapshot.backfill.skip",
       "scan.lsn-commit.checkpoints-num-delay", "scan.parallelism", "server-time-zone",
+      "type-mapping",
       "scan.incremental.snapshot.unbounded-chunk-first.enabled",
     ])
     for name in options.table.options.keys.sorted() where name.hasPrefix("debezium.") {

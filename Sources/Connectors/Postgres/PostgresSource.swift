@@ -247,7 +247,9 @@ final class PostgresSource: Source {
 
   func replay(to position: String) throws(TerraceError) {
     let value = try JSONValue.parse(position)
-    if try value.optionalString("phase") == nil { replayEnd = try LogPlace(value) }
+    if try value.optionalString("phase") != nil { return }
+    let end = try LogPlace<PostgresPosition>(value)
+    replayEnd = max(replayEnd ?? end, end)
   }
 
   func confirm(_ position: String) throws(TerraceError) {

@@ -123,7 +123,11 @@ final class ConnectorFeed: Feed {
     batch = nil
     consumed = 0
     let couldReplay = connector.canReplay
-    guard let polled = try connector.poll(rows: rows, bytes: bytes) else { return false }
+    guard let polled = try connector.poll(rows: rows, bytes: bytes) else {
+      // It may be repeatable from now on, but not from where the state stands.
+      if !couldReplay { gaveUnrepeatable = true }
+      return false
+    }
     if !couldReplay || !connector.canReplay { gaveUnrepeatable = true }
     let typed = Batch(type, retyped(polled.rows), count: polled.rows.count)
     let delta: DeltaBatch

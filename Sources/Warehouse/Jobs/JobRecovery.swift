@@ -252,6 +252,8 @@ extension JobRun {
     pipeline.skipsPlayed = true
     defer { pipeline.skipsPlayed = false }
     while !feeds.allSatisfy(\.isReplayed) {
+      // The job begins anew: nothing needs to be taken again.
+      if feeds.contains(where: { $0.restart != nil }) { return }
       for feed in feeds { try feed.beginEpoch(after: nil, schedule: nil) }
       var taken = 0
       for (i, feed) in feeds.enumerated() {

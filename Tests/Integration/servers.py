@@ -1,0 +1,133 @@
+"""Real servers in scratch folders on free ports, and a proxy that cuts connections.
+
+Servers refuse to run as root: then they run as the user that their package made.
+"""
+import glob
+import os
+import pathlib
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Postgres:
+    """A PostgreSQL server with wal_level = logical. Use as a context."""
+
+    USER = "postgres"
+
+    def __init__(self, settings=(), encoding="UTF8"):
+        found = sorted(glob.glob("/usr/lib/postgresql/*/bin/postgres"), key=lambda p: int(p.split("/")[4]))
+        if not found: raise RuntimeError("no PostgreSQL server: Tests/Exchange/setup-peers servers")
+        self.bin, self.port = pathlib.Path(found[-1]).parent, free_port()
+        # Its own folder, since tests' folders belong to the one who runs them.
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="terrace-pg-"))
+        self.data, self.settings, self.encoding = self.folder / "data", settings, encoding
+        if os.geteuid() == 0:
+            owner = pwd.getpwnam(self.USER)
+            os.chown(self.folder, owner.pw_uid, owner.pw_gid)
+
+    def _run(self, *words, **options):
+        lead = ["runuser", "-u", self.USER, "--"] if os.geteuid() == 0 else []
+        return subprocess.run([*lead, str(self.bin / words[0]), *map(str, words[1:])], check=True, capture_output=True,
+                              cwd=self.folder, timeout=120, **options)
+
+    def __enter__(self):
+        self._run("initdb", "-D", self.data, "-A", "trust", "-E", self.encoding, "--locale=C.UTF-8" if self.encoding == "UTF8" else "--locale=C",
+                  "-U", self.USER, "--no-sync")
+        lines = [f"port = {self.port}", "listen_addresses = '127.0.0.1'", f"unix_socket_directories = '{self.folder}'", "wal_level = logical",
+                 "max_replication_slots = 30", "max_wal_senders = 30", "max_connections = 150", "fsync = off", *self.settings]
+        with open(self.data / "postgresql.conf", "a") as file: file.write("\n" + "\n".join(lines) + "\n")
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        try: self.stop("immediate")
+        except subprocess.SubprocessError: pass
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self):
+        # pg_ctl's children keep its output open: it must not be a pipe.
+        lead = ["runuser", "-u", self.USER, "--"] if os.geteuid() == 0 else []
+        subprocess.run([*lead, str(self.bin / "pg_ctl"), "-D", str(self.data), "-l", str(self.folder / "log"), "-w", "start"], check=True,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.folder, timeout=120)
+
+    def stop(self, mode="fast"): self._run("pg_ctl", "-D", self.data, "-m", mode, "-w", "stop")
+
+    def crash(self):
+        """The power fails, and comes back."""
+        self.stop("immediate")
+        self.start()
+
+    def tool(self, name, *words):
+        return self._run(name, "-h", "127.0.0.1", "-p", self.port, "-U", self.USER, *words)
+
+    def start_tool(self, name, *words):
+        return subprocess.Popen([str(self.bin / name), "-h", "127.0.0.1", "-p", str(self.port), "-U", self.USER, *map(str, words)],
+                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def connect(self, database="postgres"):
+        import pg8000.native
+        return pg8000.native.Connection(self.USER, host="127.0.0.1", port=self.port, database=database, timeout=60)
+
+    def run(self, *statements, database="postgres"):
+        """Runs statements one by one, each its own transaction; the rows of the last."""
+        connection = self.connect(database)
+        try:
+            for sql in statements: rows = connection.run(sql)
+            return rows
+        finally: connection.close()
+
+
+class Cutter:
+    """A TCP proxy to a local port, whose connections can be cut at any moment."""
+
+    def __init__(self, target):
+        self.target, self.pairs, self.lock = target, [], threading.Lock()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try: client, _ = self.listener.accept()
+            except OSError: return
+            try: server = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                client.close()
+                continue
+            with self.lock: self.pairs.append((client, server))
+            for a, b in ((client, server), (server, client)): threading.Thread(target=self._pump, args=(a, b), daemon=True).start()
+
+    @staticmethod
+    def _pump(source, sink):
+        try:
+            while data := source.recv(1 << 16): sink.sendall(data)
+        except OSError: pass
+        for end in (source, sink):
+            try: end.shutdown(socket.SHUT_RDWR)
+            except OSError: pass
+
+    def cut(self):
+        """Cuts all connections; how many there were."""
+        with self.lock: pairs, self.pairs = self.pairs, []
+        for pair in pairs:
+            for end in pair:
+                try: end.shutdown(socket.SHUT_RDWR)
+                except OSError: pass
+                end.close()
+        return len(pairs)
+
+    def close(self):
+        self.listener.close()
+        self.cut()
