@@ -307,8 +307,7 @@ final class JobConnectorTests: XCTestCase {
       try checkChangelog(fixture, count: model.count, "round \(round)")
       job.close()
       let hidden = "/wh/" + HiddenTables.database + ".db"
-      let stored =
-        try fixture.disk.exists(hidden) ? fixture.disk.list(hidden) : []
+      let stored = try fixture.disk.exists(hidden) ? fixture.disk.list(hidden) : []
       XCTAssertEqual(stored.filter { $0.hasSuffix("rows") }, [])
     }
   }
@@ -362,6 +361,48 @@ final class JobConnectorTests: XCTestCase {
       let job = try drain(fixture, stream, .upserts, spec, kills: round * 2, &random)
       XCTAssertEqual(
         try fixture.rows("ods.t"), model.values.sorted { "\($0)" < "\($1)" }, "round \(round)")
+      job.close()
+    }
+  }
+
+  /// State that is written while the next slice is taken, and positions in a table of their own.
+  func test_rule7_overlappedState_losesAndDoublesNothing() throws {
+    var random = SplitMix(seed: 7)
+    let type = JobConnectorTests.type
+    let time = DataType(.timestamp(3))
+    let sums = Plan.aggregate(
+      Plan.Aggregate(
+        input: .source(Plan.Source(reference: "changes", tableType: type, isAppendOnly: true)),
+        keys: [0],
+        calls: [
+          AggregateCall(.max, argument: 1, type: time),
+          AggregateCall(.sum, argument: 2, type: .bigint),
+        ]))
+    let plan = Plan.map(
+      Plan.Map(
+        input: sums,
+        expressions: [
+          .cast(.column(0, .bigint), JobFixture.big, orNull: false), .column(1, time),
+          .column(2, .bigint),
+        ], names: ["id", "time", "amount"]))
+    for round in 0..<8 {
+      let stream = Stream()
+      var model: [Int64: Int64] = [:]
+      for i in 0..<Int64(150) {
+        let id = Int64(random.next() % 9)
+        if random.next() % 12 == 0 { stream.append([.bad("x\(i)")]) }
+        stream.append([JobConnectorTests.row(.insert, id, 0, i)])
+        model[id, default: 0] += i
+      }
+      let fixture = try fixture()
+      fixture.stateBytes = 1
+      let spec = spec(.table(TableName(database: "ods", table: "t")), plan)
+      let job = try drain(fixture, stream, .inserts, spec, kills: round * 2, &random)
+      XCTAssertEqual(
+        try fixture.rows("ods.t"),
+        model.map { [.int($0.key), .int(0), .int($0.value)] }.sorted { "\($0)" < "\($1)" },
+        "round \(round)")
+      try checkChangelog(fixture, count: model.count, "round \(round)")
       job.close()
     }
   }

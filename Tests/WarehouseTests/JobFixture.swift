@@ -14,6 +14,7 @@ final class JobFixture {
   let warehouse: OpenWarehouse
   let changes: ChangeCache?
   var budget: MemoryBudget?
+  var stateBytes = 64 << 20
   var jobs: [Job] = []
 
   static let big = DataType.bigint.notNull
@@ -35,7 +36,9 @@ final class JobFixture {
   }
 
   var environment: JobEnvironment {
-    JobEnvironment(warehouse: warehouse, budget: budget, changes: changes)
+    var environment = JobEnvironment(warehouse: warehouse, budget: budget, changes: changes)
+    environment.stateBytes = stateBytes
+    return environment
   }
 
   func create(

@@ -178,6 +178,9 @@ final class SourceOperator: Operator {
       return try emit(delta.rows.columns, delta.weights, count: delta.count)
     }
     let (rows, count) = predicate.select(delta.rows.columns, count: delta.count)
+    if count == delta.count {
+      return try emit(delta.rows.columns, delta.weights, count: count)
+    }
     let kept = delta.gather(rows.pointer(Int32.self), count: count)
     try emit(kept.rows.columns, kept.weights, count: count)
   }

@@ -19,14 +19,17 @@ extension JobRun {
     next.tags = tags ?? barriers.last.map { Root.Tags(last: $0) }
     next.schedule = barriers.schedule?.encoded
     let isFirst = root.epoch == 0
-    let isDue =
-      now - lastStateMillis >= JobRun.stateMillis || plan.needsStateEachEpoch
-      || (store?.pendingBytes ?? 0) >= JobRun.stateBytes
-    if isFirst || isLast || isDue || !feeds.allSatisfy(\.canReplay) {
-      try commitState(&next)
+    let isDue = now - lastStateMillis >= JobRun.stateMillis || plan.needsStateEachEpoch
+    let isMuch = (store?.pendingBytes ?? 0) >= environment.stateBytes
+    // Rows of the epoch are encoded while the state is.
+    target.flush()
+    stateLags = true
+    try finishState(&next)
+    if isFirst || isLast || isDue || isMuch || !feeds.allSatisfy(\.canReplay) {
+      let waits = isFirst || isLast || isDue || !mayOverlap
+      try beginState(next)
+      if waits { try finishState(&next) }
       lastStateMillis = now
-    } else {
-      stateLags = true
     }
     try letters?.commit(identifier: next.epoch)
     next.letters = letters?.snapshotID
@@ -51,25 +54,43 @@ extension JobRun {
     Dictionary(feeds.map { ($0.name, $0.position) }) { $1 }
   }
 
-  private func commitState(_ next: inout Root) throws(TerraceError) {
-    next.state = [:]
+  /// The state may be written while the next slice is taken: what comes can be read again, and there is
+  /// memory for both.
+  private var mayOverlap: Bool {
+    store != nil && feeds.allSatisfy(\.canReplay)
+      && (environment.budget.map { $0.usedBytes <= $0.limitBytes / 2 } ?? true)
+  }
+
+  /// Takes what has changed in the state as of now, and begins to write it. The positions of this root stay
+  /// what they are until the state is finished: they belong to the position tables that it names.
+  private func beginState(_ next: Root) throws(TerraceError) {
+    var state: [String: Int64] = [:]
     for feed in feeds {
-      if let (table, id) = try feed.commitPositions(identifier: next.epoch) {
-        next.state[table] = id
-      }
+      if let (table, id) = try feed.commitPositions(identifier: next.epoch) { state[table] = id }
     }
+    try store?.begin()
+    stateLags = true
+    stateUnderWay = StateUnderWay(
+      tables: state, sources: positions(), watermarks: next.watermarks)
+  }
+
+  /// Makes durable what was begun, with this commit or the one before; the root names it.
+  private func finishState(_ next: inout Root) throws(TerraceError) {
+    guard let begun = stateUnderWay else { return }
+    next.state = begun.tables
     if let store {
-      next.state.merge(try store.commit(identifier: next.epoch)) { $1 }
+      next.state.merge(try store.finish(identifier: next.epoch)) { $1 }
       // When half of the memory is in use, state gives way: it is read back by key as it is met.
       if let budget = environment.budget, budget.usedBytes > budget.limitBytes / 2 {
         try store.evict(toBytes: budget.limitBytes / 8)
       }
     }
+    next.stateSources = begun.sources
+    next.stateWatermarks = begun.watermarks
+    stateUnderWay = nil
     // Positions are shorter when part of them went to a table.
     next.sources = positions()
-    next.stateSources = next.sources
-    next.stateWatermarks = next.watermarks
-    stateLags = false
+    stateLags = next.sources != begun.sources
   }
 
   /// The target has all rows now that the upsert has in memory.

@@ -18,6 +18,8 @@ package struct JobEnvironment: Sendable {
   /// The project's: paths of connectors are relative to it.
   package var folder: String
   var connectors = ConnectorDoor()
+  /// So much change of state is committed before its time has come, while the next slice is taken.
+  var stateBytes = 64 << 20
 
   package init(
     warehouse: OpenWarehouse, budget: MemoryBudget? = nil, changes: ChangeCache? = nil,

@@ -189,7 +189,7 @@ extension JobRun {
     if store == nil {
       for feed in feeds where !isNew(feed) { try feed.seek(try position(of: feed, in: positions)) }
     } else {
-      guard let from = root.stateSources else { return try rebuild() }
+      guard let from = root.stateSources, holdsOurState else { return try rebuild() }
       for feed in feeds where !isNew(feed) { try feed.seek(try position(of: feed, in: from)) }
       try replay()
     }
@@ -202,6 +202,15 @@ extension JobRun {
   /// A table of a server that came to a synced table later begins at its start.
   private func isNew(_ feed: Feed) -> Bool {
     spec.sync != nil && feed is ConnectorFeed && root.sources[feed.name] == nil
+  }
+
+  /// Whether the root's state is of operators that the pipeline has: another version may cut a plan into
+  /// other ones.
+  private var holdsOurState: Bool {
+    let known = Set(pipeline.stateTables.map(\.name))
+    return root.state.keys.allSatisfy {
+      known.contains($0) || $0.hasPrefix(hiddenName + "-positions-")
+    }
   }
 
   private func position(

@@ -3,6 +3,14 @@ import Dataflow
 import Formats
 import Store
 
+/// What a state that is being written reflects.
+struct StateUnderWay {
+  /// Snapshots of the sources' position tables.
+  var tables: [String: Int64]
+  var sources: [String: JSONValue]
+  var watermarks: [Int64]
+}
+
 /// A job between two recoveries: the parts that are thrown away together when something fails.
 final class JobRun {
   let spec: JobSpec
@@ -26,7 +34,8 @@ final class JobRun {
   /// The newest root that is committed.
   var root: Root
   var rootSnapshot: Snapshot?
-  var stateIsDue = false
+  /// State that is being written while the next slice is taken.
+  var stateUnderWay: StateUnderWay?
   var lastStateMillis: Int64 = 0
   var lastCommitMillis: Int64 = 0
   var lastMaintenanceMillis: Int64 = 0
@@ -42,7 +51,6 @@ final class JobRun {
   var hasToldWaiting = false
 
   static let stateMillis: Int64 = 10_000
-  static let stateBytes = 64 << 20
 
   /// Opens the target and the sources, and reads nothing.
   init(
@@ -175,7 +183,7 @@ final class JobRun {
 
   private func isStateDue(_ now: Int64) -> Bool {
     now - lastStateMillis >= JobRun.stateMillis
-      || (store?.pendingBytes ?? 0) >= JobRun.stateBytes || plan.needsStateEachEpoch
+      || (store?.pendingBytes ?? 0) >= environment.stateBytes || plan.needsStateEachEpoch
   }
 
   private func isCommitDue(_ now: Int64) -> Bool {

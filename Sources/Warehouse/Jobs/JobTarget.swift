@@ -11,6 +11,8 @@ protocol JobTarget: AnyObject {
   /// Gets ready to write, after ``recover``.
   func open(generation: Int64) throws(TerraceError)
   func write(_ delta: DeltaBatch) throws(TerraceError) -> Int
+  /// Begins to write out what was written, without waiting for it.
+  func flush()
   /// Publishes what was written together with the root.
   func commit(_ root: Root, watermark: Int64?) throws(TerraceError) -> Snapshot
   /// Empties the target and publishes a root of epoch 0, from which the job begins anew.
@@ -27,6 +29,7 @@ protocol JobTarget: AnyObject {
 
 extension JobTarget {
   var hasForeignRows: Bool { false }
+  func flush() {}
 
   /// Names of the job's commits: of the table, the job and how often it was started over.
   static func user(_ job: String, _ generation: Int64) -> String { "terrace-\(job)-\(generation)" }
@@ -170,6 +173,8 @@ final class TableTarget: JobTarget {
     written?.append(
       kinds.map { DeltaBatch(rows, kinds: $0.pointer(UInt8.self)) } ?? DeltaBatch(inserting: rows))
   }
+
+  func flush() { writer?.flush() }
 
   func commit(_ root: Root, watermark: Int64?) throws(TerraceError) -> Snapshot {
     guard let writer else { preconditionFailure("committed before it was opened") }
