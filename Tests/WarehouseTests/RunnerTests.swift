@@ -149,6 +149,47 @@ final class RunnerTests: XCTestCase {
     a.state.withLock { XCTAssertEqual($0.closed, 1) }
   }
 
+  /// Design 5a.13: a job that fills its epochs goes on at once, one that keeps up makes fewer commits, and
+  /// FRESHNESS bounds both. The clock is the test's own.
+  func test_rule13_epochsAdaptToLoadWithinFreshness() throws {
+    /// A look at the clock takes ten milliseconds.
+    final class Steps: Timekeeper {
+      let now = Mutex<Int64>(0)
+      func nowMillis() -> Int64 {
+        now.withLock {
+          $0 += 10
+          return $0
+        }
+      }
+      func sleep(millis: Int) {}
+    }
+    func second(rows: Int, freshness: Int64?) throws -> (pause: Int64, limit: Int64) {
+      let time = Steps()
+      var settings = settings(once: false)
+      settings.paceMillis = 200
+      let log = FakeJob.Log(total: 0)
+      var entry = entry("a", log)
+      entry.freshnessMillis = freshness
+      let board = RunnerBoard([entry], settings)
+      let start = try XCTUnwrap(board.take(time))
+      board.finish(start, .started(FakeJob(log), JobCounters()), time)
+      let first = try XCTUnwrap(board.take(time))
+      var report = EpochReport()
+      report.rowsIn = rows
+      board.finish(first, .outcome(.committed(report), JobCounters(), notices: []), time)
+      let second = try XCTUnwrap(board.take(time))
+      return (second.startMillis - first.startMillis, second.limits.millis)
+    }
+    let behind = try second(rows: 10, freshness: nil)
+    XCTAssertLessThan(behind.pause, 100)
+    XCTAssertEqual(behind.limit, EpochLimits().millis)
+    let keepsUp = try second(rows: 1, freshness: nil)
+    XCTAssertGreaterThanOrEqual(keepsUp.pause, 200)
+    let fresh = try second(rows: 1, freshness: 80)
+    XCTAssertTrue((80..<200).contains(fresh.pause), "\(fresh.pause)")
+    XCTAssertEqual(fresh.limit, 80)
+  }
+
   func test_lock_namesItsHolderToTheSecond() throws {
     let file = NSTemporaryDirectory() + "lock-\(UInt64.random(in: 0...UInt64.max))"
     defer { unlink(file) }

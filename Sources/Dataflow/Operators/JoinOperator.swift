@@ -51,7 +51,7 @@ final class JoinOperator: Operator {
     let bases = sides.map(\.state.numberBase)
     index = KeyIndex(index.types)
     sides = JoinOperator.sides(node, runtime)
-    for (side, base) in zip(sides, bases) { side.state.numberBase = base }
+    for (table, base) in bases.enumerated() { setNumberBase(table, base) }
   }
 
   override var stateTables: [StateTable] {
@@ -66,14 +66,17 @@ final class JoinOperator: Operator {
 
   override func restore(_ table: Int, _ rows: Batch) throws(TerraceError) {
     let side = sides[table]
-    let stored = side.layout.split(rows)
+    let stored = side.layout.split(side.unknown(rows))
     let delta = stored.delta(side.state.rowType)
     try meet(try number(delta, side, keepsOrder: true), table, stored)
   }
 
   override var stateBytes: Int { sides.reduce(index.byteCount) { $0 + $1.byteCount } }
   override var pendingBytes: Int { sides.reduce(0) { $0 + $1.state.pendingBytes } }
-  override func setNumberBase(_ table: Int, _ base: Int32) { sides[table].state.numberBase = base }
+  override func setNumberBase(_ table: Int, _ base: Int32) {
+    sides[table].state.numberBase = base
+    sides[table].firstOwn = base
+  }
   override func numberBase(_ table: Int) -> Int32 { sides[table].state.numberBase }
 
   /// The output has the columns of both sides.
@@ -89,7 +92,10 @@ final class JoinOperator: Operator {
     }
     if plain.count == 0 { return }
     let keyed = try number(plain, side)
-    try fetch(keyed.ids.pointer(Int32.self), keyed.count, of: index)
+    // Nothing asks for its own rows but those of the other side when they come.
+    let keepsOwn = node.kind == .inner && side.state.isAppendOnly
+    try fetch(
+      keyed.ids.pointer(Int32.self), keyed.count, of: index, but: keepsOwn ? input : nil)
     try meet(keyed, input)
   }
 
@@ -167,7 +173,8 @@ final class JoinOperator: Operator {
     let partners = mine.counts ? Buffer(byteCount: n * 8) : nil
     partners?.pointer(Int64.self).update(repeating: 0, count: n)
     var changed = Toggles()
-    if pairs || mine.counts || other.counts {
+    let sends = pairs && !runtime.isRestoring
+    if sends || mine.counts || other.counts {
       try forEachPair(keyed, other, input) { (rows, partnersOf, m) throws(TerraceError) in
         let r = rows.pointer(Int32.self)
         let s = partnersOf.pointer(Int32.self)
@@ -178,7 +185,7 @@ final class JoinOperator: Operator {
         if other.counts {
           for i in 0..<m { changed.note(s[i], other.matches, w[Int(r[i])]) }
         }
-        if self.pairs { try self.emitPairs(keyed, rows, partnersOf, m, input) }
+        if sends { try self.emitPairs(keyed, rows, partnersOf, m, input) }
       }
     }
     // Rows whose answer is known from their key, before this change is counted.
@@ -426,6 +433,18 @@ private final class JoinSide {
     state = KeyedState(
       type, isAppendOnly: isAppendOnly, recordsChanges: runtime.recordsChanges, mayBePlain: true)
     layout = RowLayout(type, key: keys, nullable: nullSafe)
+  }
+
+  /// Rows that stay and have this number or a greater one were never forgotten since they came.
+  var firstOwn = Int32.max
+
+  /// Rows of the table without those that are in memory, although others of their key were not.
+  func unknown(_ rows: Batch) -> Batch {
+    if !state.isAppendOnly || firstOwn == .max { return rows }
+    let numbers = rows.columns[layout.key.count].pointer(Int32.self)
+    let kept = Rows(count: rows.count) { numbers[$0] < firstOwn }
+    if kept.count == rows.count { return rows }
+    return rows.gather(kept.buffer.pointer(Int32.self), count: kept.count)
   }
 
   func reserve(keys count: Int) {

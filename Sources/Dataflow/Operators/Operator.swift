@@ -148,18 +148,21 @@ class Operator {
   final func attach(_ backings: [(any StateBacking)?]) { residency = Residency(backings) }
 
   /// Brings the state of keys into memory that lies in the tables only.
+  ///
+  /// - Parameter unasked: a table whose rows are not needed now.
   final func fetch(
-    _ ids: UnsafePointer<Int32>, _ n: Int, of index: KeyIndex
+    _ ids: UnsafePointer<Int32>, _ n: Int, of index: KeyIndex, but unasked: Int? = nil
   ) throws(TerraceError) {
     guard let residency else { return }
-    let missing = residency.missing(ids, n, below: index.count)
-    if missing.count == 0 { return }
-    let keys = index.keys.gather(missing.pointer, missing.count)
     let wasRestoring = runtime.isRestoring
     runtime.isRestoring = true
     defer { runtime.isRestoring = wasRestoring }
-    for (table, backing) in residency.backings.enumerated() {
-      if let rows = try backing?.rows(for: keys, count: missing.count) { try restore(table, rows) }
+    for (table, backing) in residency.backings.enumerated() where table != unasked {
+      guard let backing else { continue }
+      let missing = residency.missing(table, ids, n, below: index.count)
+      if missing.count == 0 { continue }
+      let keys = index.keys.gather(missing.pointer, missing.count)
+      if let rows = try backing.rows(for: keys, count: missing.count) { try restore(table, rows) }
     }
   }
 }

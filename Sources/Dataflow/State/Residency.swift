@@ -14,23 +14,30 @@ package protocol StateBacking: AnyObject {
 final class Residency {
   /// By state table; those without rows have none.
   let backings: [(any StateBacking)?]
-  private let isResident = Lane<UInt8>()
+  /// By table, of each key.
+  private let isResident: [Lane<UInt8>]
 
-  init(_ backings: [(any StateBacking)?]) { self.backings = backings }
+  init(_ backings: [(any StateBacking)?]) {
+    self.backings = backings
+    isResident = backings.map { _ in Lane<UInt8>() }
+  }
 
-  /// Those of `ids`, numbers below `count`, that have to be read: each once. They count as read now.
-  func missing(_ ids: UnsafePointer<Int32>, _ n: Int, below count: Int) -> IDList {
-    isResident.reserve(count)
+  /// Those of `ids`, numbers below `count`, whose rows of a table have to be read: each once. They count as
+  /// read now.
+  func missing(_ table: Int, _ ids: UnsafePointer<Int32>, _ n: Int, below count: Int) -> IDList {
+    let lane = isResident[table]
+    lane.reserve(count)
+    let known = lane.pointer
     let out = IDList()
-    for i in 0..<n where isResident[Int(ids[i])] == 0 {
-      isResident[Int(ids[i])] = 1
+    for i in 0..<n where known[Int(ids[i])] == 0 {
+      known[Int(ids[i])] = 1
       out.append(ids[i])
     }
     return out
   }
 
   /// Keys were numbered anew.
-  func keep(_ ids: UnsafePointer<Int32>, _ n: Int) { isResident.keep(ids, n) }
+  func keep(_ ids: UnsafePointer<Int32>, _ n: Int) { for lane in isResident { lane.keep(ids, n) } }
 
-  var byteCount: Int { isResident.byteCount }
+  var byteCount: Int { isResident.reduce(0) { $0 + $1.byteCount } }
 }

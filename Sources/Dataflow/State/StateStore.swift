@@ -188,8 +188,8 @@ private final class OpenState: StateBacking {
   private static let options = [
     "bucket": "1", "file.compression": "lz4", "data-file.thin-mode": "true",
     "metadata.stats-mode": "none", "parquet.writer.version": "v2",
-    "parquet.enable.dictionary": "false", "parquet.page.row.count.limit": "1024",
-    "write-buffer-size": "256 mb",
+    "parquet.enable.dictionary": "false", "parquet.page.row.count.limit": "512",
+    "write-buffer-size": "256 mb", "parquet.column.statistics.enabled": "false",
   ]
 
   func remove() throws(TerraceError) {
@@ -286,8 +286,11 @@ private final class OpenState: StateBacking {
 
   private func create() throws(TerraceError) -> Table {
     let schemas = SchemaDirectory(TablePath(path), environment)
+    // Only keys are looked for.
+    var options = OpenState.options
+    for name in format.primaryKey { options["parquet.column.statistics.enabled#\(name)"] = "true" }
     let schema = try TableSchema.create(
-      columns: format.fields, primaryKeys: format.primaryKey, options: OpenState.options,
+      columns: format.fields, primaryKeys: format.primaryKey, options: options,
       timeMillis: environment.time.nowMillis())
     guard try schemas.publish(schema) else {
       throw TerraceError(.conflict, "another process made the same state table").with("table", path)

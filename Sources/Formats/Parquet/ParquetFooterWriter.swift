@@ -6,11 +6,15 @@ struct ParquetGroupIndexes {
     var pages: [ParquetChunkBuilder.Page]
     var dataOffset: Int
     var bloom: Buffer?
+    var isBounded: Bool
   }
   var columns: [ColumnPart] = []
 
-  mutating func add(_ chunk: ParquetChunkBuilder, dataOffset: Int, bloom: Buffer?) {
-    columns.append(ColumnPart(pages: chunk.pages, dataOffset: dataOffset, bloom: bloom))
+  mutating func add(
+    _ chunk: ParquetChunkBuilder, dataOffset: Int, bloom: Buffer?, isBounded: Bool
+  ) {
+    columns.append(
+      ColumnPart(pages: chunk.pages, dataOffset: dataOffset, bloom: bloom, isBounded: isBounded))
   }
 }
 
@@ -32,7 +36,7 @@ enum ParquetIndexWriter {
     }
     if !pageIndex { return }
     for (g, index) in indexes.enumerated() {
-      for (c, part) in index.columns.enumerated() where hasBounds(part.pages) {
+      for (c, part) in index.columns.enumerated() where part.isBounded && hasBounds(part.pages) {
         let start = out.count
         writeColumnIndex(part.pages, out)
         groups[g].columns[c].columnIndex = ParquetRange(

@@ -79,8 +79,8 @@ enum ParquetPageIndex {
   ) -> [Range<Int>] {
     var out: [Range<Int>] = []
     func add(_ range: Range<Int>) {
-      // A short gap costs less than another read.
-      if let last = out.last, range.lowerBound - last.upperBound <= 4096 {
+      // A short gap costs less than another read; a page of a table that is looked up is not one.
+      if let last = out.last, range.lowerBound - last.upperBound <= 1024 {
         out[out.count - 1] = last.lowerBound..<range.upperBound
       } else {
         out.append(range)

@@ -23,6 +23,9 @@ package struct ParquetWriteOptions: Sendable {
   package var rowGroupRows = Int.max
   package var crc = true
   package var pageIndex = true
+  /// Top-level columns of which the bounds of each page are written; nil for all. The places of pages are
+  /// written for all columns.
+  package var boundedColumns: Set<String>?
   /// False-positive rates by the dotted path of the column.
   package var bloomFilters: [String: Double] = [:]
   package var keyValues: [(String, String)] = []

@@ -84,7 +84,10 @@ package final class ParquetWriter {
       offset += chunk.compressedBytes
       group.byteCount += chunk.uncompressedBytes
       group.columns.append(chunk)
-      index.add(leaf.chunk, dataOffset: chunk.dataPageOffset, bloom: leaf.bloomFilter())
+      let isBounded = options.boundedColumns?.contains(leaf.leaf.path.first ?? "") ?? true
+      index.add(
+        leaf.chunk, dataOffset: chunk.dataPageOffset, bloom: leaf.bloomFilter(),
+        isBounded: isBounded)
       leaf.release()
     }
     rowGroups.append(group)

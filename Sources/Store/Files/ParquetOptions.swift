@@ -18,6 +18,13 @@ extension TableOptions {
     try setEncodings(&parquet)
     try setSizes(&parquet)
     try setBloomFilters(&parquet, columns)
+    let bounds = "parquet.column.statistics.enabled"
+    let everywhere = try flag(bounds, true)
+    var bounded: Set<String> = []
+    for column in columns where try flag("\(bounds)#\(column)", everywhere) {
+      bounded.insert(column)
+    }
+    parquet.boundedColumns = everywhere && bounded.count == columns.count ? nil : bounded
     return parquet
   }
 

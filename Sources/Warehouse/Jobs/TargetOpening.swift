@@ -47,7 +47,8 @@ enum TargetOpening {
       throw TerraceError(.unsupported, "\(option) on the target of a job").with("table", name)
     }
     let target = try TableTarget(
-      name, table, job: spec.name, isAppendOnly: plan.isAppendOnly, key: key,
+      name, try plan.playedColumns == nil ? table : TargetRows.opened(table), job: spec.name,
+      isAppendOnly: plan.isAppendOnly, key: key,
       budget: environment.budget, changes: environment.changes)
     return (target, plan)
   }

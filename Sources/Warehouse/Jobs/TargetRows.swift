@@ -19,6 +19,14 @@ final class TargetRows: StateBacking {
     return try schema.options.mergeEngine == .deduplicate ? !ignoresDeletes : false
   }
 
+  /// The table with smaller pages, unless somebody has chosen them: a change reads the pages of its keys.
+  static func opened(_ table: Table) throws(TerraceError) -> Table {
+    let option = "parquet.page.row.count.limit"
+    if table.schema.options[option] != nil { return table }
+    return try Table.open(
+      table.environment, table.path.root, branch: table.path.branch, overrides: [option: "2048"])
+  }
+
   /// - Parameter columns: of the table, in the order of the operator's state: those of the key first.
   init(_ table: Table, columns: [Int]) throws(TerraceError) {
     self.table = table

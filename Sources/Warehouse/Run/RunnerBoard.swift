@@ -149,6 +149,10 @@ final class RunnerBoard: @unchecked Sendable {
     var turn = Turn(
       index: index, entry: slots[index].entry, job: slots[index].job, stopsAtPresent: false,
       endsInput: false, limits: settings.limits, startMillis: now)
+    // No epoch is longer than rows may be old.
+    if !settings.once, let freshness = slots[index].entry.freshnessMillis {
+      turn.limits.millis = max(1, min(turn.limits.millis, freshness))
+    }
     // The end of a job's input is known when those above have ended.
     if settings.once, turn.job != nil, !slots[index].isStopping,
       slots[index].upstream.allSatisfy({ slots[$0].isEnded })
