@@ -29,10 +29,11 @@ build: setup
 demo: build
 	@demo/run "$$($(SWIFT) build -c release --show-bin-path)/terrace"
 
-## Unit, reference and house tests; before them the quick half of the exchange with other engines and of whole pipelines
+## Unit, reference and house tests; before them the quick half of the exchange with other engines, of whole pipelines and of real servers
 test: setup
 	$(SWIFT) build --build-tests
 	Tests/Exchange/run quick "$$($(SWIFT) build --show-bin-path)/terrace"
+	Tests/Integration/run quick "$$($(SWIFT) build --show-bin-path)/terrace" $${CI:+--seed 20261121}
 	$(SWIFT) test --disable-swift-testing
 
 ## Format and the house's own rules (length, arrows, banned words); changes nothing
