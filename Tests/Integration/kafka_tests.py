@@ -136,7 +136,7 @@ def the_issues_job(world):
     cluster = Cluster(world.scratch / "cluster")
     try:
         for topic in ("left_1kb", "right_1kb", "joined"): cluster.topic(topic, 15)
-        rows = 6000 if world.quick else 200_000
+        rows = 6000 if world.quick else 30_000  # the mock keeps 5 MB a partition
         sides = Sides(world, cluster, rows)
         project = world.project("issue")
         project.write("terrace.conf", SETTINGS)
@@ -197,7 +197,7 @@ def faults_and_kills(world):
     cluster = Cluster(world.scratch / "cluster")
     try:
         for topic in ("left_1kb", "right_1kb", "joined"): cluster.topic(topic, 15)
-        rows = 3000 if world.quick else 30_000
+        rows = 3000 if world.quick else 6_000
         sides = Sides(world, cluster, rows)
         project = world.project("faults")
         project.write("terrace.conf", SETTINGS)

@@ -3,6 +3,7 @@
  * kafkatool SERVERS produce TOPIC < lines    each line "PARTITION<TAB>KEY<TAB>VALUE"; KEY "-": none, VALUE "-": a
  *                                            tombstone, "\n" and "\t" in VALUE stand for the bytes; an optional
  *                                            fourth field is the time in milliseconds
+ * kafkatool SERVERS fill TOPIC ROWS          rows of about 1 KB with ids from 0 on, over all partitions in turn
  * kafkatool SERVERS consume TOPIC            all that is there, as "PARTITION<TAB>OFFSET<TAB>KEY<TAB>VALUE"
  * kafkatool SERVERS count TOPIC              a bare loop over all that is there: "MESSAGES BYTES SECONDS CPU"
  * kafkatool SERVERS ends TOPIC               "PARTITION<TAB>END" of each partition
@@ -116,7 +117,13 @@ static int consume(const char *topic, int prints) {
   set(conf, "enable.partition.eof", "true");
   set(conf, "group.id", "kafkatool");
   set(conf, "enable.auto.commit", "false");
-  if (!prints) set(conf, "queued.max.messages.kbytes", "32768");
+  if (!prints) {
+    // As terrace has them.
+    set(conf, "queued.max.messages.kbytes", "32768");
+    set(conf, "queued.min.messages", "1000000");
+    set(conf, "fetch.wait.max.ms", "100");
+    set(conf, "fetch.error.backoff.ms", "100");
+  }
   rd_kafka_t *rk = client(RD_KAFKA_CONSUMER, conf);
   double started = seconds();
   int count = partitions(rk, topic), left = count;
@@ -158,6 +165,32 @@ static int consume(const char *topic, int prints) {
   return 0;
 }
 
+static int fill(const char *topic, long rows) {
+  char value[1024], filling[801];
+  rd_kafka_conf_t *conf = rd_kafka_conf_new();
+  set(conf, "linger.ms", "50");
+  set(conf, "queue.buffering.max.messages", "100000");
+  rd_kafka_conf_set_dr_msg_cb(conf, delivered);
+  rd_kafka_t *rk = client(RD_KAFKA_PRODUCER, conf);
+  int count = partitions(rk, topic);
+  rd_kafka_topic_t *rkt = rd_kafka_topic_new(rk, topic, NULL);
+  memset(filling, 'x', 800);
+  filling[800] = 0;
+  for (long i = 0; i < rows; i++) {
+    int size = snprintf(value, sizeof value, "{\"name\": \"name %ld\", \"id\": %ld, \"name1\": \"other %ld\", \"num_dou\": %ld.25, \"num_float\": 0.5, "
+        "\"num_int\": %ld, \"stringmessages\": \"%s\"}", i, i, i, i, i % 1000, filling);
+    while (rd_kafka_produce(rkt, i % count, RD_KAFKA_MSG_F_COPY, value, size, NULL, 0, NULL)) {
+      if (rd_kafka_last_error() != RD_KAFKA_RESP_ERR__QUEUE_FULL) { fprintf(stderr, "%s\n", rd_kafka_err2str(rd_kafka_last_error())); return 1; }
+      rd_kafka_poll(rk, 50);
+    }
+  }
+  for (int i = 0; i < 120 && rd_kafka_flush(rk, 1000); i++) {}
+  if (rd_kafka_outq_len(rk)) { fprintf(stderr, "not all was acknowledged\n"); failed++; }
+  rd_kafka_topic_destroy(rkt);
+  rd_kafka_destroy(rk);
+  return failed != 0;
+}
+
 static int ends(const char *topic) {
   rd_kafka_t *rk = client(RD_KAFKA_CONSUMER, rd_kafka_conf_new());
   for (int p = 0, count = partitions(rk, topic); p < count; p++) {
@@ -191,6 +224,7 @@ int main(int argc, char **argv) {
   if (argc < 4) return 64;
   servers = argv[1];
   if (!strcmp(argv[2], "produce")) return produce(argv[3]);
+  if (!strcmp(argv[2], "fill") && argc == 5) return fill(argv[3], atol(argv[4]));
   if (!strcmp(argv[2], "consume")) return consume(argv[3], 1);
   if (!strcmp(argv[2], "count")) return consume(argv[3], 0);
   if (!strcmp(argv[2], "ends")) return ends(argv[3]);
