@@ -73,7 +73,11 @@ final class RunnerTests: XCTestCase {
   private func entry(
     _ name: String, _ log: FakeJob.Log, above: [String] = []
   ) -> RunnerEntry {
-    RunnerEntry(name: name, upstream: above, polls: above.isEmpty) { () in FakeJob(log) }
+    var entry = RunnerEntry(name: name, upstream: above, polls: above.isEmpty) { () in
+      FakeJob(log)
+    }
+    entry.restart.firstPause = 1
+    return entry
   }
 
   private func settings(once: Bool = true) -> Runner.Settings {
@@ -81,7 +85,6 @@ final class RunnerTests: XCTestCase {
     settings.once = once
     settings.limits.rows = 10
     settings.paceMillis = 1
-    settings.retryMillis = 1
     return settings
   }
 

@@ -45,6 +45,7 @@ package struct ProjectConfig: Sendable {
       case .ignored(let why): warnings.append("\(file):\(index + 1): \(key) has no effect: \(why)")
       case .refused(let why):
         throw wrong("not supported: \(key) = \(value)", hint: why)
+      case .wrong(let wanted): throw wrong("'\(key)' takes \(wanted)")
       case .unknown:
         let hint = NearestName.hint(key, among: ProjectKeys.known) ?? ""
         warnings.append(
@@ -110,10 +111,14 @@ package struct ProjectConfig: Sendable {
 
   package var memoryLimitBytes: Int {
     get throws(TerraceError) {
-      guard let text = values["memory.limit"] else { return 1 << 30 }
-      let bytes = try TableOptions(["memory.limit": text]).bytes("memory.limit") ?? 0
+      // What a Flink cluster would have had for a process.
+      let names = [
+        "memory.limit", "taskmanager.memory.process.size", "taskmanager.memory.flink.size",
+      ]
+      guard let name = names.first(where: { values[$0] != nil }) else { return 1 << 30 }
+      let bytes = try TableOptions(values).bytes(name) ?? 0
       guard bytes >= 64 << 20 else {
-        throw TerraceError(.invalid, "memory.limit is under 64 mb").with("memory.limit", text)
+        throw TerraceError(.invalid, "\(name) is under 64 mb").with(name, values[name] ?? "")
       }
       return bytes
     }
@@ -136,6 +141,8 @@ enum ProjectKeys {
     case known, unknown
     case ignored(String)
     case refused(String)
+    /// What the value should be.
+    case wrong(String)
   }
 
   static let known = [
@@ -143,6 +150,20 @@ enum ProjectKeys {
     "table.local-time-zone", "execution.checkpointing.interval", "execution.checkpointing.mode",
     "table.exec.state.ttl", "table.exec.source.cdc-events-duplicate",
     "table.exec.source.idle-timeout", "execution.runtime-mode",
+    "execution.checkpointing.min-pause", "taskmanager.memory.process.size",
+    "taskmanager.memory.flink.size", "restart-strategy", "restart-strategy.type",
+    "restart-strategy.fixed-delay.attempts", "restart-strategy.fixed-delay.delay",
+    "restart-strategy.exponential-delay.initial-backoff",
+    "restart-strategy.exponential-delay.max-backoff",
+    "restart-strategy.exponential-delay.backoff-multiplier",
+    "restart-strategy.exponential-delay.attempts-before-reset-backoff",
+    "restart-strategy.failure-rate.delay", "restart-strategy.failure-rate.failure-rate-interval",
+    "restart-strategy.failure-rate.max-failures-per-interval",
+  ]
+
+  private static let durations = [
+    "execution.checkpointing.interval", "execution.checkpointing.min-pause",
+    "table.exec.source.idle-timeout",
   ]
 
   /// Options of tables that the configuration gives all tables which do not set them.
@@ -150,16 +171,29 @@ enum ProjectKeys {
 
   /// Settings that tune a cluster: nothing here needs them.
   private static let cluster: [(prefix: String, why: String)] = [
-    ("taskmanager.", "there are no task managers; memory.limit bounds the one process"),
+    ("taskmanager.memory.", "memory.limit bounds the one process"),
+    ("taskmanager.numberOfTaskSlots", "threads are shared; there are no slots"),
+    ("taskmanager.", "there are no task managers"),
     ("jobmanager.", "there is no job manager"),
     ("heartbeat.", "there is one process and nothing to lose touch with"),
     ("akka.", "there is no cluster"), ("rest.", "there is no cluster"),
     ("state.", "state lies in tables of the warehouse"),
-    ("execution.checkpointing.", "epochs adapt to the load; the interval is an upper bound"),
     (
-      "restart-strategy.",
-      "a job that fails for a reason that may pass is tried again, up to every minute"
+      "execution.checkpointing.timeout",
+      "a commit has no barriers to wait for: it is as long as its epoch's changes"
     ),
+    (
+      "execution.checkpointing.tolerable-failed-checkpoints",
+      "a commit that fails is done again as restart-strategy says"
+    ),
+    ("execution.checkpointing.", "every commit is one: whole, exactly once and kept"),
+    ("restart-strategy.", "the pause grows without chance, and is reset by a commit"),
+    ("execution.buffer-timeout", "rows go on in epochs"),
+    ("execution.batch.", "the layers are streams"), ("execution.attached", "there is no cluster"),
+    ("execution.target", "there is no cluster"), ("classloader.", "there are no Java classes"),
+    ("sql-client.", "see “terrace sql --help”"),
+    ("table.dml-sync", "“terrace run” runs jobs until it is told to stop"),
+    ("pipeline.auto-watermark-interval", "watermarks move with every epoch"),
     ("parallelism.", "the runner shares its threads among the jobs"),
     ("table.exec.", "jobs always do it the exact way"), ("env.", "there is no JVM"),
     ("yarn.", "there is no cluster"),
@@ -179,7 +213,24 @@ enum ProjectKeys {
         "the layers are streams; “terrace run --once --end-of-input” ends with the input")
     case ("table.exec.sink.not-null-enforcer", "drop"):
       return .refused("a row with a null where none may be stops the job; filter it in the query")
+    case ("execution.savepoint.path", _):
+      return .refused("there are no savepoints: a job goes on from the newest root of its target")
+    case ("table.sql-dialect", let dialect) where dialect != "default":
+      return .refused("one dialect is understood: Flink's")
+    case ("table.exec.legacy-cast-behaviour", "enabled"):
+      return .refused("casts follow SQL; TRY_CAST gives null where they fail")
+    case (let name, _) where name.hasPrefix("properties.") || name.hasPrefix("scan."):
+      return .refused("it is an option of a table: write it into its WITH (…)")
     default: break
+    }
+    if durations.contains(key), OptionValue.durationMillis(value) == nil {
+      return .wrong("a duration such as 10 s")
+    }
+    if key == "execution.checkpointing.mode",
+      !["exactly_once", "exactly-once", "at_least_once", "at-least-once"]
+        .contains(value.lowercased())
+    {
+      return .wrong("EXACTLY_ONCE (what jobs always are) or AT_LEAST_ONCE (which it includes)")
     }
     if known.contains(key) { return .known }
     for family in cluster where key.hasPrefix(family.prefix) { return .ignored(family.why) }

@@ -102,11 +102,16 @@ struct SpecFile {
       if case .refused(let why) = ProjectKeys.kind(of: option.key, option.value) {
         throw text.unsupported("\(option.key) = \(option.value)", at: option.valueSpan, hint: why)
       }
-      if case .unknown = ProjectKeys.kind(of: option.key, option.value) {
+      let place = text.position(Int(option.keySpan.start))
+      let start = "\(path):\(place.line):\(place.column):"
+      switch ProjectKeys.kind(of: option.key, option.value) {
+      case .wrong(let wanted):
+        throw text.error("'\(option.key)' takes \(wanted)", at: option.valueSpan)
+      case .unknown:
         let hint = NearestName.hint(option.key, among: ProjectKeys.known).map { "; " + $0 } ?? ""
-        let place = text.position(Int(option.keySpan.start))
-        warnings.append(
-          "\(path):\(place.line):\(place.column): unknown setting '\(option.key)'\(hint)")
+        warnings.append("\(start) unknown setting '\(option.key)'\(hint)")
+      case .ignored(let why): warnings.append("\(start) \(option.key) has no effect: \(why)")
+      case .known, .refused: break
       }
       settings[option.key] = option.value
     case .createTable(let create):

@@ -59,6 +59,8 @@ package final class ProjectRun {
     environment.connectors = open.connectors
     self.environment = environment
     let jobs = try ProjectRun.selected(project.jobs, settings.select)
+    // What is wrong with their settings is said before anything runs.
+    for spec in jobs { _ = try RestartPolicy(spec.settings) }
     select = settings.select
     once = settings.once
     specs = Mutex(jobs)
@@ -84,7 +86,7 @@ package final class ProjectRun {
   private static func entry(
     _ spec: JobSpec, among jobs: [JobSpec], _ environment: JobEnvironment
   ) -> RunnerEntry {
-    RunnerEntry(
+    var entry = RunnerEntry(
       name: spec.name, upstream: Project.upstream(of: spec, among: jobs),
       polls: spec.sources.values.contains {
         if case .connector = $0 { return true }
@@ -92,6 +94,10 @@ package final class ProjectRun {
       },
       freshnessMillis: spec.freshnessMillis
     ) { () throws(TerraceError) -> any RunnableJob in try Job(spec, in: environment) }
+    entry.restart = RestartPolicy(checked: spec.settings)
+    let pause = spec.settings["execution.checkpointing.min-pause"]
+    entry.minPauseMillis = pause.flatMap(OptionValue.durationMillis) ?? 0
+    return entry
   }
 
   /// Follows a source whose columns changed.

@@ -26,6 +26,9 @@ package struct RunnerEntry: Sendable {
   package var polls: Bool
   /// Upper bound of the time between commits; nil for the runner's own.
   package var freshnessMillis: Int64?
+  /// Least time between the end of a commit and the next epoch of a job that keeps up.
+  package var minPauseMillis: Int64 = 0
+  package var restart = RestartPolicy()
   package var make: @Sendable () throws(TerraceError) -> any RunnableJob
 
   package init(

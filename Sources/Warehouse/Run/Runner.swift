@@ -16,8 +16,6 @@ package final class Runner: Sendable {
     /// Least time between two commits of a job that keeps up, in milliseconds.
     package var paceMillis: Int64 = 200
     package var limits = EpochLimits()
-    /// How long a job waits after its first failure that may pass; it doubles up to a minute.
-    package var retryMillis: Int64 = 1_000
 
     package init() {}
   }

@@ -25,6 +25,8 @@ final class RunnerBoard: @unchecked Sendable {
     /// The upstream jobs committed while this one was at work.
     var isWoken = false
     var dueMillis: Int64 = 0
+    /// Instants of the latest failures.
+    var failures: [Int64] = []
     var isStopping = false
     /// Why it is to end with the turn it is in.
     var doom: TerraceError?
@@ -40,7 +42,6 @@ final class RunnerBoard: @unchecked Sendable {
   /// How long a job sleeps that has found nothing: sources outside, and tables that others may write.
   static let pollMillis: Int64 = 20
   static let tableMillis: Int64 = 1_000
-  static let retryMillisMax: Int64 = 60_000
   static let retriesOfOnce = 3
 
   init(_ entries: [RunnerEntry], _ settings: Runner.Settings) {
@@ -254,7 +255,9 @@ final class RunnerBoard: @unchecked Sendable {
       // A job that fills its epochs has more to do; one that keeps up makes fewer and larger commits.
       let isBehind = settings.once || report.rowsIn * 2 >= turn.limits.rows
       let pace = min(settings.paceMillis, slots[index].entry.freshnessMillis ?? .max)
-      slots[index].dueMillis = isBehind ? now : max(now, turn.startMillis + pace)
+      slots[index].dueMillis =
+        isBehind
+        ? now : max(now + slots[index].entry.minPauseMillis, turn.startMillis + pace)
       if report.snapshot != nil { wake(slots[index].downstream, now) }
     }
   }
@@ -275,15 +278,17 @@ final class RunnerBoard: @unchecked Sendable {
     slots[index].state.error = error
     slots[index].state.counters.lastError = error.description
     let restarts = slots[index].state.restarts
+    slots[index].failures = slots[index].failures.suffix(999) + [now]
     guard error.kind == .unavailable || error.kind == .conflict,
-      !settings.once || restarts < RunnerBoard.retriesOfOnce
+      !settings.once || restarts < RunnerBoard.retriesOfOnce,
+      let pause = slots[index].entry.restart.pause(
+        restarts: restarts, failures: slots[index].failures)
     else {
       slots[index].state.phase = .failed
       return
     }
     slots[index].state.phase = .retrying
     slots[index].state.restarts = restarts + 1
-    let pause = settings.retryMillis << Int64(min(restarts, 6))
-    slots[index].dueMillis = now + min(pause, RunnerBoard.retryMillisMax)
+    slots[index].dueMillis = now + pause
   }
 }
