@@ -236,7 +236,10 @@ final class ConnectorFeed: Feed {
 
   override func stopAtPresent() throws(TerraceError) { try connector.stopAtPresent() }
   override func endInput() { connector.endInput() }
-  override var isDrained: Bool { isBetweenBatches && connector.isDrained }
+  /// Not while the source waits for the job to follow it: more may stand behind.
+  override var isDrained: Bool {
+    isBetweenBatches && connector.isDrained && connector.drift == nil && connector.restart == nil
+  }
   override var passedOver: Int64 { connector.skipped }
   override var backlog: (amount: Int64, unit: String)? { connector.backlog }
   override var drift: SchemaDrift? {
