@@ -146,6 +146,29 @@ final class CommandProjectTests: XCTestCase {
     XCTAssertTrue(run.errors.contains("              ^^^^\n"), run.errors)
     XCTAssertTrue(run.errors.contains("layers/dws/daily.sql:1:36: expected"), run.errors)
     XCTAssertTrue(run.errors.contains("2 errors in the specs: nothing was changed"), run.errors)
+    let json = try self.run(2, "plan", "-f", "json").output
+    XCTAssertTrue(
+      json.contains(
+        #"{"errors":[{"kind":"invalid","message":"the table is called 'bigg', its file big.sql","file":"layers/dwd/big.sql","line":1,"column":14,"length":4"#
+      ), json)
+  }
+
+  func test_apply_takesTheConsumersOfARemovedJobAway() throws {
+    try makeChain()
+    try run(0, "run", "--once")
+    let before = try run(0, "consumer", "list", "ods.orders", "-f", "json").output
+    XCTAssertTrue(before.contains("terrace-dw"), before)
+    for path in try FileManager.default.subpathsOfDirectory(atPath: scratch.url.path)
+    where path.hasPrefix("layers/dw") && path.hasSuffix(".sql") {
+      try FileManager.default.removeItem(at: scratch.url.appendingPathComponent(path))
+    }
+    for path in try FileManager.default.subpathsOfDirectory(atPath: scratch.url.path)
+    where path.hasPrefix("layers/ads") && path.hasSuffix(".sql") {
+      try FileManager.default.removeItem(at: scratch.url.appendingPathComponent(path))
+    }
+    try run(0, "apply")
+    let after = try run(0, "consumer", "list", "ods.orders", "-f", "json").output
+    XCTAssertFalse(after.contains("terrace-dw"), after)
   }
 
   func test_plan_refusesUpwardReadsCirclesAndUnknownTables() throws {
@@ -246,6 +269,12 @@ final class CommandProjectTests: XCTestCase {
     XCTAssertTrue(second.errors.contains("process \(process.processIdentifier)"), second.errors)
     try run(4, "apply")
     try run(4, "compact", "ods.orders")
+    try run(4, "expire", "ods.orders")
+    try run(4, "table", "rollback", "ods.orders", "--snapshot", "1")
+    try run(4, "table", "alter", "ods.orders", "add-column", "-n", "x", "-t", "INT")
+    try run(4, "table", "drop", "ods.orders")
+    let leases = try run(0, "status", "-f", "json").output
+    XCTAssertTrue(leases.contains("\"bytes\":"), leases)
     try run(4, "tag", "create", "ods.orders", "t1")
     process.terminate()
     process.waitUntilExit()

@@ -45,6 +45,9 @@ final class FileSource: Source {
     listing = try FileListing(
       self.table.path, folder: table.folder, pattern: self.table.pattern, environment.files)
     decoder = try self.table.decoder()
+    if try environment.files.status(listing.root) == nil {
+      notices.append("\(listing.root) is not there; it is looked for again and again")
+    }
   }
 
   // MARK: Reading

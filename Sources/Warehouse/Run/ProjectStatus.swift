@@ -14,6 +14,13 @@ package struct ProjectStatus: Sendable {
     package var snapshot: Int64?
     package var rows: Int64?
     package var tag: String?
+    /// FRESHNESS, or the interval of the settings.
+    package var targetMillis: Int64?
+    /// How far the table may be behind its sources: since it was last seen to be in step, or since the last
+    /// commit of a job that is at work.
+    package var lagMillis: Int64?
+    /// Of the data files of the newest snapshot.
+    package var bytes: Int64?
     package var error: String?
     package var counters: JSONValue
   }
@@ -40,6 +47,12 @@ package struct ProjectStatus: Sendable {
         row.state = "stopped"
       }
       row.error = try counters?.optionalString("lastError")
+      row.targetMillis = job.freshnessMillis
+      let isInStep = ["idle", "drained"].contains(known?.state)
+      row.lagMillis =
+        isInStep
+        ? known.map { max(0, now - $0.updatedMillis) }
+        : try counters?.optionalInt("lastCommitMillis").map { max(0, now - $0) }
       if case .table(let name) = job.target {
         row.layer = name.database
         if try open.warehouse.hasFolder, try open.warehouse.databases().contains(name.database),
@@ -49,6 +62,12 @@ package struct ProjectStatus: Sendable {
           let snapshot = try SnapshotDirectory(path, open.warehouse.environment).latest()
           row.snapshot = snapshot?.id
           row.rows = snapshot?.totalRecordCount
+          if let snapshot {
+            let environment = open.warehouse.environment
+            let schema = try SchemaDirectory(path, environment).latest()
+            row.bytes = try ProjectStatus.bytes(
+              TableState(at: snapshot, try ManifestFiles(path, schema, environment)))
+          }
           row.ageMillis = snapshot.map { now - $0.timeMillis }
           row.tag = try TagDirectory(path, open.warehouse.environment).list().last?.name
         }
@@ -56,6 +75,12 @@ package struct ProjectStatus: Sendable {
         row.layer = "out"
       }
       tables.append(row)
+    }
+  }
+
+  private static func bytes(_ state: TableState) -> Int64 {
+    state.buckets.values.reduce(0) { sum, bucket in
+      bucket.files.reduce(sum) { $0 &+ $1.byteCount }
     }
   }
 
@@ -78,6 +103,8 @@ package struct ProjectStatus: Sendable {
               ("name", .string(row.name)), ("layer", .string(row.layer)),
               ("state", .string(row.state)), ("ageMillis", JSONValue(row.ageMillis)),
               ("snapshot", JSONValue(row.snapshot)), ("rows", JSONValue(row.rows)),
+              ("bytes", JSONValue(row.bytes)), ("freshnessMillis", JSONValue(row.targetMillis)),
+              ("lagMillis", JSONValue(row.lagMillis)),
               ("tag", JSONValue(row.tag)), ("error", JSONValue(row.error)),
               ("counters", row.counters),
             ])
@@ -88,14 +115,17 @@ package struct ProjectStatus: Sendable {
 
   package var listing: Listing {
     var listing = Listing(
-      "layer", "table", "state", "age", "snapshot", "rows", "rows in", "rows out", "dead", "tag",
+      "layer", "table", "state", "age", "target", "snapshot", "rows", "bytes", "rows in",
+      "rows out", "dead", "tag",
       "error")
     for row in tables {
       func number(_ name: String) -> JSONValue { row.counters[name] ?? .null }
       listing.add(
         .string(row.layer), .string(row.name), .string(row.state),
-        JSONValue(row.ageMillis.map(DisplayText.duration(millis:))), JSONValue(row.snapshot),
-        JSONValue(row.rows), number("rowsIn"), number("rowsOut"), number("deadLetters"),
+        JSONValue(row.ageMillis.map(DisplayText.duration(millis:))),
+        JSONValue(row.targetMillis.map(DisplayText.duration(millis:))), JSONValue(row.snapshot),
+        JSONValue(row.rows), JSONValue(row.bytes), number("rowsIn"), number("rowsOut"),
+        number("deadLetters"),
         JSONValue(row.tag), JSONValue(row.error))
     }
     return listing

@@ -78,6 +78,7 @@ extension Terrace {
     _ changes: @escaping @Sendable (Arguments) throws(TerraceError) -> [SchemaChange]
   ) -> @Sendable (Arguments, Console) throws(TerraceError) -> Void {
     { (arguments, console) throws(TerraceError) in
+      try arguments.mustRest()
       let wanted = try changes(arguments)
       let warehouse = try arguments.warehouse()
       let name = try arguments.tableName()

@@ -87,6 +87,7 @@ extension Terrace {
   private static func expireTable(
     _ arguments: Arguments, _ console: Console
   ) throws(TerraceError) {
+    try arguments.mustRest()
     let warehouse = try arguments.warehouse()
     let name = try arguments.tableName()
     try warehouse.mustHave(name)
@@ -119,6 +120,7 @@ extension Terrace {
     guard flags.count == 1 else {
       throw TerraceError(.invalid, "exactly one of --snapshot, --tag and --timestamp is needed")
     }
+    try arguments.mustRest()
     let warehouse = try arguments.warehouse()
     let name = try arguments.tableName()
     try warehouse.mustHave(name)
@@ -152,6 +154,7 @@ extension Terrace {
       throw TerraceError(
         .invalid, "no partition is named", hint: "for example --partition dt=2026-11-20")
     }
+    try arguments.mustRest()
     let warehouse = try arguments.warehouse()
     let name = try arguments.tableName()
     let table = try warehouse.open(name)

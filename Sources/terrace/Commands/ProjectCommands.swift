@@ -60,7 +60,8 @@ extension Terrace {
   ///
   /// - Parameters: see ``Warehouse/OpenProject/load(asksServers:leavesOutWrong:rebuilds:)``.
   static func load(
-    _ open: OpenProject, _ console: Console, asksServers: Bool = true, rebuilds: Set<String> = []
+    _ open: OpenProject, _ console: Console, asksServers: Bool = true, rebuilds: Set<String> = [],
+    isJSON: Bool = false
   ) throws(TerraceError) -> Project {
     for warning in open.config.warnings { console.note("warning: \(warning)") }
     let (project, problems) = try open.load(asksServers: asksServers, rebuilds: rebuilds)
@@ -68,7 +69,12 @@ extension Terrace {
       for warning in project.warnings { console.note("warning: \(warning)") }
       return project
     }
-    for problem in problems {
+    if isJSON {
+      let errors = JSONValue.members([("errors", .array(problems.map(ErrorReport.json)))])
+      try console.output.line(errors.text())
+      try console.output.flush()
+    }
+    for problem in problems where !isJSON {
       Console.writeError(ErrorReport.text(problem, isStyled: console.styledError))
     }
     let count = DisplayText.count(problems.count, "error")
@@ -79,7 +85,7 @@ extension Terrace {
     _ arguments: Arguments, _ console: Console
   ) throws(TerraceError) {
     let open = try project(arguments)
-    let project = try load(open, console)
+    let project = try load(open, console, isJSON: arguments.printFormat == .json)
     let changes = try changes(open, project)
     if arguments.printFormat != .table {
       try console.output.write(ChangesText.listing(changes).text(arguments.printFormat))
@@ -107,7 +113,9 @@ extension Terrace {
     _ arguments: Arguments, _ console: Console
   ) throws(TerraceError) {
     let open = try project(arguments)
-    let project = try load(open, console, rebuilds: Set(arguments.all("--rebuild")))
+    let project = try load(
+      open, console, rebuilds: Set(arguments.all("--rebuild")),
+      isJSON: arguments.printFormat == .json)
     let metastore = try open.metastore()
     let lock = try ProjectLock.take(
       open.lockFile, command: "terrace apply",
@@ -129,7 +137,9 @@ extension Terrace {
     _ arguments: Arguments, _ console: Console
   ) throws(TerraceError) {
     let lineage = Lineage(
-      try load(try project(arguments), console, asksServers: false))
+      try load(
+        try project(arguments), console, asksServers: false,
+        isJSON: arguments.text("--format") == "json"))
     switch arguments.text("--format") {
     case "json": try console.output.write(lineage.json)
     case "svg": try console.output.write(lineage.svg)

@@ -49,7 +49,8 @@ extension Terrace {
     defer { workers.stop() }
     let open = try project(arguments, workers: workers)
     let rebuilds = Set(arguments.all("--rebuild"))
-    let project = try load(open, console, rebuilds: rebuilds)
+    let project = try load(
+      open, console, rebuilds: rebuilds, isJSON: arguments.printFormat == .json)
     let isNew = try !open.isApplied
     let metastore = try open.metastore()
     let words = arguments.has("--once") ? "terrace run --once" : "terrace run"
@@ -117,7 +118,8 @@ extension Terrace {
     _ arguments: Arguments, _ console: Console
   ) throws(TerraceError) {
     let open = try project(arguments)
-    let project = try load(open, console, asksServers: false)
+    let project = try load(
+      open, console, asksServers: false, isJSON: arguments.printFormat == .json)
     guard try open.isApplied else {
       throw TerraceError(
         .notFound, "the project was never applied", hint: "“terrace apply” or “terrace run”")

@@ -56,6 +56,7 @@ extension Terrace {
       name: "drop", summary: "Drop a table with all its data", operands: [.table],
       flags: [.ifExists],
       run: { (arguments, console) throws(TerraceError) in
+        try arguments.mustRest()
         let name = try arguments.tableName()
         do throws(TerraceError) {
           try arguments.warehouse().drop(name)

@@ -1,4 +1,5 @@
 import Columns
+import Formats
 import Warehouse
 
 /// What a user sees of an error, and with which exit code the process ends.
@@ -13,6 +14,25 @@ import Warehouse
 ///       ^^^^^
 ///       hint: did you mean amount?
 enum ErrorReport {
+  /// For programs: kind, message, place and the other facts.
+  static func json(_ error: TerraceError) -> JSONValue {
+    let places: Set = ["source", "text", "line", "column", "length"]
+    let facts = error.facts.filter { !places.contains($0.name) && !$0.value.isEmpty }
+    func number(_ name: String) -> JSONValue? {
+      error.fact(name).flatMap { Int64($0) }.map { .int($0) }
+    }
+    return .members([
+      ("kind", .string(error.kind.rawValue)), ("message", .string(error.message)),
+      ("file", (error.fact("source") ?? error.fact("file")).map { .string($0) }),
+      ("line", number("line")), ("column", number("column")), ("length", number("length")),
+      ("hint", error.hint.isEmpty ? nil : .string(error.hint)),
+      (
+        "facts",
+        .object(facts.map { JSONValue.Member($0.name, .string($0.value)) })
+      ),
+    ])
+  }
+
   /// 2 for what the user asked for wrongly, 4 for what another process holds, 1 for the rest.
   static func exitCode(_ error: TerraceError) -> Int32 {
     switch error.kind {

@@ -1,0 +1,235 @@
+"""Whole databases by one statement: a hundred tables in one process and one slot, tables and columns that come, one that cannot be followed."""
+import json
+import random
+import resource
+import threading
+import time
+
+import flow
+import servers
+
+
+def used(process):
+    """CPU seconds and peak resident bytes of a running process."""
+    fields = open(f"/proc/{process.pid}/stat").read().rsplit(")", 1)[1].split()
+    ticks = int(fields[11]) + int(fields[12])
+    peak = next(line for line in open(f"/proc/{process.pid}/status") if line.startswith("VmHWM"))
+    return ticks / 100, int(peak.split()[1]) * 1024
+
+
+def quoted(name): return "`" + name.replace("`", "``") + "`"
+
+
+class Postgres:
+    """What the tests need of a server, whichever it is."""
+
+    kind, database, context = "postgres-cdc", "postgres", servers.Postgres
+
+    def __init__(self, server): self.server = server
+
+    def catalog(self, name="src"):
+        return (f"CREATE CATALOG {name} WITH ('type' = '{self.kind}', 'hostname' = '127.0.0.1', 'port' = '{self.server.port}', "
+                f"'username' = '{self.server.USER}', 'database-name' = '{self.database}');\n")
+
+    def options(self, name): return f"/*+ OPTIONS('slot.name' = '{name}', 'heartbeat.interval' = '1 s') */"
+    def name(self, text): return '"' + text + '"'
+    def connect(self): return self.server.connect()
+    def execute(self, connection, sql): return connection.run(sql)
+    def create(self, table, comments=True):
+        n = self.name
+        made = [f'CREATE TABLE {n(table)} (id bigint PRIMARY KEY, name text, amount numeric(12, 2), "数量" int)']
+        if comments: made += [f"COMMENT ON TABLE {n(table)} IS '表 {table}: it''s 注释'", f"COMMENT ON COLUMN {n(table)}.amount IS '金额 ''x'' ü'"]
+        return made
+
+    def readers(self, connection): return connection.run("SELECT count(*) FROM pg_stat_replication")[0][0]
+    def slots(self, connection): return connection.run("SELECT count(*) FROM pg_replication_slots")[0][0]
+
+
+def change(source, tables, stop, seed, counts):
+    """Random changes of all tables until told to stop; then the number of statements is in `counts`."""
+    chance, connection, n = random.Random(seed), source.connect(), source.name
+    while not stop.is_set():
+        table, key = chance.choice(tables), chance.randrange(80)
+        which = chance.random()
+        if which < 0.45: sql = f"UPDATE {n(table)} SET amount = {chance.randrange(10000) / 100}, name = '名 {chance.randrange(1000)}' WHERE id = {key}"
+        elif which < 0.6: sql = f"DELETE FROM {n(table)} WHERE id = {key}"
+        elif which < 0.65: sql = f"UPDATE {n(table)} SET id = {100000 + seed + 2 * len(counts)} WHERE id = {key}"
+        else:
+            sql = (f"INSERT INTO {n(table)} (id, name, amount, {n('数量')}) SELECT {key}, 'new', 1.5, {key} "
+                   f"WHERE NOT EXISTS (SELECT 1 FROM {n(table)} WHERE id = {key})")
+        source.execute(connection, sql)
+        counts.append(1)
+        time.sleep(0.002)
+    connection.close()
+
+
+def here(project, tables, columns):
+    """Rows of many tables by one query, as a multiset of texts."""
+    parts = [f"SELECT '{t}' AS t, " + ", ".join(f"CAST({quoted(c)} AS STRING) AS {quoted(c)}" for c in columns) + f" FROM ods.{quoted(t)}" for t in tables]
+    rows = []
+    for start in range(0, len(parts), 25): rows += project.rows(" UNION ALL ".join(parts[start:start + 25]))
+    return sorted(json.dumps([row["t"]] + [row[c] for c in columns], ensure_ascii=False) for row in rows)
+
+
+def there(source, connection, tables, columns):
+    rows = []
+    for t in tables:
+        for row in source.execute(connection, f"SELECT {', '.join(source.name(c) for c in columns)} FROM {source.name(t)}"):
+            rows.append(json.dumps([t] + [None if v is None else str(v) for v in row], ensure_ascii=False))
+    return sorted(rows)
+
+
+def settled(world, project, source, connection, tables, columns, what, seconds=60):
+    end = time.monotonic() + seconds
+    while True:
+        theirs = there(source, connection, tables, columns)
+        ours = here(project, tables, columns)
+        if ours == theirs or time.monotonic() > end: break
+        time.sleep(0.5)
+    missing, extra = sorted(set(theirs) - set(ours)), sorted(set(ours) - set(theirs))
+    return world.checks.that(f"{what}: {len(theirs)} rows of {len(tables)} tables equal", ours == theirs,
+                             f"{len(ours)} rows, missing {flow.clip(missing[:2])}, too many {flow.clip(extra[:2])}; {project.log_end()}")
+
+
+def states(project): return {job["name"]: job["state"] for job in project.status()["jobs"]}
+
+
+def whole_database(world, source, count):
+    check = world.checks
+    connection, n = source.connect(), source.name
+    tables = [f"t_{i:03}" for i in range(count - 1)] + ["订单_明细"]
+    for table in tables:
+        for sql in source.create(table): source.execute(connection, sql)
+        source.execute(connection, f"INSERT INTO {n(table)} (id, name, amount, {n('数量')}) VALUES " + ", ".join(f"({i}, '名 {i}', {i}.25, {i})" for i in range(40)))
+    source.execute(connection, f"CREATE TABLE nokey (line {'text' if source.kind == 'postgres-cdc' else 'varchar(50)'})")
+    project = world.project("all-" + source.kind)
+    project.write("catalogs/src.sql", source.catalog())
+    project.write("layers/ods/all.sql", f"CREATE DATABASE ods WITH ('table.discovery-interval' = '2 s') AS DATABASE src.{source.database} INCLUDING ALL TABLES "
+                  f"EXCLUDING TABLE 'skip_.*' {source.options('all_tables')};\n")
+    project.write("layers/dws/totals.sql", "CREATE TABLE totals (k BIGINT, n BIGINT, PRIMARY KEY (k) NOT ENFORCED) WITH ('bucket' = '1');\n"
+                  "INSERT INTO totals SELECT MOD(id, 10), COUNT(*) FROM ods.t_000 GROUP BY MOD(id, 10);\n")
+    columns = ["id", "name", "amount", "数量"]
+    process = project.start()
+    try:
+        project.wait("the first rows of all tables", lambda: (project.folder / "catalog/metastore.db").exists() and len(states(project)) == count + 1, 90)
+        settled(world, project, source, connection, tables, columns, "after the snapshot", 90)
+        stop, made = threading.Event(), []
+        writers = [threading.Thread(target=change, args=(source, tables, stop, i, made)) for i in range(2)]
+        for writer in writers: writer.start()
+        begun = time.monotonic()
+        time.sleep(2)
+        for sql in source.create("t_后来"): source.execute(connection, sql)
+        source.execute(connection, f"INSERT INTO {n('t_后来')} (id, name, amount, {n('数量')}) VALUES (1, 'a', 1, 1)")
+        source.execute(connection, f"ALTER TABLE t_003 ADD COLUMN {n('备注')} varchar(40)")
+        source.execute(connection, f"INSERT INTO t_003 (id, name, amount, {n('数量')}, {n('备注')}) VALUES (5000, 'x', 2, 3, '有了')")
+        source.execute(connection, "ALTER TABLE t_005 ALTER COLUMN amount TYPE text" if source.kind == "postgres-cdc" else "ALTER TABLE t_005 MODIFY amount text")
+        source.execute(connection, "INSERT INTO t_005 (id, name, amount) VALUES (6000, 'x', 'words')")
+        project.wait("the new table", lambda: "ods.t_后来" in states(project), 30)
+        project.wait("the quarantine", lambda: states(project).get("ods.t_005") == "quarantined", 30)
+        time.sleep(max(0, (6 if world.quick else 60) - (time.monotonic() - begun)))
+        stop.set()
+        for writer in writers: writer.join()
+        source.execute(connection, f"UPDATE {n('t_后来')} SET name = 'b'")
+        source.execute(connection, "UPDATE t_003 SET name = 'end' WHERE id = 5000")
+        followed = [t for t in tables if t != "t_005"] + ["t_后来"]
+        settled(world, project, source, connection, followed, columns, "after the changes")
+        settled(world, project, source, connection, ["t_003"], columns + ["备注"], "with the new column")
+        check.equal("one reader of the log", source.readers(connection), 1)
+        check.equal("one slot", source.slots(connection), 1)
+        seconds, peak = used(process)
+        check.note(f"{source.kind}: {count + 1} tables, {len(made)} changes: {seconds:.1f} CPU seconds, peak {peak / 1e6:.0f} MB")
+        found = states(project)
+        check.equal("one table is quarantined", [t for t, s in found.items() if s not in ("idle", "running", "starting")], ["ods.t_005"])
+        reason = next(job["error"] for job in project.status()["jobs"] if job["name"] == "ods.t_005")
+        check.that("status says why", "column amount is STRING now" in reason, reason)
+    finally:
+        code = project.stop(process)
+    check.equal("a run with a quarantined table ends with 1", code, 1)
+    check.that("stderr says why", "ods.t_005 is quarantined" in (project.folder / "run.log").read_text(), project.log_end())
+    total = project.value("SELECT SUM(n) FROM dws.totals")
+    check.equal("the layer above", int(total), source.execute(connection, "SELECT count(*) FROM t_000")[0][0])
+    comments(world, project)
+    return project
+
+
+def comments(world, project):
+    """Names and comments in any script, as pypaimon reads them."""
+    check, found = world.checks, flow.pypaimon(project, "ods.订单_明细")
+    check.equal("pypaimon's columns", found.column_names, ["id", "name", "amount", "数量"])
+    schema = json.loads(max(project.table_folder("ods.订单_明细").glob("schema/schema-*")).read_text())
+    check.equal("the table's comment", schema["comment"], "表 订单_明细: it's 注释")
+    check.equal("the column's comment", schema["fields"][2]["description"], "金额 'x' ü")
+    new = json.loads(max(project.table_folder("ods.t_003").glob("schema/schema-*"), key=lambda p: int(p.name[7:])).read_text())
+    check.equal("the new column's type", [(f["name"], f["type"]) for f in new["fields"]][-1], ("备注", "VARCHAR(40)"))
+    rows = flow.pypaimon(project, "ods.t_003").to_pylist()
+    check.equal("pypaimon reads the new column", [r["备注"] for r in rows if r["id"] == 5000], ["有了"])
+
+
+def postgres_database(world):
+    with servers.Postgres() as server:
+        project = whole_database(world, Postgres(server), 100)
+        server.stop()
+        # Without the server.
+        tables = len(states(project))
+        world.checks.equal("status without the server", tables, 102)
+        plan = project.call("plan")
+        world.checks.that("plan without the server says so", "catalog src cannot be asked" in plan.stderr, plan.stderr)
+        lineage = project.call("lineage").stdout
+        world.checks.that("lineage", "ods.订单_明细  ← src.postgres.public.订单_明细 (postgres-cdc)" in lineage, lineage[-300:])
+        fresh = world.project("unreachable")
+        fresh.write("catalogs/src.sql", Postgres(server).catalog())
+        fresh.write("layers/ods/all.sql", "CREATE DATABASE ods AS DATABASE src.postgres INCLUDING ALL TABLES")
+        failed = fresh.call("plan", code=None)
+        world.checks.that("a server that is away is an error at the statement", failed.returncode != 0 and "layers/ods/all.sql:1:1: " in failed.stderr, failed.stderr)
+        server.start()
+
+
+def shards_and_tags(world):
+    """Shards with their names in the key, computed columns, and tags of all tables at one commit time."""
+    check = world.checks
+    with servers.Postgres() as server:
+        source = Postgres(server)
+        connection = source.connect()
+        for i in range(3):
+            source.execute(connection, f"CREATE TABLE user_{i} (id bigint PRIMARY KEY, name text)")
+            source.execute(connection, f"INSERT INTO user_{i} VALUES (1, 'u{i}'), (2, 'v{i}')")
+        for table in ("left_side", "right_side"): source.execute(connection, f"CREATE TABLE {table} (id bigint PRIMARY KEY, at timestamptz)")
+        project = world.project("shards")
+        project.write("layers/ods/shop.sql", source.catalog() + "CREATE TABLE users WITH ('key-metadata-columns' = 'table_name') AS TABLE src.postgres.`user_[0-9]+` "
+                      f"{source.options('shards')} ADD COLUMN (loud AS UPPER(name) AFTER name);\n"
+                      "CREATE DATABASE ods WITH ('tag.automatic-creation' = 'process-time', 'tag.creation-period-duration' = '2 s') "
+                      f"AS DATABASE src.postgres INCLUDING TABLE '.*_side' {source.options('shards')};\n")
+        project.once()
+        found = project.rows("SELECT table_name, id, name, loud FROM ods.users ORDER BY table_name, id")
+        check.equal("shards", [(r["table_name"], int(r["id"]), r["loud"]) for r in found], [(f"user_{i}", k, f"{c}{i}") for i in range(3) for k, c in ((1, "U"), (2, "V"))])
+        source.execute(connection, "UPDATE user_1 SET name = 'w' WHERE id = 1")
+        source.execute(connection, "DELETE FROM user_2 WHERE id = 2")
+        project.once()
+        check.equal("changes of shards", sorted((r["table_name"], r["loud"]) for r in project.rows("SELECT table_name, loud FROM ods.users")),
+                    [("user_0", "U0"), ("user_0", "V0"), ("user_1", "V1"), ("user_1", "W"), ("user_2", "U2")])
+        stop, process = threading.Event(), project.start()
+
+        def write():
+            mine, key = source.connect(), 0
+            while not stop.is_set():
+                key += 1
+                for sql in ("BEGIN", f"INSERT INTO left_side VALUES ({key}, now())", f"INSERT INTO right_side VALUES ({key}, now())", "COMMIT"): mine.run(sql)
+                time.sleep(0.003)
+            mine.close()
+        writer = threading.Thread(target=write)
+        writer.start()
+        try: project.wait("four tags of both tables", lambda: len(set(project.tags("ods.left_side")) & set(project.tags("ods.right_side"))) >= 6, 40)
+        finally:
+            stop.set()
+            writer.join()
+            check.equal("exit code", project.stop(process), 0)
+        common = sorted(set(project.tags("ods.left_side")) & set(project.tags("ods.right_side")))[-4:]
+        cuts = []
+        for tag in common:
+            sides = [sorted(r["id"] for r in project.rows(f"SELECT id FROM ods.{t} /*+ OPTIONS('scan.tag-name' = '{tag}') */")) for t in ("left_side", "right_side")]
+            check.that(f"tag {tag} cuts both tables between the same two transactions", sides[0] == sides[1], f"{len(sides[0])} and {len(sides[1])} rows")
+            cuts.append(len(sides[0]))
+        check.that("tags grow", cuts == sorted(cuts) and cuts[-1] > cuts[0], str(cuts))
+
+
+TESTS = [postgres_database, shards_and_tags]
