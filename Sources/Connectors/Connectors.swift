@@ -14,6 +14,7 @@ package enum Connectors {
     case "datagen": return try DatagenSource(table, environment)
     case let name? where KafkaTable.isKafka(name): return try KafkaSource(table, environment)
     case "postgres-cdc": return try PostgresSource(table, environment)
+    case "mysql-cdc", "mariadb-cdc": return try MySQLSource(table, environment)
     default: throw unknown(table)
     }
   }
@@ -28,6 +29,8 @@ package enum Connectors {
     case "blackhole": return try BlackholeSink(table)
     case "jdbc" where table.options["url"]?.hasPrefix(PostgresSinkOptions.scheme) ?? false:
       return try PostgresSink(table, environment)
+    case "jdbc" where MySQLSinkOptions.isOurs(table.options["url"]):
+      return try MySQLSink(table, environment)
     case let name? where KafkaTable.isKafka(name): return try KafkaSink(table, environment)
     default: throw unknown(table)
     }
@@ -40,6 +43,7 @@ package enum Connectors {
     case "datagen": return .inserts
     case let name? where KafkaTable.isKafka(name): return try KafkaTable(table, .style).style
     case "postgres-cdc": return try PostgresOptions.style(of: table)
+    case "mysql-cdc", "mariadb-cdc": return .retractions
     default: throw unknown(table)
     }
   }
@@ -47,7 +51,7 @@ package enum Connectors {
   private static func unknown(_ table: ConnectorTable) -> TerraceError {
     TerraceError(
       .unsupported, "connector '\(table.options["connector"] ?? "")' here",
-      hint: "sources: filesystem, datagen, kafka, upsert-kafka, postgres-cdc; "
+      hint: "sources: filesystem, datagen, kafka, upsert-kafka, postgres-cdc, mysql-cdc; "
         + "sinks: filesystem, print, blackhole, kafka, upsert-kafka, jdbc"
     ).with("table", table.name)
   }

@@ -215,29 +215,6 @@ final class KafkaSourceTests: XCTestCase {
     XCTAssertEqual(found[3], "letter t-0@3")
   }
 
-  /// The mock keeps no offsets of transactions, so the name is committed without one.
-  func test_nameOfTheLastEpoch_isReadFromTheGroup() throws {
-    let brokers = try MockBrokers()
-    defer { brokers.close() }
-    brokers.topic("t", 1)
-    var options = ConnectorOptions(
-      ConnectorTable(
-        name: "t", type: RowType([("id", .bigint)]),
-        options: ["properties.bootstrap.servers": brokers.servers], folder: "/"))
-    let properties = try KafkaProperties(&options)
-    XCTAssertNil(try KafkaTransactions.last(id: "p-t", topic: "t", properties))
-    let client = try KafkaClient(
-      .consumer, properties.settings + [("group.id", "p-t")], servers: brokers.servers)
-    defer { client.close() }
-    let name = "17 a-b-c"
-    let offsets = PartitionList([(.init(topic: "t", number: 0), 17)])
-    offsets.entries[0].metadata = UnsafeMutableRawPointer(strdup(name))
-    offsets.entries[0].metadata_size = name.utf8.count
-    XCTAssertEqual(
-      rd_kafka_commit(client.handle, offsets.pointer, 0), RD_KAFKA_RESP_ERR_NO_ERROR)
-    XCTAssertEqual(try KafkaTransactions.last(id: "p-t", topic: "t", properties), name)
-  }
-
   func test_noServer_isUnavailableAndNamesIt() throws {
     let client = try KafkaClient(
       .consumer, [("bootstrap.servers", "127.0.0.1:1")], servers: "127.0.0.1:1")

@@ -280,47 +280,6 @@ def upserts_there_and_back(world):
         cluster.close()
 
 
-def transactions(world):
-    """An exactly-once sink: each record once over ends and new starts; after kill -9 nothing is missing. (What a dead
-    transaction has sent stays visible in the mock, and it keeps no offsets of transactions, so epochs are done again that a real broker knows to be whole.)"""
-    cluster = Cluster(world.scratch / "cluster")
-    try:
-        cluster.topic("in", 4)
-        cluster.topic("out", 4)
-        common = f"'connector' = 'kafka', 'properties.bootstrap.servers' = '{cluster.servers}', 'format' = 'json'"
-        project = world.project("transactions")
-        project.write("terrace.conf", "layers: ods\nexecution.checkpointing.interval: 100 ms\n")
-        project.spec("ods.copy", f"CREATE TABLE src (id BIGINT) WITH ({common}, 'topic' = 'in', 'scan.startup.mode' = 'earliest-offset');\n"
-                     f"CREATE TABLE copied (id BIGINT) WITH ({common}, 'topic' = 'out', 'sink.delivery-guarantee' = 'exactly-once', 'sink.transactional-id-prefix' = 'tx');\n"
-                     "INSERT INTO copied SELECT id FROM src;\n")
-        project.apply()
-        given = 0
-        def feed(count):
-            nonlocal given
-            cluster.produce("in", [(world.random.randrange(4), None, f'{{"id": {given + i}}}') for i in range(count)])
-            given += count
-        def copied(): return collections.Counter(json.loads(value)["id"] for _, _, _, value in cluster.consume("out"))
-        for _ in range(3):
-            run = project.start()
-            for _ in range(3):
-                feed(100)
-                time.sleep(world.random.uniform(0, 0.3))
-            project.wait("the copies", lambda: cluster.count("out") >= given)
-            world.checks.that("terrace run ends with 0 on SIGTERM", project.stop(run) == 0, project.log_end())
-        world.checks.that(f"each of {given} records is there once", copied() == collections.Counter(range(given)), clip(copied().most_common(3)))
-        run, killed = project.start(), 0
-        for _ in range(world.rounds or (6 if world.quick else 100)):
-            feed(50)
-            time.sleep(world.random.uniform(0, 0.6))
-            kill(run)
-            run, killed = project.start(), killed + 1
-        project.wait("the copies", lambda: set(copied()) == set(range(given)) and not project.status()["jobs"][0]["counters"].get("waiting"))
-        world.checks.that("terrace run ends with 0 on SIGTERM", project.stop(run) == 0, project.log_end())
-        world.checks.that(f"no record is missing after {killed} kills, and none is another", set(copied()) == set(range(given)))
-    finally:
-        cluster.close()
-
-
 def places(world):
     """Startup and bounded modes, metadata columns, keys, partitions found while running, dead letters and what is told of them."""
     cluster = Cluster(world.scratch / "cluster")
@@ -369,4 +328,4 @@ def places(world):
         cluster.close()
 
 
-TESTS = [the_issues_job, places, transactions, upserts_there_and_back, faults_and_kills]
+TESTS = [the_issues_job, places, upserts_there_and_back, faults_and_kills]

@@ -89,6 +89,72 @@ class Postgres:
         finally: connection.close()
 
 
+class MariaDB:
+    """A MariaDB server with a binary log in row format. Use as a context."""
+
+    USER = "mysql"
+
+    def __init__(self, *settings, server_id=1):
+        self.port, self.server_id, self.settings = free_port(), server_id, settings
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="terrace-maria-"))
+        self.data, self.process = self.folder / "data", None
+        if os.geteuid() == 0:
+            owner = pwd.getpwnam(self.USER)
+            os.chown(self.folder, owner.pw_uid, owner.pw_gid)
+
+    def _lead(self): return ["runuser", "-u", self.USER, "--"] if os.geteuid() == 0 else []
+
+    def __enter__(self):
+        subprocess.run([*self._lead(), "mariadb-install-db", "--no-defaults", f"--datadir={self.data}", "--auth-root-authentication-method=normal",
+                        "--skip-test-db"], check=True, capture_output=True, cwd=self.folder, timeout=120)
+        self.start()
+        self.run("CREATE USER 'cdc'@'%' IDENTIFIED BY 'secret'", "GRANT ALL ON *.* TO 'cdc'@'%' WITH GRANT OPTION")
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self):
+        program = shutil.which("mariadbd") or "/usr/sbin/mariadbd"
+        words = ["--no-defaults", f"--datadir={self.data}", f"--port={self.port}", "--bind-address=127.0.0.1", f"--socket={self.folder}/sock",
+                 f"--server-id={self.server_id}", "--log-bin=mariadb-bin", "--binlog-format=ROW", "--binlog-row-image=FULL", "--log-slave-updates",
+                 "--gtid-strict-mode=1", "--innodb-flush-log-at-trx-commit=2", "--skip-name-resolve", "--default-time-zone=+00:00",
+                 f"--pid-file={self.folder}/pid", "--sync-binlog=0", *self.settings]
+        with open(self.folder / "log", "ab") as log:
+            self.process = subprocess.Popen([*self._lead(), program, *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder)
+        for _ in range(300):
+            try: return self.connect("root", "").close()
+            except Exception: time.sleep(0.1)
+        raise RuntimeError(f"MariaDB does not start: {(self.folder / 'log').read_text()[-2000:]}")
+
+    def kill(self):
+        """kill -9."""
+        try: os.kill(int((self.folder / "pid").read_text()), signal.SIGKILL)
+        except (OSError, ValueError): pass
+        if self.process: self.process.wait()
+        self.process = None
+
+    def crash(self):
+        self.kill()
+        (self.folder / "pid").unlink(missing_ok=True)
+        self.start()
+
+    def connect(self, user="cdc", password="secret", database=None):
+        import pymysql
+        return pymysql.connect(host="127.0.0.1", port=self.port, user=user, password=password, database=database, charset="utf8mb4",
+                               autocommit=True)
+
+    def run(self, *statements, database=None, user="root", password=""):
+        """Runs statements one by one; the rows of the last."""
+        connection = self.connect(user, password, database)
+        try:
+            with connection.cursor() as cursor:
+                for sql in statements: cursor.execute(sql)
+                return cursor.fetchall()
+        finally: connection.close()
+
+
 class Cutter:
     """A TCP proxy to a local port, whose connections can be cut at any moment."""
 

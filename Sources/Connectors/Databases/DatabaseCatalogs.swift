@@ -18,6 +18,8 @@ package enum DatabaseCatalogs {
     switch options["type"] {
     case "postgres-cdc":
       return try PostgresCatalog(name: name, options, folder: folder, environment)
+    case "mysql-cdc", "mariadb-cdc":
+      return try MySQLCatalog(name: name, options, folder: folder, environment)
     default: throw unknown(options["type"])
     }
   }

@@ -242,7 +242,7 @@ final class KafkaSink: Sink {
     guard let prepared, !prepared.isEmpty else { return .complete }
     let last = try KafkaTransactions.last(
       id: transactionalID, topic: topicName, table.properties)
-    return last == prepared ? .complete : .redo
+    return KafkaTransactions.isCommitted(prepared, last) ? .complete : .redo
   }
 
   func close() {

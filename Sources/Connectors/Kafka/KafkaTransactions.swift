@@ -95,4 +95,9 @@ final class KafkaTransactions {
     return String(
       decoding: UnsafeRawBufferPointer(start: metadata, count: entry.metadata_size), as: UTF8.self)
   }
+
+  /// Whether the epoch of a name was committed, after whose name is the last one.
+  static func isCommitted(_ name: String, _ last: String?) -> Bool {
+    last == name
+  }
 }

@@ -97,7 +97,7 @@ enum ErrorReport {
     let scalars = Array(line.unicodeScalars)
     let start = min(max(column - 1, 0), scalars.count)
     let length = error.fact("length").flatMap { Int($0) } ?? 1
-    let end = min(start + min(max(length, 1), 120), scalars.count)
+    let end = min(start + max(length, 1), scalars.count)
     // A long line is shown around the place only.
     let from = max(0, start - 60)
     let to = min(scalars.count, max(end, start + 60))

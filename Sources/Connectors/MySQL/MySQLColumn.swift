@@ -1,0 +1,245 @@
+import Columns
+import Store
+
+/// Switches between types of the server and of the warehouse, by Paimon's names.
+struct MySQLTypeSwitches: Hashable, Sendable {
+  var tinyintIsBoolean = true
+  var allNullable = false
+  var allStrings = false
+  var charIsString = false
+  var longtextIsBytes = false
+  var unsignedBigintIsBigint = false
+
+  init() {}
+
+  init(_ options: inout ConnectorOptions) throws(TerraceError) {
+    for word in (options.text("type-mapping") ?? "").split(separator: ",") {
+      switch word.trimmed.lowercased() {
+      case "tinyint1-not-bool": tinyintIsBoolean = false
+      case "to-nullable": allNullable = true
+      case "to-string": allStrings = true
+      case "char-to-string": charIsString = true
+      case "longtext-to-bytes": longtextIsBytes = true
+      case "bigint-unsigned-to-bigint": unsignedBigintIsBigint = true
+      case "decimal-no-change", "allow-non-string-to-string", "": break
+      default:
+        throw options.wrong(
+          "type-mapping",
+          "tinyint1-not-bool, to-nullable, to-string, char-to-string, longtext-to-bytes, "
+            + "bigint-unsigned-to-bigint")
+      }
+    }
+  }
+}
+
+/// A column as information_schema tells it.
+struct MySQLColumn: Hashable, Sendable {
+  var name: String
+  /// `int`, `varchar`, `enum` …
+  var base: String
+  /// `int(10) unsigned`, `enum('a','b')`.
+  var full: String
+  var charset: String?
+  var isNullable: Bool
+  var length: Int
+  var precision: Int
+  var scale: Int
+  var fraction: Int
+  var isGenerated: Bool
+  var comment: String?
+
+  var isUnsigned: Bool { full.lowercased().contains("unsigned") || base == "serial" }
+
+  /// Of ENUM and SET, in order.
+  var members: [String] {
+    guard let open = full.firstIndex(of: "("), let close = full.lastIndex(of: ")") else {
+      return []
+    }
+    var found: [String] = []
+    var text = ""
+    var inside = false
+    var rest = full[full.index(after: open)..<close]
+    while let c = rest.popFirst() {
+      if c != "'" {
+        if inside { text.append(c) }
+      } else if inside, rest.first == "'" {
+        text.append("'")
+        rest.removeFirst()
+      } else {
+        if inside { found.append(text) }
+        text = ""
+        inside.toggle()
+      }
+    }
+    return found
+  }
+
+  private var width: Int {
+    guard let open = full.firstIndex(of: "("), let close = full[open...].firstIndex(of: ")") else {
+      return 0
+    }
+    return Int(full[full.index(after: open)..<close]) ?? 0
+  }
+
+  /// The column's type in the warehouse; nil when there is none.
+  func type(_ switches: MySQLTypeSwitches) -> DataType? {
+    guard let plain = plainType(switches) else { return nil }
+    let type = switches.allStrings ? DataType.string : plain
+    return isNullable || switches.allNullable ? type : type.notNull
+  }
+
+  private func plainType(_ switches: MySQLTypeSwitches) -> DataType? {
+    switch base {
+    case "tinyint":
+      if width == 1, !isUnsigned, switches.tinyintIsBoolean { return .boolean }
+      return isUnsigned ? .smallint : .tinyint
+    case "smallint": return isUnsigned ? .int : .smallint
+    case "mediumint", "year": return .int
+    case "int": return isUnsigned ? .bigint : .int
+    case "bigint":
+      return isUnsigned && !switches.unsignedBigintIsBigint ? .decimal(20, 0) : .bigint
+    case "float": return .float
+    case "double": return .double
+    case "decimal": return precision <= 38 ? .decimal(precision, scale) : .string
+    case "date": return .date
+    case "time": return DataType(.time(fraction))
+    case "datetime", "timestamp": return .timestamp(fraction)
+    case "char", "varchar":
+      if switches.charIsString || length == 0 { return .string }
+      return DataType(base == "char" ? .char(length) : .varchar(length))
+    case "tinytext", "text", "mediumtext", "json", "enum":
+      return .string
+    case "longtext": return switches.longtextIsBytes ? .bytes : .string
+    case "set": return .array(.string)
+    case "binary", "varbinary": return DataType(.varbinary(max(length, 1)))
+    case "tinyblob", "blob", "mediumblob", "longblob": return .bytes
+    case "bit": return precision <= 1 ? .boolean : DataType(.binary((precision + 7) / 8))
+    case "geometry", "point", "linestring", "polygon", "multipoint", "multilinestring",
+      "multipolygon", "geometrycollection", "geomcollection":
+      return .string
+    default: return nil
+    }
+  }
+
+  /// Whether a declared column can hold each value.
+  func fits(_ declared: DataType) -> Bool {
+    if case .varchar(DataType.unbounded) = declared.kind { return type(MySQLTypeSwitches()) != nil }
+    var loose = MySQLTypeSwitches()
+    loose.tinyintIsBoolean = false
+    guard let own = type(MySQLTypeSwitches()), let number = type(loose) else { return false }
+    if declared.kind == own.kind { return true }
+    switch (declared.kind, base) {
+    case (.bigint, "bigint"), (.binary, "bit"), (.varbinary, "bit"), (.bigint, "bit"),
+      (.varbinary(DataType.unbounded), "binary"), (.timestampLTZ, "timestamp"),
+      (.binary, "binary"), (.boolean, "tinyint"), (.bigint, "year"):
+      return true
+    case (.varbinary(DataType.unbounded), _):
+      return ["varbinary", "longtext"].contains(base) || base.hasSuffix("blob")
+    case (.timestamp(let p), "datetime"), (.timestamp(let p), "timestamp"): return p >= fraction
+    case (.time(let p), "time"): return p >= min(fraction, 3)
+    default: return PostgresDrift.holds(declared, number)
+    }
+  }
+
+  /// Types that the log may have for it.
+  func isLogged(as type: UInt8) -> Bool {
+    switch base {
+    case "tinyint": type == 1
+    case "smallint": type == 2
+    case "mediumint": type == 9
+    case "int": type == 3
+    case "bigint": type == 8
+    case "year": type == 13
+    case "float": type == 4
+    case "double": type == 5
+    case "decimal": type == 246
+    case "date": type == 10 || type == 14
+    case "time": type == 19 || type == 11
+    case "datetime": type == 18 || type == 12
+    case "timestamp": type == 17 || type == 7
+    case "char", "binary": type == 254
+    case "varchar", "varbinary": type == 15 || type == 253
+    case "enum": type == 247
+    case "set": type == 248
+    case "bit": type == 16
+    case "json": type == 245 || type == 252
+    case "tinytext", "text", "mediumtext", "longtext", "tinyblob", "blob", "mediumblob",
+      "longblob":
+      type == 252
+    default: type == 255 || type == 252
+    }
+  }
+}
+
+struct MySQLTableName: Hashable, Sendable, Comparable {
+  var database: String
+  var table: String
+
+  var quoted: String { MySQLConnection.name(database) + "." + MySQLConnection.name(table) }
+  var text: String { database + "." + table }
+
+  static func < (a: MySQLTableName, b: MySQLTableName) -> Bool {
+    (a.database, a.table) < (b.database, b.table)
+  }
+}
+
+/// A table as information_schema tells it.
+struct MySQLTable: Hashable, Sendable {
+  var name: MySQLTableName
+  var columns: [MySQLColumn]
+  var primaryKey: [String]
+  var comment: String?
+  /// Has transactions: a consistent snapshot sees it at one moment.
+  var isTransactional: Bool
+}
+
+/// Asks a server for its tables.
+struct MySQLSchema {
+  let connection: MySQLConnection
+  private static let own = "('mysql','information_schema','performance_schema','sys')"
+
+  func tableNames(
+    database: String?, table: String?
+  ) throws(TerraceError) -> [MySQLTableName] {
+    var text =
+      "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES "
+      + "WHERE TABLE_TYPE = 'BASE TABLE' AND TABLE_SCHEMA NOT IN \(Self.own)"
+    if let database { text += " AND TABLE_SCHEMA = \(MySQLConnection.literal(database))" }
+    if let table { text += " AND TABLE_NAME = \(MySQLConnection.literal(table))" }
+    return try connection.query(text).map {
+      MySQLTableName(database: $0[0] ?? "", table: $0[1] ?? "")
+    }.sorted()
+  }
+
+  /// Nil when there is no such table.
+  func described(_ name: MySQLTableName) throws(TerraceError) -> MySQLTable? {
+    let place =
+      " WHERE TABLE_SCHEMA = \(MySQLConnection.literal(name.database)) "
+      + "AND TABLE_NAME = \(MySQLConnection.literal(name.table))"
+    let tables = try connection.query(
+      "SELECT TABLE_COMMENT, ENGINE FROM information_schema.TABLES" + place)
+    guard let found = tables.first else { return nil }
+    let rows = try connection.query(
+      "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, CHARACTER_SET_NAME, IS_NULLABLE, "
+        + "CHARACTER_MAXIMUM_LENGTH, NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION, EXTRA, "
+        + "COLUMN_COMMENT, GENERATION_EXPRESSION FROM information_schema.COLUMNS"
+        + place + " ORDER BY ORDINAL_POSITION")
+    let columns = rows.map { row in
+      let base = (row[1] ?? "").lowercased()
+      return MySQLColumn(
+        name: row[0] ?? "", base: base == "integer" ? "int" : base, full: row[2] ?? "",
+        charset: row[3], isNullable: row[4] == "YES", length: row[5].flatMap { Int($0) } ?? 0,
+        precision: row[6].flatMap { Int($0) } ?? 0, scale: row[7].flatMap { Int($0) } ?? 0,
+        fraction: row[8].flatMap { Int($0) } ?? 0,
+        isGenerated: !(row[11] ?? "").isEmpty && !(row[9] ?? "").contains("DEFAULT_GENERATED"),
+        comment: row[10].flatMap { $0.isEmpty ? nil : $0 })
+    }
+    let keys = try connection.query(
+      "SELECT COLUMN_NAME FROM information_schema.KEY_COLUMN_USAGE" + place
+        + " AND CONSTRAINT_NAME = 'PRIMARY' ORDER BY ORDINAL_POSITION")
+    let comment = found[0].flatMap { $0.isEmpty ? nil : $0 }
+    return MySQLTable(
+      name: name, columns: columns, primaryKey: keys.compactMap { $0[0] }, comment: comment,
+      isTransactional: ["INNODB", "ROCKSDB", "TOKUDB"].contains((found[1] ?? "").uppercased()))
+  }
+}

@@ -1,0 +1,171 @@
+import Columns
+import Formats
+
+/// Rows of one source while they are put together from what the server tells.
+///
+/// A value that its column cannot hold makes the row a dead letter; its neighbours are not touched.
+final class MySQLRows {
+  private enum Origin { case value, table, database, time, kind }
+
+  let type: RowType
+  /// Names of the columns that come from the server, and where they lie in `type`.
+  let physical: [(name: String, place: Int)]
+  let targets: [MySQLTarget]
+  private let origins: [Origin]
+  private let hasMetadata: Bool
+  private let notNull: [Bool]
+  @exclusivity(unchecked) private var kinds: [UInt8] = []
+  private var bad: [Int] = []
+  private var letters: [DeadLetter] = []
+  @exclusivity(unchecked) private var problem: (column: Int, reason: String)?
+  @exclusivity(unchecked) private var nullColumn = -1
+  @exclusivity(unchecked) var byteCount = 0
+
+  init(_ table: ConnectorTable) throws(TerraceError) {
+    type = table.type
+    targets = type.fields.map { MySQLTarget($0.type) }
+    notNull = type.fields.map { !$0.type.isNullable }
+    var origins: [Origin] = []
+    var physical: [(name: String, place: Int)] = []
+    for (c, field) in type.fields.enumerated() {
+      if let metadata = table.metadata.first(where: { $0.column == field.name }) {
+        origins.append(try Self.origin(metadata.key, field, table))
+      } else {
+        origins.append(.value)
+        physical.append((field.name, c))
+      }
+    }
+    self.origins = origins
+    self.physical = physical
+    hasMetadata = physical.count < origins.count
+  }
+
+  private static func origin(
+    _ key: String, _ field: Field, _ table: ConnectorTable
+  ) throws(TerraceError) -> Origin {
+    let found: Origin
+    switch key {
+    case "table_name": found = .table
+    case "database_name": found = .database
+    case "op_ts": found = .time
+    case "row_kind": found = .kind
+    default:
+      throw TerraceError(
+        .invalid, "mysql-cdc has no metadata '\(key)'",
+        hint: "table_name, database_name, op_ts, row_kind"
+      ).with("table", table.name).with("column", field.name)
+    }
+    let fits: Bool
+    switch (found, field.type.kind) {
+    case (.time, .timestampLTZ(let p)), (.time, .timestamp(let p)): fits = p <= 6
+    case (.time, .bigint): fits = true
+    case (.time, _): fits = false
+    default: fits = field.type.isText
+    }
+    if !fits {
+      throw TerraceError(
+        .invalid, "the metadata '\(key)' is a \(found == .time ? "TIMESTAMP_LTZ(3)" : "STRING")"
+      ).with("table", table.name).with("column", field.name)
+    }
+    return found
+  }
+
+  @inline(__always) func target(_ i: Int) -> MySQLTarget { targets[physical[i].place] }
+
+  @inline(__always) func appendNull(_ i: Int) {
+    let place = physical[i].place
+    targets[place].null()
+    if notNull[place], nullColumn < 0 { nullColumn = i }
+  }
+
+  func fail(_ i: Int, _ reason: String) {
+    targets[physical[i].place].null()
+    if problem == nil { problem = (i, reason) }
+  }
+
+  /// Ends the row in hand; true when it is one, and no dead letter.
+  @discardableResult
+  func end(_ kind: RowKind, _ source: MySQLTableName, millis: Int64) -> Bool {
+    if nullColumn >= 0 {
+      if problem == nil { problem = (nullColumn, "null in a column that may not be null") }
+      nullColumn = -1
+    }
+    if hasMetadata { appendMetadata(kind, source, millis) }
+    let row = kinds.count
+    kinds.append(kind.rawValue)
+    guard let problem else { return true }
+    letters.append(
+      DeadLetter(
+        row: row - bad.count, place: source.text, bytes: json(row, source),
+        reason: "\(problem.reason), column \(physical[problem.column].name)"))
+    bad.append(row)
+    self.problem = nil
+    return false
+  }
+
+  private func appendMetadata(_ kind: RowKind, _ source: MySQLTableName, _ millis: Int64) {
+    for (c, origin) in origins.enumerated() {
+      let builder = targets[c].builder
+      switch origin {
+      case .value: break
+      case .table: builder.append(source.table)
+      case .database: builder.append(source.database)
+      case .kind: builder.append(kind.text)
+      case .time: targets[c].moment(second: millis / 1000, micro: millis % 1000 * 1000)
+      }
+    }
+  }
+
+  /// Of an update of which one image is no row, the other stands alone.
+  func mendUpdate(_ before: Int) {
+    guard let last = bad.last, last >= before else { return }
+    let hasBefore = !bad.contains(before)
+    let hasAfter = last != before + 1
+    if hasBefore, !hasAfter { kinds[before] = RowKind.delete.rawValue }
+    if !hasBefore, hasAfter { kinds[before + 1] = RowKind.insert.rawValue }
+  }
+
+  var count: Int { kinds.count }
+
+  /// Takes back a row of which a part was appended.
+  func abandon() {
+    let row = kinds.count
+    for target in targets where target.builder.count == row { target.null() }
+    kinds.append(RowKind.insert.rawValue)
+    bad.append(row)
+    problem = nil
+    nullColumn = -1
+  }
+
+  /// The row's place among those of its table is all that can be told: its values are what is wrong.
+  private func json(_ row: Int, _ source: MySQLTableName) -> [UInt8] {
+    Array(JSONValue.members([("table", .string(source.text))]).text().utf8)
+  }
+
+  /// The rows so far; empty afterwards.
+  func take(allInserts: Bool) -> SourceBatch {
+    let count = kinds.count
+    var batch = Batch(type, targets.map { $0.builder.finish() }, count: count)
+    var codes: Buffer? = allInserts ? nil : kinds.withUnsafeBytes { Buffer(copying: $0) }
+    if !bad.isEmpty {
+      var next = 0
+      var kept: [Int32] = []
+      for row in 0..<count {
+        if next < bad.count, bad[next] == row {
+          next += 1
+        } else {
+          kept.append(Int32(row))
+        }
+      }
+      batch = batch.gather(kept, count: kept.count)
+      let good = kept.map { kinds[Int($0)] }
+      codes = allInserts ? nil : good.withUnsafeBytes { Buffer(copying: $0) }
+    }
+    let made = SourceBatch(rows: batch, kinds: codes, deadLetters: letters)
+    kinds.removeAll(keepingCapacity: true)
+    bad = []
+    letters = []
+    byteCount = 0
+    return made
+  }
+}

@@ -1,0 +1,339 @@
+import Columns
+import Formats
+import Store
+
+/// What 'connector' = 'jdbc' says when its URL names MySQL or MariaDB, by Flink's option names.
+struct MySQLSinkOptions: Sendable {
+  var server: MySQLConnection.Settings
+  var target: MySQLTableName
+
+  static let schemes = ["jdbc:mysql:", "jdbc:mariadb:"]
+
+  static func isOurs(_ url: String?) -> Bool {
+    schemes.contains { url?.hasPrefix($0) ?? false }
+  }
+
+  init(_ table: ConnectorTable) throws(TerraceError) {
+    var options = ConnectorOptions(table)
+    let url = try options.required("url")
+    let form = "jdbc:mysql://host:port/database?key=value"
+    guard let scheme = Self.schemes.first(where: { url.hasPrefix($0) }),
+      url.dropFirst(scheme.count).hasPrefix("//")
+    else { throw options.wrong("url", form) }
+    var rest = url.dropFirst(scheme.count + 2)
+    var query = Substring()
+    if let mark = rest.firstIndex(of: "?") {
+      query = rest[rest.index(after: mark)...]
+      rest = rest[..<mark]
+    }
+    let parts = rest.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+    let place = parts[0].split(separator: ":", omittingEmptySubsequences: false)
+    guard parts.count == 2, !parts[1].isEmpty, place.count <= 2, !place[0].isEmpty,
+      let port = place.count == 2 ? Int(place[1]) : 3306, (1...65_535).contains(port)
+    else { throw options.wrong("url", form) }
+    if parts[0].contains(",") {
+      throw TerraceError(.unsupported, "several hosts in one url").with("table", table.name)
+    }
+    var settings = MySQLConnection.Settings(
+      host: String(place[0]), port: port, user: options.text("username") ?? "",
+      password: options.text("password"), database: String(parts[1]))
+    try Self.read(query, &settings, table)
+    if settings.user.isEmpty { _ = try options.required("username") }
+    server = settings
+    let name = try options.required("table-name")
+    let names = name.split(separator: ".", maxSplits: 1).map(String.init)
+    target = MySQLTableName(
+      database: names.count == 2 ? names[0] : String(parts[1]), table: names[names.count - 1])
+    _ = try options.integer("sink.buffer-flush.max-rows")
+    _ = try options.duration("sink.buffer-flush.interval")
+    options.allow([
+      "driver", "sink.max-retries", "sink.parallelism", "connection.max-retry-timeout",
+      "compatible-mode",
+    ])
+    try options.finish()
+  }
+
+  /// The driver's properties: TLS is heard, those without a meaning here are passed over by name.
+  private static func read(
+    _ query: Substring, _ settings: inout MySQLConnection.Settings, _ table: ConnectorTable
+  ) throws(TerraceError) {
+    var tls = table
+    tls.options = [:]
+    for pair in query.split(separator: "&") {
+      let parts = pair.split(separator: "=", maxSplits: 1).map(String.init)
+      let value = parts.count == 2 ? parts[1] : ""
+      switch parts[0] {
+      case "user": settings.user = value
+      case "password": settings.password = value
+      case "sslMode", "useSSL", "serverSslCert": tls.options["jdbc.properties." + parts[0]] = value
+      case "rewriteBatchedStatements", "useUnicode", "characterEncoding", "serverTimezone",
+        "allowPublicKeyRetrieval", "useServerPrepStmts", "cachePrepStmts", "connectTimeout",
+        "socketTimeout", "autoReconnect", "zeroDateTimeBehavior", "tinyInt1isBit":
+        break
+      default:
+        throw TerraceError(.unsupported, "'\(parts[0])' in a url of MySQL")
+          .with("table", table.name).with("option", "url")
+      }
+    }
+    var options = ConnectorOptions(tls)
+    try MySQLOptions.tls(&options, &settings)
+  }
+}
+
+/// A table of MySQL or MariaDB as a target: the rows of an epoch, and a mark of the epoch, in one transaction.
+///
+/// Of the rows of one key the last one counts; they are sent in statements of many rows. The transaction is open
+/// from the first row on until the job's root is published; the mark tells after a crash whether it was
+/// committed.
+final class MySQLSink: Sink {
+  private let table: ConnectorTable
+  private let options: MySQLSinkOptions
+  private let names: any NameSource
+  private let columns: [Field]
+  private let key: [Int]
+  private var connection: MySQLConnection?
+  private var isOpen = false
+  private var last: String?
+  private var pending: String?
+  private let out = ByteWriter()
+  private let texts: [ValueFormat]
+  private let scratch = ByteWriter()
+  /// Whether the statement in hand deletes; nil when there is none.
+  private var deletes: Bool?
+  /// Keys in the statement in hand: none may come twice in it.
+  private var keys: Set<[UInt8]> = []
+  private static let flushBytes = 1 << 20
+
+  init(_ table: ConnectorTable, _ environment: Environment) throws(TerraceError) {
+    self.table = table
+    options = try MySQLSinkOptions(table)
+    names = environment.names
+    if let column = table.metadata.first {
+      throw TerraceError(.invalid, "jdbc has no metadata").with("table", table.name)
+        .with("column", column.column)
+    }
+    for field in table.type.fields {
+      switch field.type.kind {
+      case .map, .multiset, .row, .array:
+        throw TerraceError(.unsupported, "a column \(field.type) in MySQL")
+          .with("table", table.name).with("column", field.name)
+      default: break
+      }
+    }
+    columns = table.type.fields
+    texts = columns.map { ValueFormat($0.type) }
+    key = table.primaryKey.compactMap { table.type.index(of: $0) }
+  }
+
+  // MARK: Writing
+
+  func write(_ rows: Batch, kinds: Buffer?) throws(TerraceError) {
+    if rows.count == 0 { return }
+    let codes = kinds?.pointer(UInt8.self)
+    defer { withExtendedLifetime(kinds) {} }
+    for i in 0..<rows.count {
+      let kind = codes.map { $0[i] } ?? RowKind.insert.rawValue
+      // The row after it says what becomes of the key.
+      if kind == RowKind.updateBefore.rawValue, !key.isEmpty { continue }
+      if key.isEmpty, kind != RowKind.insert.rawValue {
+        throw TerraceError(
+          .invalid, "rows go or change, and the table has no PRIMARY KEY",
+          hint: "declare PRIMARY KEY (…) NOT ENFORCED as the target table has it"
+        ).with("table", table.name)
+      }
+      try add(rows, i, isDelete: kind == RowKind.delete.rawValue)
+    }
+  }
+
+  private func add(_ rows: Batch, _ row: Int, isDelete: Bool) throws(TerraceError) {
+    if deletes != isDelete || out.count >= Self.flushBytes { try flush() }
+    if !key.isEmpty {
+      scratch.removeAll()
+      for c in key { append(rows.columns[c], c, row, to: scratch) }
+      let bytes = Array(scratch.bytes)
+      if keys.contains(bytes) { try flush() }
+      keys.insert(bytes)
+    }
+    if deletes == nil {
+      deletes = isDelete
+      let target = options.target.quoted
+      out.append(
+        isDelete
+          ? "DELETE FROM \(target) WHERE (\(list(key))) IN ("
+          : "INSERT INTO \(target) (\(list(Array(columns.indices)))) VALUES ")
+    } else {
+      out.append(",")
+    }
+    out.append(UInt8(ascii: "("))
+    for (i, c) in (isDelete ? key : Array(columns.indices)).enumerated() {
+      if i > 0 { out.append(UInt8(ascii: ",")) }
+      append(rows.columns[c], c, row, to: out)
+    }
+    out.append(UInt8(ascii: ")"))
+  }
+
+  private func list(_ numbers: [Int]) -> String {
+    numbers.map { MySQLConnection.name(columns[$0].name) }.joined(separator: ", ")
+  }
+
+  /// A literal that means the same whatever sql_mode says.
+  private func append(_ column: Column, _ c: Int, _ row: Int, to writer: ByteWriter) {
+    if column.isNull(row) { return writer.append("NULL") }
+    switch columns[c].type.kind {
+    case .tinyint, .smallint, .int, .bigint, .decimal: texts[c].append(column, row, to: writer)
+    case .boolean: writer.append(column.pointer(UInt8.self)[row] == 0 ? "0" : "1")
+    case .float, .double:
+      let start = writer.count
+      texts[c].append(column, row, to: writer)
+      let text = String(decoding: writer.bytes[start...], as: UTF8.self)
+      // NaN and infinities have no literal; nor has the server such values.
+      if !text.utf8.contains(where: { (0x30...0x39).contains($0) }) {
+        writer.truncate(to: start)
+        writer.append("NULL")
+      }
+    case .binary, .varbinary: appendBytes(column.bytes(row), "", to: writer)
+    case .char, .varchar:
+      let bytes = column.bytes(row)
+      if bytes.allSatisfy({ $0 >= 0x20 && $0 != 0x27 && $0 != 0x5c }) {
+        writer.append(UInt8(ascii: "'"))
+        writer.append(bytes)
+        writer.append(UInt8(ascii: "'"))
+      } else {
+        appendBytes(bytes, "_utf8mb4 ", to: writer)
+      }
+    case .timestampLTZ(let precision):
+      let (second, nano) = ValueText.moment(column, row, precision: precision)
+      writer.append(UInt8(ascii: "'"))
+      ValueText.appendTimestamp(
+        second: second, nanosecond: nano, precision: min(precision, 6), to: writer)
+      writer.append(UInt8(ascii: "'"))
+    default:
+      writer.append(UInt8(ascii: "'"))
+      texts[c].append(column, row, to: writer)
+      writer.append(UInt8(ascii: "'"))
+    }
+  }
+
+  private func appendBytes(_ bytes: UnsafeRawBufferPointer, _ lead: String, to writer: ByteWriter) {
+    writer.append(lead)
+    if bytes.isEmpty {
+      writer.append("''")
+    } else {
+      ValueText.appendHex(bytes, to: writer)
+    }
+  }
+
+  /// Sends the statement in hand.
+  private func flush() throws(TerraceError) {
+    guard let isDelete = deletes else { return }
+    if isDelete {
+      out.append(")")
+    } else if !key.isEmpty {
+      let rest = columns.indices.filter { !key.contains($0) }
+      let set = rest.isEmpty ? Array(key.prefix(1)) : Array(rest)
+      let parts = set.map { c in
+        let name = MySQLConnection.name(columns[c].name)
+        return "\(name) = VALUES(\(name))"
+      }
+      out.append(" ON DUPLICATE KEY UPDATE " + parts.joined(separator: ", "))
+    }
+    let connection = try opened()
+    do throws(TerraceError) { try connection.execute(Array(out.bytes)) } catch {
+      throw error.with("table", options.target.text)
+    }
+    out.removeAll()
+    keys.removeAll(keepingCapacity: true)
+    deletes = nil
+  }
+
+  private func opened() throws(TerraceError) -> MySQLConnection {
+    if let connection, isOpen { return connection }
+    let connection: MySQLConnection
+    if let idle = self.connection { connection = idle } else { connection = try connect() }
+    try connection.query("START TRANSACTION")
+    isOpen = true
+    return connection
+  }
+
+  private var marks: String {
+    MySQLTableName(database: options.target.database, table: "terrace_epochs").quoted
+  }
+
+  private func connect() throws(TerraceError) -> MySQLConnection {
+    let made = try MySQLConnection(options.server)
+    // Values that do not fit are errors, not cut; times are moments.
+    try made.query(
+      "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO', time_zone = '+00:00', "
+        + "innodb_lock_wait_timeout = 30, wait_timeout = 28800")
+    try made.query(
+      "CREATE TABLE IF NOT EXISTS \(marks) (mark VARCHAR(100) PRIMARY KEY, "
+        + "at TIMESTAMP DEFAULT CURRENT_TIMESTAMP) ENGINE = InnoDB")
+    let target = try MySQLSchema(connection: made).described(options.target)
+    guard let target else {
+      throw TerraceError(.notFound, "no such table").with("table", options.target.text)
+    }
+    guard target.isTransactional else {
+      throw TerraceError(
+        .unsupported, "a target without transactions",
+        hint: "ALTER TABLE \(options.target.quoted) ENGINE = InnoDB"
+      ).with("table", options.target.text)
+    }
+    let wanted = Set(key.map { columns[$0].name })
+    if !key.isEmpty, Set(target.primaryKey) != wanted {
+      throw TerraceError(
+        .invalid, "the target has another primary key than declared",
+        hint: "declare PRIMARY KEY (\(target.primaryKey.joined(separator: ", "))) NOT ENFORCED"
+      ).with("table", options.target.text)
+    }
+    connection = made
+    return made
+  }
+
+  // MARK: Epochs
+
+  func prepare(epoch: Int64) throws(TerraceError) -> String {
+    try flush()
+    guard isOpen, let connection else { return last ?? "" }
+    let mark = "\(epoch)-\(names.uuid())"
+    try connection.query("INSERT INTO \(marks) (mark) VALUES (\(MySQLConnection.literal(mark)))")
+    if let last {
+      try connection.query("DELETE FROM \(marks) WHERE mark = \(MySQLConnection.literal(last))")
+    }
+    pending = mark
+    return mark
+  }
+
+  func publish(_ prepared: String) throws(TerraceError) {
+    guard let pending, pending == prepared, let connection else { return }
+    self.pending = nil
+    isOpen = false
+    // When this fails nobody knows whether it was done: recovery looks for the mark.
+    try connection.query("COMMIT")
+    last = prepared
+  }
+
+  func recover(_ prepared: String?) throws(TerraceError) -> SinkRecovery {
+    abandon()
+    guard let prepared, !prepared.isEmpty else { return .complete }
+    let connection = try connect()
+    // The transaction of a process that died a moment ago may still hold its mark: waited for, not passed by.
+    let found = try connection.query(
+      "SELECT 1 FROM \(marks) WHERE mark = \(MySQLConnection.literal(prepared)) FOR UPDATE")
+    try connection.query("COMMIT")
+    if found.isEmpty { return .redo }
+    last = prepared
+    return .complete
+  }
+
+  private func abandon() {
+    // The server takes an open transaction back when its connection goes.
+    connection = nil
+    isOpen = false
+    pending = nil
+    deletes = nil
+    keys = []
+    out.removeAll()
+  }
+
+  func close() { abandon() }
+}
