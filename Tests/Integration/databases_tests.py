@@ -1,7 +1,6 @@
 """Whole databases by one statement: a hundred tables in one process and one slot, tables and columns that come, one that cannot be followed."""
 import json
 import random
-import resource
 import threading
 import time
 
@@ -23,7 +22,7 @@ def quoted(name): return "`" + name.replace("`", "``") + "`"
 class Postgres:
     """What the tests need of a server, whichever it is."""
 
-    kind, database, context = "postgres-cdc", "postgres", servers.Postgres
+    kind, database = "postgres-cdc", "postgres"
 
     def __init__(self, server): self.server = server
 
@@ -43,6 +42,33 @@ class Postgres:
 
     def readers(self, connection): return connection.run("SELECT count(*) FROM pg_stat_replication")[0][0]
     def slots(self, connection): return connection.run("SELECT count(*) FROM pg_replication_slots")[0][0]
+
+
+class MariaDB:
+    kind, database = "mariadb-cdc", "shop"
+
+    def __init__(self, server):
+        self.server = server
+        server.run("CREATE DATABASE IF NOT EXISTS shop CHARACTER SET utf8mb4")
+
+    def catalog(self, name="src"):
+        return (f"CREATE CATALOG {name} WITH ('type' = '{self.kind}', 'hostname' = '127.0.0.1', 'port' = '{self.server.port}', "
+                "'username' = 'cdc', 'password' = 'secret');\n")
+
+    def options(self, name): return ""
+    def name(self, text): return quoted(text)
+    def connect(self): return self.server.connect(database="shop")
+    def execute(self, connection, sql):
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetchall()
+
+    def create(self, table, comments=True):
+        about = (f" COMMENT '金额 ''x'' ü'", f" COMMENT '表 {table}: it''s 注释'") if comments else ("", "")
+        return [f"CREATE TABLE {quoted(table)} (id bigint PRIMARY KEY, name varchar(100), amount decimal(12, 2){about[0]}, `数量` int){about[1]}"]
+
+    def readers(self, connection): return sum(1 for row in self.execute(connection, "SHOW PROCESSLIST") if row[4] == "Binlog Dump")
+    def slots(self, connection): return 1
 
 
 def change(source, tables, stop, seed, counts):
@@ -182,6 +208,25 @@ def postgres_database(world):
         failed = fresh.call("plan", code=None)
         world.checks.that("a server that is away is an error at the statement", failed.returncode != 0 and "layers/ods/all.sql:1:1: " in failed.stderr, failed.stderr)
         server.start()
+
+
+def mariadb_database(world):
+    """As many tables of MariaDB, whose log tells the names of columns."""
+    with servers.MariaDB("--binlog-row-metadata=FULL") as server:
+        source = MariaDB(server)
+        project = whole_database(world, source, 30 if world.quick else 100)
+        connection, process = source.connect(), project.start()
+        try:
+            project.wait("the jobs", lambda: states(project).get("ods.t_001") in ("idle", "running"), 40)
+            steps = [("renamed", "CHANGE amount `金额` decimal(12, 2)", 1), ("widened", "MODIFY `数量` bigint", 5_000_000_000)]
+            for i, (what, sql, value) in enumerate(steps):
+                source.execute(connection, f"ALTER TABLE t_001 {sql}")
+                source.execute(connection, f"INSERT INTO t_001 VALUES ({7000 + i}, '后', 7.5, {value})")
+                settled(world, project, source, connection, ["t_001"], ["id", "name", "金额", "数量"], f"after a column was {what}")
+            source.execute(connection, "ALTER TABLE t_002 DROP COLUMN name")
+            source.execute(connection, "UPDATE t_002 SET amount = 3 WHERE id < 9")
+            settled(world, project, source, connection, ["t_002"], ["id", "amount", "数量"], "after a column was dropped")
+        finally: project.stop(process)
 
 
 def shards_and_tags(world):
