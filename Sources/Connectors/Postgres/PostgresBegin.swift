@@ -222,8 +222,8 @@ enum PostgresTables {
       if !column.type.fits(field.type) {
         throw TerraceError(
           .invalid,
-          "the column \(field.name) is \(column.type.name), and cannot be read as \(field.type)",
-          hint: "declare \(column.type.columnType), or STRING for its text")
+          "the column \(field.name) is \(column.type.name), and cannot be read as \(field.type.text)",
+          hint: "declare \(column.type.columnType.text), or STRING for its text")
       }
     }
     if options.startup == .snapshotOnly { return }

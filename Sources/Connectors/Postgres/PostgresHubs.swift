@@ -16,6 +16,12 @@ enum PostgresHubs {
     let setup = Mutex<Void>(())
 
     init(_ hub: LogHub<PostgresLog>) { self.hub = hub }
+
+    /// Its reader has not ended with an error.
+    var isAlive: Bool {
+      do throws(TerraceError) { try hub.check() } catch { return false }
+      return true
+    }
   }
 
   private static let open = Mutex<[Key: (entry: Entry, users: Int)]>([:])
@@ -25,7 +31,7 @@ enum PostgresHubs {
   ) throws(TerraceError) -> (key: Key, entry: Entry) {
     let key = Key(server: options.server, slot: options.slot, folder: folder)
     let known = open.withLock { open -> Entry? in
-      guard let found = open[key], (try? found.entry.hub.check()) != nil else { return nil }  // ended
+      guard let found = open[key], found.entry.isAlive else { return nil }
       open[key] = (found.entry, found.users + 1)
       return found.entry
     }
@@ -40,7 +46,7 @@ enum PostgresHubs {
       options.server, slot: options.slot, heartbeat: beat, time: environment.time)
     let made = Entry(LogHub(log, ledger: ledger, time: environment.time))
     let kept = open.withLock { open -> Entry in
-      if let found = open[key], (try? found.entry.hub.check()) != nil {  // another was first
+      if let found = open[key], found.entry.isAlive {  // another was first
         open[key] = (found.entry, found.users + 1)
         return found.entry
       }

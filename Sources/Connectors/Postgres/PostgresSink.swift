@@ -34,7 +34,7 @@ final class PostgresSink: Sink {
     for field in table.type.fields {
       switch field.type.kind {
       case .map, .multiset, .row:
-        throw TerraceError(.unsupported, "a column \(field.type) in PostgreSQL")
+        throw TerraceError(.unsupported, "a column \(field.type.text) in PostgreSQL")
           .with("table", table.name).with("column", field.name)
       default: break
       }

@@ -45,6 +45,7 @@ extension JobRun {
     counters.epoch = next.epoch
     counters.snapshot = snapshot.id
     counters.lastCommitMillis = now
+    pinLags = true
     if isFirst || isLast || now - lastMaintenanceMillis >= JobRun.stateMillis {
       try maintain(now)
     }
@@ -121,13 +122,19 @@ extension JobRun {
     return tables.map(\.watermark).min().flatMap { $0 == .min ? nil : $0 }
   }
 
-  /// Lets others expire what recovery no longer needs, and clears away what is old.
-  private func maintain(_ now: Int64) throws(TerraceError) {
-    lastMaintenanceMillis = now
+  /// Lets others expire what recovery no longer needs.
+  func pin() throws(TerraceError) {
     let kept = root.stateSources ?? root.sources
     for feed in feeds {
       if let position = kept[feed.name] { try feed.pin(position) }
     }
+    pinLags = false
+  }
+
+  /// Lets others expire what recovery no longer needs, and clears away what is old.
+  private func maintain(_ now: Int64) throws(TerraceError) {
+    lastMaintenanceMillis = now
+    try pin()
     let table = target.table
     if let rootSnapshot {
       try Consumers(table.path, table.environment).set(

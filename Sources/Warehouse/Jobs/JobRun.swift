@@ -45,6 +45,8 @@ final class JobRun {
   var hasMoved = false
   /// The state is behind the root.
   var stateLags = false
+  /// Others keep more than the newest root needs.
+  var pinLags = false
   var stops = false
   var ends = false
   var hasEnded = false
@@ -169,6 +171,7 @@ final class JobRun {
       report.snapshot = rootSnapshot?.id
       return .committed(finished(report, started, before))
     }
+    if pinLags, started - lastMaintenanceMillis >= JobRun.stateMillis { try pin() }
     noteSources()
     return drained ? .drained : .idle
   }
