@@ -31,6 +31,7 @@ package enum Connectors {
       return try PostgresSink(table, environment)
     case "jdbc" where MySQLSinkOptions.isOurs(table.options["url"]):
       return try MySQLSink(table, environment)
+    case "http": return try HTTPSink(table, environment)
     case let name? where KafkaTable.isKafka(name): return try KafkaSink(table, environment)
     default: throw unknown(table)
     }
@@ -52,7 +53,7 @@ package enum Connectors {
     TerraceError(
       .unsupported, "connector '\(table.options["connector"] ?? "")' here",
       hint: "sources: filesystem, datagen, kafka, upsert-kafka, postgres-cdc, mysql-cdc; "
-        + "sinks: filesystem, print, blackhole, kafka, upsert-kafka, jdbc"
+        + "sinks: filesystem, print, blackhole, http, kafka, upsert-kafka, jdbc"
     ).with("table", table.name)
   }
 }

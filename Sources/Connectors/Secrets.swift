@@ -1,26 +1,51 @@
-import Columns
+package import Columns
 import Formats
 import Glibc
-import Store
+package import Store
 
 /// Option values that stand elsewhere: `${env:NAME}` in the environment, `${file:path}` in a file.
 ///
-/// They are put in when a table is opened, so that no plan, message or snapshot holds them.
-enum Secrets {
+/// They are put in when a table is opened, so that no plan, message or snapshot holds them; what is secret
+/// is noted, and taken out of all that is printed.
+package enum Secrets {
+  /// Options that no secret stands in, whatever their values are made of.
+  private static let open: Set<String> = [
+    "connector", "path", "topic", "topic-pattern", "format", "key.format", "value.format",
+    "hostname",
+    "port", "database-name", "schema-name", "table-name", "username",
+    "properties.bootstrap.servers", "properties.group.id", "url", "type",
+  ]
+
   static func resolved(
     _ table: ConnectorTable, _ files: any FileIO
   ) throws(TerraceError) -> ConnectorTable {
     var resolved = table
-    for (name, value) in table.options where value.contains("${") {
-      do throws(TerraceError) {
-        resolved.options[name] = try text(value, table.folder, files)
-      } catch { throw error.with("table", table.name).with("option", name) }
+    do throws(TerraceError) {
+      resolved.options = try self.resolved(table.options, folder: table.folder, files)
+    } catch { throw error.with("table", table.name) }
+    return resolved
+  }
+
+  /// Options with what their references stand for; secrets among them are noted.
+  package static func resolved(
+    _ options: [String: String], folder: String, _ files: any FileIO
+  ) throws(TerraceError) -> [String: String] {
+    var resolved = options
+    for (name, value) in options {
+      if value.contains("${") {
+        do throws(TerraceError) {
+          resolved[name] = try text(value, folder, files) { isFile, secret in
+            if isFile || !open.contains(name) { Redaction.note(secret) }
+          }
+        } catch { throw error.with("option", name) }
+      }
+      if Redaction.isSecret(name), let secret = resolved[name] { Redaction.note(secret) }
     }
     return resolved
   }
 
   private static func text(
-    _ value: String, _ folder: String, _ files: any FileIO
+    _ value: String, _ folder: String, _ files: any FileIO, _ note: (Bool, String) -> Void
   ) throws(TerraceError) -> String {
     var out = ""
     var rest = value[...]
@@ -34,17 +59,20 @@ enum Secrets {
           throw TerraceError(.invalid, "no environment variable of that name")
             .with("variable", name)
         }
+        note(false, String(cString: found))
         out += String(cString: found)
       } else if reference.hasPrefix("file:") {
         let path = FileListing.resolved(String(reference.dropFirst(5)), folder: folder)
         guard let bytes = try files.readSmall(path, limit: 1 << 20) else {
           throw TerraceError(.invalid, "no file of that name").with("file", path)
         }
-        guard let content = String(validating: bytes, as: UTF8.self) else {
+        guard var content = String(validating: bytes, as: UTF8.self) else {
           throw TerraceError(.invalid, "the file is not UTF-8").with("file", path)
         }
         // Editors end files with a line end, which is no part of a password.
-        out += content.hasSuffix("\n") ? String(content.dropLast()) : content
+        if content.hasSuffix("\n") { content.removeLast() }
+        note(true, content)
+        out += content
       } else {
         out += "${" + reference + "}"
       }

@@ -71,7 +71,10 @@ package struct SchemaDocument: Sendable {
       ("primaryKeys", .array(primaryKeys.map { .string($0) })),
       (
         "options",
-        .members(options.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) })
+        .members(
+          options.sorted { $0.key < $1.key }.map {
+            ($0.key, .string(Redaction.shown($0.key, $0.value)))
+          })
       ),
       ("comment", comment.map { .string($0) } ?? .null),
     ])

@@ -25,7 +25,8 @@ enum Terrace {
       "terrace table read ods.orders -w \"id < 10\" -f json",
     ],
     subcommands: [
-      initCommand, planCommand, applyCommand, runCommand, statusCommand, lineageCommand,
+      initCommand, planCommand, applyCommand, runCommand, statusCommand, letterCommands,
+      lineageCommand,
       queryCommand,
       sqlCommand, generateCommands, databaseCommands, tableCommands, snapshotCommands, tagCommands,
       branchCommands, consumerCommands, schemaCommands, catalogCommands, compactCommand,

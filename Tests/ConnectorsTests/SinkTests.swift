@@ -146,6 +146,25 @@ final class SinkTests: XCTestCase {
     XCTAssertEqual(try fixture.read(table), ["+I[2, NULL]", "+I[1, a/b]", "+I[3, a/b]"])
   }
 
+  func test_filesystem_writesSuccessFilesBehindItsFiles() throws {
+    let fixture = try FileFixture()
+    var table = fixture.table("json", ["sink.partition-commit.policy.kind": "success-file"])
+    table.partitionKeys = ["name"]
+    let sink = try Connectors.sink(table, fixture.environment)
+    try sink.write(rows([(1, "a"), (2, "b")]), kinds: nil)
+    let prepared = try sink.prepare(epoch: 1)
+    XCTAssertFalse(try fixture.disk.list("/in/name=a").contains("_SUCCESS"))
+    try sink.publish(prepared)
+    for folder in ["a", "b"] {
+      let names = try fixture.disk.list("/in/name=" + folder)
+      XCTAssertEqual(names.filter { !$0.hasPrefix("part-1-") }, ["_SUCCESS"])
+      XCTAssertEqual(names.count, 2)
+    }
+    XCTAssertEqual(try fixture.read(table), ["+I[1, a]", "+I[2, b]"])
+    table.options["sink.partition-commit.policy.kind"] = "custom"
+    XCTAssertThrowsError(try Connectors.sink(table, fixture.environment))
+  }
+
   func test_datagen_givesTheSameRowsFromAnyPosition() throws {
     let fixture = try FileFixture()
     let type = RowType([

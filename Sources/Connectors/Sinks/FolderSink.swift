@@ -15,6 +15,8 @@ final class FolderSink: Sink {
   private let names: any NameSource
   private let root: String
   private let rollBytes: Int
+  /// The empty file that says that a folder's files of an epoch are all there.
+  private let successName: String?
   private let partitions: [Int]
   private let stored: [Int]
   private var open: [String: OpenFile] = [:]
@@ -39,6 +41,7 @@ final class FolderSink: Sink {
       throw options.wrong("sink.rolling-policy.file-size", "a size such as '128 MB'")
     }
     rollBytes = bytes
+    successName = try Self.successName(&options)
     root = FileListing.resolved(checked.path, folder: table.folder)
     partitions = table.partitionKeys.compactMap { table.type.index(of: $0) }
     let divided = partitions
@@ -46,6 +49,39 @@ final class FolderSink: Sink {
     if stored.isEmpty {
       throw TerraceError(.invalid, "all columns are partition columns").with("table", table.name)
     }
+  }
+
+  /// Folders are committed with the epoch; `partition-time` would wait for what no root says.
+  private static func successName(
+    _ options: inout ConnectorOptions
+  ) throws(TerraceError) -> String? {
+    let kinds = (options.text("sink.partition-commit.policy.kind") ?? "").split(separator: ",")
+      .map(\.trimmed).filter { !$0.isEmpty }
+    if let other = kinds.first(where: { $0 != "success-file" && $0 != "metastore" }) {
+      throw TerraceError(
+        .unsupported, "'sink.partition-commit.policy.kind' = '\(other)'",
+        hint: "success-file writes an empty file into each folder that got files"
+      ).with("table", options.table.name)
+    }
+    if kinds.contains("metastore") {
+      throw TerraceError(
+        .unsupported, "'sink.partition-commit.policy.kind' = 'metastore' for plain files",
+        hint: "tables of the warehouse are in its catalog"
+      ).with("table", options.table.name)
+    }
+    let trigger = try options.choice(
+      "sink.partition-commit.trigger", ["process-time", "partition-time"])
+    if trigger == "partition-time" {
+      throw TerraceError(
+        .unsupported, "'sink.partition-commit.trigger' = 'partition-time'",
+        hint: "success files are written with the epoch that wrote into a folder"
+      ).with("table", options.table.name)
+    }
+    let name = options.text("sink.partition-commit.success-file.name") ?? "_SUCCESS"
+    if name.isEmpty || name.contains("/") || name == ".." || name == "." {
+      throw options.wrong("sink.partition-commit.success-file.name", "a file name")
+    }
+    return kinds.contains("success-file") ? name : nil
   }
 
   // MARK: Writing
@@ -166,6 +202,7 @@ final class FolderSink: Sink {
   }
 
   func publish(_ prepared: String) throws(TerraceError) {
+    var folders: Set<String> = []
     for item in try JSONValue.parse(prepared).asArray ?? [] {
       let texts = item.asArray?.compactMap(\.asString) ?? []
       guard texts.count == 3 else {
@@ -173,11 +210,17 @@ final class FolderSink: Sink {
       }
       let place = texts[0].isEmpty ? root : root + "/" + texts[0]
       let (from, to) = (place + "/" + texts[1], place + "/" + texts[2])
-      // Done before a crash.
-      if try files.status(from) == nil { continue }
-      if try !files.publish(from, as: to) {
+      // It has its name already when it was done before a crash.
+      if try files.status(from) != nil, try !files.publish(from, as: to) {
         throw TerraceError(.conflict, "the name of a new file is taken").with("file", to)
       }
+      try files.syncDirectory(place)
+      folders.insert(place)
+    }
+    guard let successName else { return }
+    for place in folders.sorted() {
+      let path = place + "/" + successName
+      if try files.status(path) == nil { try files.write([], to: path) }
       try files.syncDirectory(place)
     }
   }

@@ -34,15 +34,18 @@ final class ConnectorFeed: Feed {
   override var part: (number: Int, count: Int)? { ownPart }
   /// Records were given since the last state commit that will not come again.
   private var gaveUnrepeatable = false
+  private let letters: LetterReplay
 
   /// - Parameter positions: makes the table for the connector's positions.
   init(
-    _ name: String, _ source: Plan.Source, _ table: ConnectorTable, _ environment: JobEnvironment,
-    positions: (RowType, Int) throws(TerraceError) -> PositionTable
+    _ name: String, _ source: Plan.Source, _ table: ConnectorTable, job: String,
+    _ environment: JobEnvironment, positions: (RowType, Int) throws(TerraceError) -> PositionTable
   ) throws(TerraceError) {
     let inner = environment.warehouse.environment
+    let pruned = ConnectorFeed.pruned(table, source, reader: name)
+    letters = LetterReplay(job: job, source: name, pruned, environment)
     let opened = try environment.connectors.source(
-      ConnectorFeed.pruned(table, source, reader: name), inner)
+      pruned, inner)
     // Without threads a run is repeatable to the last step.
     connector = opened.worksToDecode && inner.workers.count > 0 ? AheadSource(opened) : opened
     let type = connector.type
@@ -91,6 +94,10 @@ final class ConnectorFeed: Feed {
   override func next(rows: Int, bytes: Int) throws(TerraceError) -> FeedBatch? {
     while true {
       if let goal, total >= goal { return nil }
+      if goal == nil, toSkip == 0, isBetweenBatches, let again = try letters.block() {
+        gaveUnrepeatable = true
+        return try reread(again)
+      }
       if isBetweenBatches, try !poll(rows: rows, bytes: bytes) { return nil }
       guard let batch else { return nil }
       if toSkip > 0 {
@@ -129,16 +136,37 @@ final class ConnectorFeed: Feed {
       return false
     }
     if !couldReplay || !connector.canReplay { gaveUnrepeatable = true }
-    let typed = Batch(type, retyped(polled.rows), count: polled.rows.count)
-    let delta: DeltaBatch
-    if let kinds = polled.kinds {
-      delta = DeltaBatch(typed, kinds: kinds.pointer(UInt8.self))
-    } else {
-      delta = DeltaBatch(inserting: typed)
-    }
-    batch = FeedBatch(delta: delta, letters: polled.deadLetters)
+    batch = FeedBatch(delta: delta(polled.rows, polled.kinds), letters: polled.deadLetters)
     ownPart = polled.part
     return true
+  }
+
+  private func delta(_ rows: Batch, _ kinds: Buffer?) -> DeltaBatch {
+    let typed = Batch(type, retyped(rows), count: rows.count)
+    guard let kinds else { return DeltaBatch(inserting: typed) }
+    defer { withExtendedLifetime(kinds) {} }
+    return DeltaBatch(typed, kinds: kinds.pointer(UInt8.self))
+  }
+
+  /// Letters that are rows today. They count for no position of the connector.
+  private func reread(_ block: LetterReplay.Block) throws(TerraceError) -> FeedBatch {
+    var kinds: [UInt8] = []
+    for (rows, codes) in block.rows {
+      for row in 0..<rows.count {
+        kinds.append(codes.map { $0.pointer(UInt8.self)[row] } ?? RowKind.insert.rawValue)
+      }
+    }
+    let none = Batch(type, type.fields.map { ColumnBuilder($0.type).finish() }, count: 0)
+    let rows = block.rows.map { Batch(type, retyped($0.0), count: $0.0.count) }
+    let all = kinds.withUnsafeBytes { Buffer(copying: $0) }
+    var batch = FeedBatch(
+      delta: rows.isEmpty
+        ? DeltaBatch(inserting: none)
+        : DeltaBatch(Batch.concat(rows), kinds: all.pointer(UInt8.self)))
+    withExtendedLifetime(all) {}
+    batch.reread = block.letters
+    taken += Int64(batch.rowCount)
+    return batch
   }
 
   private func retyped(_ rows: Batch) -> [Column] {
@@ -177,7 +205,7 @@ final class ConnectorFeed: Feed {
       // Up to here the records must come in the same order again.
       ("until", place.skip == 0 ? nil : .string(toSkip > 0 ? until ?? base : connector.position)),
       ("records", .int(total)),
-      ("watermark", watermark == .min ? nil : .int(watermark)),
+      ("watermark", watermark == .min ? nil : .int(watermark)), ("letters", letters.position),
     ])
   }
 
@@ -196,6 +224,7 @@ final class ConnectorFeed: Feed {
     if let until { try connector.replay(to: until) }
     total = try position.int("records")
     watermark = try position.optionalInt("watermark") ?? .min
+    try letters.seek(position["letters"])
   }
 
   override func replay(to position: JSONValue) throws(TerraceError) {
@@ -234,11 +263,15 @@ final class ConnectorFeed: Feed {
 
   // MARK: The end
 
-  override func stopAtPresent() throws(TerraceError) { try connector.stopAtPresent() }
+  override func stopAtPresent() throws(TerraceError) {
+    _ = try letters.isWanted()
+    try connector.stopAtPresent()
+  }
   override func endInput() { connector.endInput() }
   /// Not while the source waits for the job to follow it: more may stand behind.
   override var isDrained: Bool {
     isBetweenBatches && connector.isDrained && connector.drift == nil && connector.restart == nil
+      && !letters.isPending
   }
   override var passedOver: Int64 { connector.skipped }
   override var backlog: (amount: Int64, unit: String)? { connector.backlog }

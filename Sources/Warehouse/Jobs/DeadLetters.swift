@@ -1,9 +1,10 @@
 import Columns
 import Connectors
+import Formats
 import Store
 
 /// The table of records that could not be read: `dead_letters.<layer>_<table>`, committed in the epoch
-/// that met them.
+/// that met them. A letter goes when it was read after all.
 final class DeadLetters {
   private let warehouse: OpenWarehouse
   private let name: TableName
@@ -11,7 +12,18 @@ final class DeadLetters {
   private var writer: TableWriter?
   private var hasRows = false
   private(set) var snapshotID: Int64?
+  /// Letters so far; the number of the next one.
   private(set) var count: Int64
+
+  static let database = "dead_letters"
+  static let columns: [(String, DataType)] = [
+    ("place", .string), ("reason", .string), ("bytes", .bytes),
+    ("time", DataType(.timestampLTZ(3))), ("source", .string), ("id", DataType.bigint.notNull),
+  ]
+
+  static func name(of job: String) -> TableName {
+    TableName(database: database, table: job.split(separator: ".").joined(separator: "_"))
+  }
 
   /// Takes the table back to what the root says.
   init(
@@ -20,49 +32,67 @@ final class DeadLetters {
     self.warehouse = warehouse
     self.user = user
     self.count = count
-    name = TableName(
-      database: "dead_letters", table: job.split(separator: ".").joined(separator: "_"))
+    name = Self.name(of: job)
     snapshotID = root
     if try warehouse.has(name) { _ = try opened(at: root ?? 0) }
   }
 
   private func opened(at id: Int64) throws(TerraceError) -> Table {
     let schema = try TableSchema.create(
-      columns: RowType([
-        ("place", .string), ("reason", .string), ("bytes", .bytes),
-        ("time", DataType(.timestampLTZ(3))),
-      ]).fields, timeMillis: warehouse.environment.time.nowMillis())
+      columns: RowType(Self.columns).fields, primaryKeys: ["id"], options: ["bucket": "1"],
+      timeMillis: warehouse.environment.time.nowMillis())
     return try HiddenTables.open(name.table, schema, warehouse, at: id, database: name.database)
   }
 
-  func write(_ letters: [DeadLetter]) throws(TerraceError) {
+  private func open() throws(TerraceError) -> TableWriter {
+    if let writer { return writer }
+    let writer = try opened(at: snapshotID ?? 0).writer(
+      user: user, settings: TableWriter.Settings(compactionThreads: 0))
+    self.writer = writer
+    return writer
+  }
+
+  func write(_ letters: [DeadLetter], source: String) throws(TerraceError) {
     if letters.isEmpty { return }
-    let writer: TableWriter
-    if let open = self.writer {
-      writer = open
-    } else {
-      writer = try opened(at: snapshotID ?? 0).writer(
-        user: user, settings: TableWriter.Settings(compactionThreads: 0))
-      self.writer = writer
-    }
-    let fields = writer.table.schema.rowType.fields
-    let builders = fields.map { ColumnBuilder($0.type, capacity: letters.count) }
+    let writer = try open()
+    let type = writer.table.schema.rowType
+    let builders = type.fields.map { ColumnBuilder($0.type, capacity: letters.count) }
     let now = warehouse.environment.time.nowMillis()
-    for letter in letters {
+    for (index, letter) in letters.enumerated() {
       builders[0].append(letter.place)
-      builders[1].append(letter.reason)
+      builders[1].append(Redaction.clean(letter.reason))
       builders[2].append(.bytes(letter.bytes))
       builders[3].append(.int(now))
+      // Tables made before letters had numbers end here.
+      if builders.count < 6 { continue }
+      builders[4].append(source)
+      builders[5].append(count + Int64(index))
     }
-    try writer.write(
-      Batch(writer.table.schema.rowType, builders.map { $0.finish() }, count: letters.count))
+    try writer.write(Batch(type, builders.map { $0.finish() }, count: letters.count))
     hasRows = true
     count += Int64(letters.count)
   }
 
+  /// Takes letters out that are rows now, or are passed over on purpose.
+  func remove(_ ids: [Int64]) throws(TerraceError) {
+    if ids.isEmpty { return }
+    let writer = try open()
+    let type = writer.table.schema.rowType
+    let kinds = Buffer(byteCount: ids.count)
+    for i in ids.indices { kinds.pointer(UInt8.self)[i] = RowKind.delete.rawValue }
+    let columns = type.fields.map { field in
+      if field.name != "id" { return Column.repeating(.null, type: field.type, count: ids.count) }
+      let builder = ColumnBuilder(field.type, capacity: ids.count)
+      for id in ids { builder.append(id) }
+      return builder.finish()
+    }
+    try writer.write(Batch(type, columns, count: ids.count), kinds: kinds)
+    hasRows = true
+  }
+
   func commit(identifier: Int64) throws(TerraceError) {
     guard hasRows, let writer else { return }
-    let outcome = try writer.commit(identifier: identifier)
+    let outcome = try writer.commit(identifier: identifier, waitCompaction: true)
     hasRows = false
     if let last = outcome.snapshots.last { snapshotID = last.id }
   }
@@ -75,5 +105,51 @@ final class DeadLetters {
   func close() {
     writer?.close()
     writer = nil
+  }
+}
+
+/// A letter as it lies in its table.
+struct StoredLetter {
+  var id: Int64
+  var source: String
+  var place: String
+  var reason: String
+  var bytes: [UInt8]
+  /// When it was put aside, milliseconds since 1970.
+  var millis: Int64
+}
+
+extension DeadLetters {
+  /// Letters of a job that are still put aside, the oldest first; at most `limit` of them, from number
+  /// `first` on.
+  static func stored(
+    _ job: String, _ warehouse: OpenWarehouse, from first: Int64 = 0, limit: Int = .max
+  ) throws(TerraceError) -> [StoredLetter] {
+    let name = name(of: job)
+    guard try warehouse.hasFolder, try warehouse.has(name) else { return [] }
+    let table = try Table.open(warehouse.environment, try warehouse.path(of: name).root)
+    let scan = table.scan()
+    let read = try scan.read(try scan.plan(try table.snapshots.latestComplete()))
+    defer { read.close() }
+    let hasNumbers = table.schema.rowType.index(of: "id") != nil
+    var letters: [StoredLetter] = []
+    while letters.count < limit, let batch = try read.next() {
+      func text(_ column: Int, _ row: Int) -> String {
+        batch.columns[column].isNull(row)
+          ? "" : String(decoding: batch.columns[column].bytes(row), as: UTF8.self)
+      }
+      for row in 0..<batch.count where letters.count < limit {
+        let id =
+          hasNumbers ? batch.columns[5].pointer(Int64.self)[row] : Int64(letters.count)
+        if id < first { continue }
+        letters.append(
+          StoredLetter(
+            id: id, source: hasNumbers ? text(4, row) : "", place: text(0, row),
+            reason: text(1, row),
+            bytes: batch.columns[2].isNull(row) ? [] : Array(batch.columns[2].bytes(row)),
+            millis: batch.columns[3].isNull(row) ? 0 : batch.columns[3].pointer(Int64.self)[row]))
+      }
+    }
+    return letters
   }
 }

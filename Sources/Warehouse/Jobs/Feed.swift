@@ -7,6 +7,8 @@ import Formats
 struct FeedBatch {
   var delta: DeltaBatch
   var letters: [DeadLetter] = []
+  /// Numbers of letters put aside before, whose rows these are; such a batch is taken whole.
+  var reread: [Int64] = []
 
   var rowCount: Int { delta.count }
   var recordCount: Int { delta.count + letters.count }

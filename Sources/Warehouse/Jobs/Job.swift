@@ -1,5 +1,6 @@
 package import Columns
 import Dataflow
+import Store
 
 /// A streaming job at work: takes slices of its sources, commits what follows from them to its target.
 ///
@@ -77,7 +78,7 @@ package final class Job {
   private func noted(_ error: TerraceError) -> TerraceError {
     let told = error.facts.contains { $0.name == "job" } ? error : error.with("job", spec.name)
     abandon()
-    counted.lastError = told.description
+    counted.lastError = Redaction.clean(told.description)
     // Somebody else took over, or the same would happen again.
     if error.kind == .held { refusal = told }
     return told

@@ -142,7 +142,7 @@ extension JobRun {
     }
     try store?.expire(keeping: root.state)
     // Expiration may fail without harm: it is tried again.
-    if let problem = table.maintain() { counters.lastError = problem.description }
+    if let problem = table.maintain() { counters.lastError = Redaction.clean(problem.description) }
   }
 
   /// What waits is committed, so that the next run reads nothing again.

@@ -100,7 +100,7 @@ extension JobRun {
       case .connector(let connector)?:
         let table = "\(hiddenName)-positions-\(i)"
         made.append(
-          try ConnectorFeed(name, source, connector, environment) {
+          try ConnectorFeed(name, source, connector, job: spec.name, environment) {
             (type, keyCount) throws(TerraceError) -> PositionTable in
             try PositionTable(
               table, type, keyCount: keyCount, environment.warehouse, user: user,

@@ -286,10 +286,14 @@ final class JobRun {
       }
     }
     if !batch.letters.isEmpty {
-      try letters?.write(batch.letters)
+      try letters?.write(batch.letters, source: feed.name)
       counters.deadLetters += Int64(batch.letters.count)
       hasOutput = true
       hasMoved = true
+    }
+    if !batch.reread.isEmpty {
+      try letters?.remove(batch.reread)
+      hasOutput = true
     }
     if batch.rowCount == 0 { return 0 }
     hasMoved = true

@@ -25,7 +25,7 @@ enum PlanIdentity {
   }
 
   /// Options that say which records a source holds and how they are read; others only tune.
-  private static let identifying: Set<String> = [
+  static let identifying: Set<String> = [
     "connector", "path", "topic", "format", "hostname", "port", "database-name", "schema-name",
     "table-name", "scan.startup.mode",
   ]

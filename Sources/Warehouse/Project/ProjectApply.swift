@@ -129,7 +129,7 @@ extension OpenProject {
         try metastore.register(database: name.database, table: name.table)
         try metastore.put(
           SchemaRow(
-            table: name.description, layer: name.database, ddl: table.sql,
+            table: name.description, layer: name.database, ddl: Redaction.clean(table.sql),
             hash: TextHash.digits(table.sql), updatedMillis: now))
       }
     }

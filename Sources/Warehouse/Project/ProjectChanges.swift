@@ -152,7 +152,8 @@ package struct ProjectChanges: Sendable {
     for (key, value) in wanted.options.entries.sorted(by: { $0.key < $1.key })
     where current.options[key] != value {
       steps.append(.setOption(key, value))
-      lines.append("~ option \(key) \(current.options[key].map { "\($0) → " } ?? "")\(value)")
+      let old = current.options[key].map { Redaction.shown(key, $0) + " → " } ?? ""
+      lines.append("~ option \(key) \(old)\(Redaction.shown(key, value))")
     }
     if current.comment != wanted.comment {
       steps.append(.setComment(wanted.comment))
@@ -163,9 +164,10 @@ package struct ProjectChanges: Sendable {
 }
 
 extension Project {
-  /// The text of the files that each job is made of.
+  /// The text of the files that each job is made of, without secrets.
   var specTexts: [String: String] {
-    Dictionary(uniqueKeysWithValues: jobs.map { ($0.name, files[$0.name] ?? "") })
+    Dictionary(
+      uniqueKeysWithValues: jobs.map { ($0.name, Redaction.clean(files[$0.name] ?? "")) })
   }
 }
 

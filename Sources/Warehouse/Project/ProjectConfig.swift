@@ -58,6 +58,34 @@ package struct ProjectConfig: Sendable {
     self.warnings = warnings
   }
 
+  /// A connector's option: what says which records there are is put in now; other references stay until
+  /// the table is opened, so that no plan holds a secret. Those to files are not opened here.
+  static func reference(
+    _ key: String, _ value: String, _ variables: [String: String],
+    _ wrong: (String, String) -> TerraceError
+  ) throws(TerraceError) -> String {
+    if Redaction.isSecret(key) { Redaction.note(value) }
+    var out = ""
+    var rest = value[...]
+    while let start = rest.firstRange(of: "${") {
+      out += rest[..<start.lowerBound]
+      guard let end = rest[start.upperBound...].firstIndex(of: "}") else {
+        throw wrong("'${' without '}'", "")
+      }
+      let name = rest[start.upperBound..<end]
+      let whole = String(rest[start.lowerBound...end])
+      if name.hasPrefix("file:") {
+        out += whole
+      } else {
+        let found = try expanded(whole, variables, wrong)
+        let bare = name.hasPrefix("env:") ? name.dropFirst(4) : name
+        out += PlanIdentity.identifying.contains(key) ? found : "${env:\(bare)}"
+      }
+      rest = rest[rest.index(after: end)...]
+    }
+    return out + rest
+  }
+
   static func expanded(
     _ value: String, _ variables: [String: String],
     _ wrong: (String, String) -> TerraceError

@@ -33,7 +33,7 @@ extension OpenProject {
       guard try hasTable(table.name), try store.schema(of: name) == nil else { continue }
       try store.put(
         SchemaRow(
-          table: name, layer: table.name.database, ddl: table.sql,
+          table: name, layer: table.name.database, ddl: Redaction.clean(table.sql),
           hash: TextHash.digits(table.sql), updatedMillis: now))
       changes.append(Repair.Change("schema", "added", name))
     }

@@ -155,9 +155,9 @@ final class SpecBinder {
     let shape = try connectorShape(create, file)
     var options: [String: String] = [:]
     for option in shape.options {
-      options[option.key] = try ProjectConfig.expanded(option.value, variables) {
-        file.text.error($0, at: option.valueSpan, hint: $1)
-      }
+      options[option.key] = try ProjectConfig.reference(
+        option.key, option.value, variables
+      ) { file.text.error($0, at: option.valueSpan, hint: $1) }
     }
     return (
       shape,

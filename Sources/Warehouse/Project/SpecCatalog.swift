@@ -2,6 +2,7 @@ import Columns
 import Connectors
 import Dataflow
 import SQL
+import Store
 
 /// The tables that the statements of one file can name, and what its plans' sources refer to.
 final class SpecCatalog: TableResolver {
@@ -70,7 +71,9 @@ final class SpecCatalog: TableResolver {
 
   private static func key(_ name: String, _ reference: TableReference) -> String {
     if reference.options.isEmpty { return name }
-    let options = reference.options.map { "'\($0.key)'='\($0.value)'" }
+    let options = reference.options.map {
+      "'\($0.key)'='\(Redaction.shown($0.key, $0.value))'"
+    }
     return name + " /*+ OPTIONS(\(options.joined(separator: ", "))) */"
   }
 

@@ -23,6 +23,8 @@ package struct ProjectStatus: Sendable {
     package var bytes: Int64?
     package var error: String?
     package var counters: JSONValue
+    /// Records that are put aside now, where there are any.
+    package var letters: LetterSummary?
   }
 
   package var tables: [TableRow] = []
@@ -53,6 +55,7 @@ package struct ProjectStatus: Sendable {
         isInStep
         ? known.map { max(0, now - $0.updatedMillis) }
         : try counters?.optionalInt("lastCommitMillis").map { max(0, now - $0) }
+      row.letters = try LetterSummary(job.name, open.warehouse)
       if case .table(let name) = job.target {
         row.layer = name.database
         if try open.warehouse.hasFolder, try open.warehouse.databases().contains(name.database),
@@ -106,7 +109,7 @@ package struct ProjectStatus: Sendable {
               ("bytes", JSONValue(row.bytes)), ("freshnessMillis", JSONValue(row.targetMillis)),
               ("lagMillis", JSONValue(row.lagMillis)),
               ("tag", JSONValue(row.tag)), ("error", JSONValue(row.error)),
-              ("counters", row.counters),
+              ("counters", row.counters), ("deadLetters", row.letters?.json),
             ])
           })
       ),

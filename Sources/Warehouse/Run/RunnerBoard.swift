@@ -276,7 +276,7 @@ final class RunnerBoard: @unchecked Sendable {
     slots[index].job = nil
     slots[index].isStopping = false
     slots[index].state.error = error
-    slots[index].state.counters.lastError = error.description
+    slots[index].state.counters.lastError = Redaction.clean(error.description)
     let restarts = slots[index].state.restarts
     slots[index].failures = slots[index].failures.suffix(999) + [now]
     guard error.kind == .unavailable || error.kind == .conflict,

@@ -125,7 +125,10 @@ extension SQLSession {
     }
     let shape = try binder.shape(of: create.definition, like: try like(create, at), create.like)
     var options: [String: String] = [:]
-    for option in shape.options { options[option.key] = option.value }
+    for option in shape.options {
+      options[option.key] = option.value
+      if Redaction.isSecret(option.key) { Redaction.note(option.value) }
+    }
     guard options["connector"] != nil else {
       throw at.error(
         "a temporary table needs the option 'connector'", create.name.span,

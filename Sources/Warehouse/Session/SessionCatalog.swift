@@ -128,7 +128,9 @@ final class SessionCatalog: TableResolver {
   private static func key(_ name: String, _ reference: TableReference) -> String {
     var key = name
     if !reference.options.isEmpty {
-      let options = reference.options.map { "'\($0.key)'='\($0.value)'" }
+      let options = reference.options.map {
+        "'\($0.key)'='\(Redaction.shown($0.key, $0.value))'"
+      }
       key += " /*+ OPTIONS(\(options.joined(separator: ", "))) */"
     }
     switch reference.travel {

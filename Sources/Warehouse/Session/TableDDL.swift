@@ -36,7 +36,9 @@ package enum TableDDL {
     if !schema.partitionKeys.isEmpty { text += "\nPARTITIONED BY \(list(schema.partitionKeys))" }
     let shown = options.filter { !$0.key.hasPrefix("schema.") }.sorted { $0.key < $1.key }
     if withOptions, !shown.isEmpty {
-      let lines = shown.map { "  \(string($0.key)) = \(string($0.value))" }
+      let lines = shown.map {
+        "  \(string($0.key)) = \(string(Redaction.shown($0.key, $0.value)))"
+      }
       text += "\nWITH (\n" + lines.joined(separator: ",\n") + "\n)"
     }
     return text
@@ -67,7 +69,9 @@ package enum TableDDL {
     var text =
       "CREATE TEMPORARY TABLE \(quoted(name)) (\n" + columns.joined(separator: ",\n") + "\n)"
     if !shape.partitionKeys.isEmpty { text += "\nPARTITIONED BY \(list(shape.partitionKeys))" }
-    let options = shape.options.map { "  \(string($0.key)) = \(string($0.value))" }
+    let options = shape.options.map {
+      "  \(string($0.key)) = \(string(Redaction.shown($0.key, $0.value)))"
+    }
     return text + "\nWITH (\n" + options.joined(separator: ",\n") + "\n)"
   }
 

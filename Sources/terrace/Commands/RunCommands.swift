@@ -135,6 +135,11 @@ extension Terrace {
         try console.output.line(status.json.text())
       } else {
         try console.show(status.listing, arguments.printFormat, nothing: "There is no job.")
+        for row in status.tables where arguments.printFormat == .table {
+          for line in row.letters?.lines ?? [] {
+            console.noteAfterOutput("\(row.name): put aside: \(line)")
+          }
+        }
         if let holder = status.holder {
           console.noteAfterOutput("run by process \(holder.pid) on \(holder.host)")
         }

@@ -1,5 +1,6 @@
 import Columns
 import Glibc
+import Store
 
 /// Where a command writes: results to standard output, everything else to standard error.
 ///
@@ -36,7 +37,8 @@ final class Console {
 
   /// Writes to standard error at once. A refusal is not reported: there is nowhere to report it.
   static func writeError(_ text: String) {
-    var text = text
+    // Whatever went wrong, no secret is told.
+    var text = Redaction.clean(text)
     text.withUTF8 { bytes in
       var done = 0
       while done < bytes.count, let base = bytes.baseAddress {

@@ -1,0 +1,121 @@
+package import Columns
+import Formats
+package import Store
+
+/// What a dead letter is today.
+package enum LetterFate {
+  /// Rows of the source, with kinds if it tells changes; none: it is passed over on purpose.
+  case rows(Batch, kinds: Buffer?)
+  case refused(String)
+}
+
+/// Reads records again that were put aside, with the table as it is declared now.
+package protocol LetterDecoder: AnyObject {
+  func decode(place: String, _ bytes: [UInt8]) throws(TerraceError) -> LetterFate
+}
+
+extension Connectors {
+  /// - Throws: `unsupported` for sources whose records cannot be read alone.
+  package static func letterDecoder(
+    _ table: ConnectorTable, _ environment: Environment
+  ) throws(TerraceError) -> any LetterDecoder {
+    let table = try Secrets.resolved(table, environment.files)
+    switch table.options["connector"] {
+    case "filesystem": return try FileLetterDecoder(table, environment)
+    case let name? where KafkaTable.isKafka(name): return try KafkaLetterDecoder(table)
+    default:
+      throw TerraceError(
+        .unsupported,
+        "replaying dead letters of connector '\(table.options["connector"] ?? "")'"
+      ).with("table", table.name)
+    }
+  }
+}
+
+/// Records of files: metadata columns are those of the file, as far as it is still there.
+final class FileLetterDecoder: LetterDecoder {
+  private let table: FileTable
+  private let decoder: any RecordDecoder
+  private let listing: FileListing
+  private let environment: Environment
+
+  init(_ table: ConnectorTable, _ environment: Environment) throws(TerraceError) {
+    self.table = try FileTable(table)
+    self.environment = environment
+    decoder = try self.table.decoder()
+    listing = try FileListing(
+      self.table.path, folder: table.folder, pattern: nil, environment.files)
+  }
+
+  func decode(place: String, _ bytes: [UInt8]) throws(TerraceError) -> LetterFate {
+    let block = MessageBlock()
+    bytes.withUnsafeBytes { block.append(value: $0, key: nil) }
+    let decoder = self.decoder
+    let records = try block.withText(keys: false, isJSON: table.format.isJSON) {
+      text throws(TerraceError) in try decoder.decode(text)
+    }
+    if let reject = records.rejects.first { return .refused(reject.reason) }
+    let path = String(place[..<(place.lastIndex(of: ":") ?? place.endIndex)])
+    let full = listing.full(path)
+    let status =
+      try environment.files.status(full)
+      ?? FileStatus(kind: .file, byteCount: 0, modifiedMillis: 0, identity: 0)
+    let part = FileBatch(columns: records.columns, count: records.count, kinds: records.kinds)
+    let batch = try table.batch(
+      part, FileState(path), FileListing.Entry(path: path, status: status), full)
+    return .rows(batch, kinds: records.kinds)
+  }
+}
+
+/// Values of messages: `topic-partition@offset` is known of their metadata, the rest is null.
+final class KafkaLetterDecoder: LetterDecoder {
+  private let table: ConnectorTable
+  private let decoder: MessageDecoder
+
+  init(_ table: ConnectorTable) throws(TerraceError) {
+    let kafka = try KafkaTable(table, .source)
+    guard let decoder = kafka.decoder, table.options["key.format"] == nil else {
+      throw TerraceError(
+        .unsupported, "replaying dead letters of messages with keys: only their values are kept"
+      ).with("table", table.name)
+    }
+    self.table = table
+    self.decoder = decoder
+  }
+
+  func decode(place: String, _ bytes: [UInt8]) throws(TerraceError) -> LetterFate {
+    let block = MessageBlock()
+    bytes.withUnsafeBytes { block.append(value: $0, key: nil) }
+    let decoded = try decoder.decode(block)
+    if let reject = decoded.rejects.first { return .refused(reject.reason) }
+    var columns: [Column] = []
+    for (number, field) in table.type.fields.enumerated() {
+      if let index = decoder.places.firstIndex(of: number) {
+        columns.append(decoded.columns[index].retyped(field.type))
+        continue
+      }
+      let key = table.metadata.first { $0.column == field.name }?.key ?? ""
+      let value = Self.metadata(key, place)
+      if value.isNull, !field.type.isNullable {
+        throw TerraceError(
+          .unsupported, "replaying dead letters into a metadata column that may not be null"
+        ).with("table", table.name).with("column", field.name)
+      }
+      columns.append(.repeating(value, type: field.type, count: decoded.count))
+    }
+    return .rows(Batch(table.type, columns, count: decoded.count), kinds: decoded.kinds)
+  }
+
+  private static func metadata(_ key: String, _ place: String) -> Scalar {
+    guard let at = place.lastIndex(of: "@"), let dash = place[..<at].lastIndex(of: "-") else {
+      return .null
+    }
+    let partition = Int64(place[place.index(after: dash)..<at])
+    switch key {
+    case "topic": return .text(String(place[..<dash]))
+    case "partition": return partition.map { .int($0) } ?? .null
+    case "offset": return Int64(place[place.index(after: at)...]).map { .int($0) } ?? .null
+    default: return .null
+    }
+  }
+}
