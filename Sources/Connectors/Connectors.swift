@@ -12,6 +12,7 @@ package enum Connectors {
     switch table.options["connector"] {
     case "filesystem": return try FileSource(table, environment)
     case "datagen": return try DatagenSource(table, environment)
+    case "nexmark": return try NexmarkSource(table, environment)
     case let name? where KafkaTable.isKafka(name): return try KafkaSource(table, environment)
     case "postgres-cdc": return try PostgresSource(table, environment)
     case "mysql-cdc", "mariadb-cdc": return try MySQLSource(table, environment)
@@ -41,7 +42,7 @@ package enum Connectors {
   package static func style(of table: ConnectorTable) throws(TerraceError) -> ChangeStyle {
     switch table.options["connector"] {
     case "filesystem": return try FileTable(table).style
-    case "datagen": return .inserts
+    case "datagen", "nexmark": return .inserts
     case let name? where KafkaTable.isKafka(name): return try KafkaTable(table, .style).style
     case "postgres-cdc": return try PostgresOptions.style(of: table)
     case "mysql-cdc", "mariadb-cdc": return .retractions
@@ -52,7 +53,7 @@ package enum Connectors {
   private static func unknown(_ table: ConnectorTable) -> TerraceError {
     TerraceError(
       .unsupported, "connector '\(table.options["connector"] ?? "")' here",
-      hint: "sources: filesystem, datagen, kafka, upsert-kafka, postgres-cdc, mysql-cdc; "
+      hint: "sources: filesystem, datagen, nexmark, kafka, upsert-kafka, postgres-cdc, mysql-cdc; "
         + "sinks: filesystem, print, blackhole, http, kafka, upsert-kafka, jdbc"
     ).with("table", table.name)
   }

@@ -202,6 +202,23 @@ final class SinkTests: XCTestCase {
     XCTAssertThrowsError(try Connectors.source(bad, fixture.environment))
   }
 
+  func test_nexmark_givesTheModelsShares() throws {
+    let fixture = try FileFixture()
+    let table = ConnectorTable(
+      name: "n", type: NexmarkEvents.columns,
+      options: ["connector": "nexmark", "events.num": "5000", "seed": "3"], folder: "/")
+    func rows(from position: String?) throws -> [String] {
+      let source = try Connectors.source(table, fixture.environment)
+      if let position { try source.seek(position) }
+      try source.stopAtPresent()
+      return try FileFixture.drain(source, rows: 700)
+    }
+    let all = try rows(from: nil)
+    XCTAssertEqual(
+      (0..<3).map { kind in all.count { $0.hasPrefix("+I[\(kind),") } }, [100, 300, 4600])
+    XCTAssertEqual(try rows(from: "{\"event\":4000}"), Array(all[4000...]))
+  }
+
   func test_datagen_keepsItsRate() throws {
     let fixture = try FileFixture()
     let table = ConnectorTable(

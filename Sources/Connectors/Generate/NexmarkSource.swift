@@ -1,0 +1,117 @@
+import Columns
+import Formats
+import Store
+
+/// The auctions of the public NEXMark model: of 50 events one is a person, three are auctions, 46 are bids.
+/// Every event follows from the seed and its number.
+///
+/// One table as Flink's generator has it: `event_type` (0 person, 1 auction, 2 bid) and a ROW for each of them,
+/// null in events of the others.
+final class NexmarkSource: Source {
+  let type: RowType
+  let style = ChangeStyle.inserts
+  private let time: any Timekeeper
+  private let rate: Int64
+  private let total: Int64?
+  private let events: NexmarkEvents
+  private var event: Int64 = 0
+  private var rateStart: (millis: Int64, event: Int64)
+  private var isStopped = false
+
+  init(_ table: ConnectorTable, _ environment: Environment) throws(TerraceError) {
+    var options = ConnectorOptions(table)
+    rate = try options.integer("first-event.rate") ?? 10_000
+    let next = try options.integer("next-event.rate") ?? rate
+    guard rate > 0 else { throw options.wrong("first-event.rate", "a number from 1 on") }
+    guard next == rate else {
+      throw TerraceError(.unsupported, "'next-event.rate' other than 'first-event.rate'")
+        .with("table", table.name)
+    }
+    let count = try options.integer("events.num") ?? 0
+    if count < 0 { throw options.wrong("events.num", "a number from 0 on; 0 has no end") }
+    total = count == 0 ? nil : count
+    let seed = try options.integer("seed") ?? 0
+    let base = try options.integer("base-time") ?? 1_436_918_400_000
+    let shares = [
+      try options.integer("person.proportion") ?? 1, try options.integer("auction.proportion") ?? 3,
+      try options.integer("bid.proportion") ?? 46,
+    ]
+    guard shares.allSatisfy({ (0...1_000_000).contains($0) }), shares[0] > 0, shares[1] > 0 else {
+      throw TerraceError(
+        .invalid, "proportions are numbers from 0 on, those of persons and auctions from 1 on"
+      ).with("table", table.name)
+    }
+    options.allow(["scan.parallelism"])
+    try options.finish()
+    let wanted = NexmarkEvents.columns
+    for field in table.declared.fields {
+      guard let known = wanted.fields.first(where: { $0.name == field.name }),
+        known.type.kind.isLike(field.type.kind)
+      else {
+        throw TerraceError(
+          .invalid, "the table of a nexmark generator has another column",
+          hint: "its columns: "
+            + wanted.fields.map { "\($0.name) \($0.type.text)" }.joined(separator: ", ")
+        ).with("table", table.name).with("column", field.name)
+      }
+    }
+    type = table.type
+    events = NexmarkEvents(
+      seed: UInt64(bitPattern: seed), base: base, rate: rate, shares: shares)
+    time = environment.time
+    rateStart = (time.nowMillis(), 0)
+  }
+
+  func poll(rows: Int, bytes: Int) throws(TerraceError) -> SourceBatch? {
+    var count = Int64(max(min(rows, 100_000), 1))
+    if let total { count = min(count, total - event) }
+    if !isStopped {
+      let seconds = Double(max(time.nowMillis() - rateStart.millis, 0)) / 1000
+      let allowed = min(Double(rate) * (seconds + 0.1), 9e18)
+      count = min(count, rateStart.event + max(Int64(allowed), 1) - event)
+    }
+    if count <= 0 { return nil }
+    let builders = NexmarkEvents.columns.fields.map { ColumnBuilder($0.type, capacity: Int(count)) }
+    for number in event..<event + count { events.append(number, to: builders) }
+    event += count
+    let columns = builders.map { $0.finish() }
+    let given = type.fields.map { field in
+      let place = NexmarkEvents.columns.index(of: field.name) ?? 0
+      return columns[place].retyped(field.type)
+    }
+    return SourceBatch(rows: Batch(type, given, count: Int(count)))
+  }
+
+  func stopAtPresent() throws(TerraceError) {
+    if total == nil {
+      throw TerraceError(
+        .invalid, "a generator without an end", hint: "set 'events.num', or let it run")
+    }
+    isStopped = true
+  }
+
+  func endInput() {}
+  var isDrained: Bool { total.map { event >= $0 } ?? false }
+  var position: String { "{\"event\":\(event)}" }
+  var positionTable: (type: RowType, keyCount: Int)? { nil }
+  func takePositions() throws(TerraceError) -> DeltaBatch? { nil }
+  func restorePositions(_ rows: DeltaBatch) throws(TerraceError) {}
+
+  func seek(_ position: String) throws(TerraceError) {
+    event = try JSONValue.parse(position).int("event")
+    rateStart = (time.nowMillis(), event)
+  }
+
+  var backlog: (amount: Int64, unit: String)? { total.map { ($0 - event, "events") } }
+  func takeNotices() -> [String] { [] }
+  func close() {}
+}
+
+extension DataType.Kind {
+  /// The same but for what may be null inside.
+  fileprivate func isLike(_ other: DataType.Kind) -> Bool {
+    guard case .row(let mine) = self, case .row(let theirs) = other else { return self == other }
+    return mine.count == theirs.count
+      && zip(mine, theirs).allSatisfy { $0.name == $1.name && $0.type.kind.isLike($1.type.kind) }
+  }
+}
