@@ -28,7 +28,7 @@ enum Terrace {
       initCommand, planCommand, applyCommand, runCommand, statusCommand, letterCommands,
       lineageCommand,
       queryCommand,
-      sqlCommand, generateCommands, databaseCommands, tableCommands, snapshotCommands, tagCommands,
+      sqlCommand, exportCommands, generateCommands, databaseCommands, tableCommands, snapshotCommands, tagCommands,
       branchCommands, consumerCommands, schemaCommands, catalogCommands, compactCommand,
       expireCommand, repairCommand, parquetCommands, avroCommands, manifestCommands,
       versionCommand, helpCommand,

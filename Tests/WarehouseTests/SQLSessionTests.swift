@@ -76,6 +76,31 @@ final class SQLSessionTests: XCTestCase {
   private static let mixed =
     "(VALUES (1, 'abc', CAST(NULL AS INT)), (2, 'xbd', 5), (2, 'xbd', 5), (3, 'a.c', 7))"
 
+  func test_export_writesFilesOnceAndSuccessLast() throws {
+    let files = MemoryFileIO()
+    let session = try TestSession(files)
+    try session.run(
+      """
+      CREATE DATABASE d; CREATE TABLE d.t (k INT, v STRING) WITH ('bucket' = '-1');
+      INSERT INTO d.t VALUES (1, 'a'), (2, 'b'), (3, 'a');
+      """)
+    let name = TableName(database: "d", table: "t")
+    let export = TableExport(
+      table: name, folder: "/out", format: "csv", condition: "k > 1", partitions: ["v"])
+    XCTAssertEqual(try session.session.export(export), 2)
+    XCTAssertEqual(try files.list("/out").sorted(), ["_SUCCESS", "v=a", "v=b"])
+    let part = try XCTUnwrap(try files.list("/out/v=b").first)
+    XCTAssertEqual(
+      try files.readSmall("/out/v=b/" + part, limit: 100).map { Array($0) }, Array("2\n".utf8))
+    XCTAssertThrowsError(try session.session.export(export), "the folder holds something")
+    var wrong = export
+    wrong.folder = "/other"
+    wrong.condition = "nope > 1"
+    XCTAssertThrowsError(try session.session.export(wrong)) {
+      XCTAssert("\($0)".contains("column 'nope' not found"), "\($0)")
+    }
+  }
+
   func test_counts_rowsWhoseColumnsAreAllThere() throws {
     let session = try TestSession()
     XCTAssertEqual(

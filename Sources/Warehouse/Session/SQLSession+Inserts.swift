@@ -246,7 +246,7 @@ extension SQLSession {
   }
 
   /// Writes the rows of a plan to a connector.
-  private func send(
+  func send(
     _ plan: Plan, _ catalog: SessionCatalog, to connector: ConnectorTable
   ) throws(TerraceError) -> Int {
     let sink = try Connectors.sink(connector, warehouse.environment)

@@ -39,7 +39,7 @@ extension Terrace {
   private static let databaseFlag = Flag(
     "--database", "-d", "NAME", "the current database at the start (default: default)")
 
-  private static func session(
+  static func session(
     _ arguments: Arguments, _ console: Console
   ) throws(TerraceError) -> SQLSession {
     let session = try openSession(arguments, console)
