@@ -141,7 +141,21 @@ struct MySQLColumn: Hashable, Sendable {
     }
   }
 
-  /// Types that the log may have for it.
+  /// Types that the log may have from before the column was widened: the log's own type says how a value is
+  /// read, this one only what it means.
+  func wasLogged(as type: UInt8) -> Bool {
+    if isLogged(as: type) { return true }
+    switch base {
+    case "tinyint", "smallint", "mediumint", "int", "bigint": return [1, 2, 3, 8, 9].contains(type)
+    case "float", "double": return [4, 5].contains(type)
+    case "char", "varchar", "binary", "varbinary", "tinytext", "text", "mediumtext", "longtext",
+      "tinyblob", "blob", "mediumblob", "longblob":
+      return [15, 252, 253, 254].contains(type)
+    default: return false
+    }
+  }
+
+  /// Types that the log has for it.
   func isLogged(as type: UInt8) -> Bool {
     switch base {
     case "tinyint": type == 1

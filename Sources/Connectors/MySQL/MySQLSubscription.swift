@@ -121,7 +121,10 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
       var logged = LoggedColumn(type: type, meta: map.meta[c])
       let columnName = map.names?[c] ?? found[c]?.name
       if let i = rows.physical.firstIndex(where: { $0.name == columnName }) {
-        guard let column = found[c], column.isLogged(as: type) else { return nil }
+        // By name it is surely this column, also when its type was another one then.
+        guard let column = found[c],
+          map.names == nil ? column.isLogged(as: type) : column.wasLogged(as: type)
+        else { return nil }
         let declared = rows.type.fields[rows.physical[i].place].type
         if !column.fits(declared) { throw Self.misfit(column, declared) }
         logged.target = i
@@ -144,8 +147,8 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
       natural == nil ? .unsupported : .invalid,
       natural == nil
         ? "columns of type \(column.full)"
-        : "the column \(column.name) is \(column.full), and cannot be read as \(declared)",
-      hint: natural.map { "declare \($0), or STRING for its text" } ?? ""
+        : "the column \(column.name) is \(column.full), and cannot be read as \(declared.nullable.text)",
+      hint: natural.map { "declare \($0.nullable.text), or STRING for its text" } ?? ""
     ).with("column", column.name)
   }
 
