@@ -30,7 +30,13 @@ package final class ProjectLock {
       throw TerraceError(.unavailable, "the lock file cannot be opened")
         .with("file", file).with("reason", String(cString: strerror(errno)))
     }
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+    // Commands that only look hold the lock for a moment: that is no reason to give up.
+    var tries = 0
+    while flock(descriptor, LOCK_EX | LOCK_NB) != 0, tries < 15 {
+      tries += 1
+      usleep(20_000)
+    }
+    guard tries < 15 else {
       let holder = read(descriptor)
       Glibc.close(descriptor)
       throw held(by: holder, file)
