@@ -17,7 +17,8 @@ enum MySQLHubs {
   ) -> (key: Key, hub: LogHub<MySQLLog>) {
     let key = Key(server: options.server, servers: options.servers, folder: folder)
     let (hub, isNew) = open.withLock { open -> (LogHub<MySQLLog>, Bool) in
-      if let found = open[key], (try? found.hub.check()) != nil {  // ended
+      // One whose reader has ended told why to its own users; new ones get a new one.
+      if let found = open[key], (try? found.hub.check()) != nil {
         open[key] = (found.hub, found.users + 1)
         return (found.hub, false)
       }

@@ -346,7 +346,7 @@ struct MySQLNames {
   ) -> Bool {
     if name == text { return true }
     // A pattern that runs too long says no.
-    return (try? pattern.wholeMatch(in: name)) != nil  // no match
+    return (try? pattern.wholeMatch(in: name)) != nil
   }
 }
 

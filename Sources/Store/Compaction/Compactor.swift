@@ -165,6 +165,7 @@ final class Compactor: Sendable {
   /// Removes the new files of a compaction that will not be committed.
   func remove(_ result: CompactionResult) {
     let kept = Set(result.before.map(\.name))
+    // A place without a folder has no files of ours: what there is, `orphans` finds.
     let folder = try? table.folder(of: place)
     guard let folder else { return }
     table.remove(

@@ -310,6 +310,7 @@ package final class TableWriter {
 
   /// Ends the threads. What was not committed is lost; its files are left to orphan removal.
   package func close() {
+    // What failed since the last commit is given up with it.
     for bucket in buckets.values { try? bucket.waitForFlush() }
     for bucket in buckets.values { try? bucket.waitForCompaction() }
     shared.compactors.stop()
