@@ -30,12 +30,18 @@ class LogSubscription<Position: LogPosition>: @unchecked Sendable {
 
   private var transaction: LogTransaction<Position>?
   /// Records of the transaction in hand that were met so far.
-  private var met = 0
+  @exclusivity(unchecked) private var met = 0
   private var transactions: [(record: Int, of: LogTransaction<Position>)] = []
+  /// Behind the last record that was taken, when that is not one of the transaction in hand.
   private var end: LogPlace<Position>
+  /// Records of the transaction in hand up to the last that was taken; 0 when none was.
+  @exclusivity(unchecked) private var taken = 0
+  /// Records of the transaction in hand that are not wanted again.
+  private var passedOver = 0
+  private var isNoted = false
   private var isHalted = false
   /// Records decoded and not yet in the queue.
-  private(set) var pending = 0
+  @exclusivity(unchecked) private(set) var pending = 0
 
   /// - Parameter place: behind which the records are wanted.
   init(_ reader: String, from place: LogPlace<Position>) {
@@ -50,26 +56,38 @@ class LogSubscription<Position: LogPosition>: @unchecked Sendable {
   /// Whether the next record of this transaction is wanted; counts it.
   final func wants(_ transaction: LogTransaction<Position>) -> Bool {
     if isHalted { return false }
-    if self.transaction?.number != transaction.number {
-      self.transaction = transaction
-      met = 0
-    }
+    if self.transaction?.number != transaction.number { begin(transaction) }
     met += 1
-    if transaction.position < from.position { return false }
-    if transaction.position == from.position, met <= from.records { return false }
-    if transactions.last?.of.number != transaction.number {
+    if met <= passedOver { return false }
+    if !isNoted {
       transactions.append((pending, transaction))
+      isNoted = true
     }
     return true
+  }
+
+  private func begin(_ transaction: LogTransaction<Position>) {
+    settle()
+    self.transaction = transaction
+    met = 0
+    isNoted = false
+    if transaction.position < from.position {
+      passedOver = .max
+    } else {
+      passedOver = transaction.position == from.position ? from.records : 0
+    }
   }
 
   /// A record that is wanted was decoded: `rows` of its rows or letters.
   final func took(_ rows: Int) {
     pending += rows
-    guard let transaction else { return }
-    end = LogPlace(transaction.position, records: met)
-    let last = end
-    shared.withLock { if $0.last < last { $0.last = last } }
+    taken = met
+  }
+
+  private func settle() {
+    guard taken > 0, let transaction else { return }
+    end = LogPlace(transaction.position, records: taken)
+    taken = 0
   }
 
   /// Nothing more is wanted, and nothing behind what was given may be forgotten: the table changed.
@@ -92,6 +110,8 @@ class LogSubscription<Position: LogPosition>: @unchecked Sendable {
     drift: SchemaDrift? = nil, restart: String? = nil, failure: TerraceError? = nil
   ) {
     if pending == 0, drift == nil, restart == nil, failure == nil { return }
+    settle()
+    let last = end
     var failure = failure
     var batch = SourceBatch(rows: Batch(RowType([Field]()), [], count: 0))
     do throws(TerraceError) { batch = try drain() } catch { failure = error }
@@ -100,7 +120,9 @@ class LogSubscription<Position: LogPosition>: @unchecked Sendable {
       failure: failure)
     pending = 0
     transactions = []
+    isNoted = false
     shared.withLock {
+      if $0.last < last { $0.last = last }
       $0.queue.append(made)
       $0.bytes += made.bytes
     }
@@ -128,6 +150,7 @@ class LogSubscription<Position: LogPosition>: @unchecked Sendable {
     pending = 0
     transactions = []
     transaction = nil
+    taken = 0
     isHalted = false
     reset()
     from = shared.withLock { $0.queue.last?.end ?? $0.taken } ?? from

@@ -1,5 +1,6 @@
 import Columns
 import Formats
+import Glibc
 
 /// Numbers of MySQL's and MariaDB's binary log events (log_event.h).
 enum BinlogType {
@@ -137,7 +138,9 @@ struct BinlogParser {
       let bytes = UnsafeRawBufferPointer(start: body.position, count: body.remaining)
       let map = body
       let id = try body.readTableID()
-      if let old = maps[id], old.count == bytes.count, old.elementsEqual(bytes) {
+      if let old = maps[id], old.count == bytes.count,
+        old.withUnsafeBytes({ Self.isSame($0, bytes) })
+      {
         return .sameTable(id)
       }
       maps[id] = Array(bytes)
@@ -175,6 +178,11 @@ struct BinlogParser {
         hint: "what such a transaction holds is not yet committed where it stands in the log")
     default: return .nothing
     }
+  }
+
+  private static func isSame(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Bool {
+    guard let first = a.baseAddress, let second = b.baseAddress else { return a.count == b.count }
+    return memcmp(first, second, min(a.count, b.count)) == 0
   }
 
   private mutating func formatDescription(

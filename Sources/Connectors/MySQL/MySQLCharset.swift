@@ -8,7 +8,7 @@ final class MySQLCharset {
 
   private let way: Way
   /// ASCII stands for itself in every set but the wide ones.
-  private let hasASCII: Bool
+  let hasASCII: Bool
   private let converter: iconv_t?
   private let out = ByteWriter()
 

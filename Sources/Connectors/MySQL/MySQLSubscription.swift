@@ -7,21 +7,14 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
   /// How a table of the log becomes rows of the source.
   final class Route {
     let name: MySQLTableName
-    let columns: [LoggedColumn]
-    /// The same, of which nobody asks for anything: to pass over rows.
-    let unwanted: [LoggedColumn]
+    let plan: ImagePlan
     /// Columns of the source that the log has not.
     let missing: [Int]
 
-    init(_ name: MySQLTableName, _ columns: [LoggedColumn], missing: [Int]) {
+    init(_ name: MySQLTableName, _ plan: ImagePlan, missing: [Int]) {
       self.name = name
-      self.columns = columns
+      self.plan = plan
       self.missing = missing
-      unwanted = columns.map {
-        var column = $0
-        column.target = -1
-        return column
-      }
     }
   }
 
@@ -118,7 +111,7 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
     var columns: [LoggedColumn] = []
     var missing = Array(rows.physical.indices)
     for (c, type) in map.types.enumerated() {
-      var logged = LoggedColumn(type: type, meta: map.meta[c])
+      let logged = LoggedColumn(type: type, meta: map.meta[c])
       let columnName = map.names?[c] ?? found[c]?.name
       if let i = rows.physical.firstIndex(where: { $0.name == columnName }) {
         // By name it is surely this column, also when its type was another one then.
@@ -129,7 +122,7 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
         if !column.fits(declared) { throw Self.misfit(column, declared) }
         logged.target = i
         missing.removeAll { $0 == i }
-        try Self.fill(&logged, column, declared)
+        try Self.fill(logged, column, declared)
       }
       columns.append(logged)
     }
@@ -138,7 +131,7 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
       let list = missing.map { rows.physical[$0].name }.joined(separator: ", ")
       say("\(name.text) has no column \(list) in the log: it is null from here on")
     }
-    return Route(name, columns, missing: missing)
+    return Route(name, ImagePlan(columns, rows, zone), missing: missing)
   }
 
   static func misfit(_ column: MySQLColumn, _ declared: DataType) -> TerraceError {
@@ -153,7 +146,7 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
   }
 
   private static func fill(
-    _ logged: inout LoggedColumn, _ column: MySQLColumn, _ declared: DataType
+    _ logged: LoggedColumn, _ column: MySQLColumn, _ declared: DataType
   ) throws(TerraceError) {
     logged.isUnsigned = column.isUnsigned
     logged.fraction = column.fraction
@@ -238,7 +231,7 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
     _ event: BinlogRows, _ route: Route, _ transaction: LogTransaction<MySQLPosition>
   ) {
     do throws(TerraceError) {
-      guard event.columnCount == route.columns.count else {
+      guard event.columnCount == route.plan.columns.count else {
         throw TerraceError(.corrupted, "rows of another table than the log says")
       }
       try decode(event, route, transaction)
@@ -255,32 +248,30 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
     let isFull = Self.isFull(event.present, event.columnCount)
     let isFullAfter =
       event.kind == .update ? Self.isFull(event.presentAfter, event.columnCount) : isFull
+    let plan = route.plan
     var bytes = ImageBytes(event.images)
-    try Self.with(route) { (wantedColumns, unwanted) throws(TerraceError) in
-      while !bytes.isAtEnd {
-        let isWanted = transaction.millis >= wanted.fromMillis && wants(transaction)
-        let columns = isWanted ? wantedColumns : unwanted
-        try rows.decode(
-          &bytes, columns, present: event.present, isFull: isFull, zone: zone)
-        if isWanted {
-          end(
-            event.kind == .write ? .insert : event.kind == .delete ? .delete : .updateBefore, route,
-            transaction)
-        }
+    let isLate = transaction.millis >= wanted.fromMillis
+    while !bytes.isAtEnd {
+      guard isLate, wants(transaction) else {
+        try plan.pass(&bytes, present: event.present, isFull: isFull)
         if event.kind == .update {
-          let before = rows.count - 1
-          try rows.decode(
-            &bytes, columns, present: event.presentAfter, isFull: isFullAfter, zone: zone)
-          if isWanted {
-            end(.updateAfter, route, transaction)
-            rows.mendUpdate(before)
-          }
+          try plan.pass(&bytes, present: event.presentAfter, isFull: isFullAfter)
         }
-        if isWanted {
-          took(event.kind == .update ? 2 : 1)
-          if isFull, self.isFull { flush() }
-        }
+        continue
       }
+      try plan.read(&bytes, present: event.present, isFull: isFull)
+      switch event.kind {
+      case .write: end(.insert, route, transaction)
+      case .delete: end(.delete, route, transaction)
+      case .update:
+        let before = rows.count
+        end(.updateBefore, route, transaction)
+        try plan.read(&bytes, present: event.presentAfter, isFull: isFullAfter)
+        end(.updateAfter, route, transaction)
+        rows.mendUpdate(before)
+      }
+      took(event.kind == .update ? 2 : 1)
+      if self.isFull { flush() }
     }
   }
 
@@ -294,22 +285,6 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
   private static func isFull(_ bits: UnsafeRawBufferPointer, _ count: Int) -> Bool {
     for c in 0..<count where bits[c >> 3] >> UInt8(c & 7) & 1 == 0 { return false }
     return true
-  }
-
-  private static func with(
-    _ route: Route,
-    _ body: (
-      UnsafeBufferPointer<LoggedColumn>, UnsafeBufferPointer<LoggedColumn>
-    ) throws(TerraceError) -> Void
-  ) throws(TerraceError) {
-    let outcome = route.columns.withUnsafeBufferPointer { wanted in
-      route.unwanted.withUnsafeBufferPointer { unwanted -> Result<Void, TerraceError> in
-        do throws(TerraceError) { return .success(try body(wanted, unwanted)) } catch {
-          return .failure(error)
-        }
-      }
-    }
-    try outcome.get()
   }
 }
 
