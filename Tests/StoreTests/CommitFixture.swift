@@ -84,11 +84,17 @@ struct CommitFixture {
       live = try verify(try snapshots.snapshot(id), what, file, line)
     }
     for tag in try TagDirectory(path, environment).list() {
-      // A tag does not keep its changelog.
-      _ = try verify(
-        with(tag.snapshot) { $0.changelogManifestList = nil }, what + " tag", file, line)
+      try verify(tag, what, file: file, line: line)
     }
     return live
+  }
+
+  func verify(
+    _ tag: Tag, _ what: String = "", file: StaticString = #filePath, line: UInt = #line
+  ) throws {
+    // A tag does not keep its changelog.
+    let snapshot = with(tag.snapshot) { $0.changelogManifestList = nil }
+    _ = try verify(snapshot, "\(what), tag \(tag.name)", file, line)
   }
 
   private func verify(

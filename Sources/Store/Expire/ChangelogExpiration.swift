@@ -39,10 +39,10 @@ struct ChangelogExpiration {
     var metadata: Set<String> = []
     for changelog in gone {
       guard let list = changelog.changelogManifestList else { continue }
-      for entry in try reach.entries(list: list) {
+      for entry in try reach.remainingEntries(list: list) {
         data.formUnion(FileReach.paths(entry.place, entry.file))
       }
-      metadata.formUnion(try reach.metadata(list: list))
+      metadata.formUnion(try reach.remainingMetadata(list: list))
     }
     for changelog in gone where try environment.files.delete(path.changelog(changelog.id)) {
       outcome.changelogs += 1

@@ -56,8 +56,9 @@ package struct Expiration {
       do {
         try remove(range, options, snapshots, &outcome)
       } catch {
-        // Another process expires the same snapshots: it will finish.
+        // The first to be kept is gone: another process expires these snapshots and more.
         if error.kind != .notFound { throw error }
+        if try snapshots.find(range.upperBound) != nil { throw error }
       }
     }
     if try keepsChangelogs(options) {
@@ -127,8 +128,10 @@ package struct Expiration {
     var gone: [Snapshot] = []
     for id in range { if let snapshot = try snapshots.find(id) { gone.append(snapshot) } }
     var doomed = Doomed(keepsChangelogs: try keepsChangelogs(options))
-    // Everything is read before the first name goes.
-    for snapshot in gone { try doomed.collect(snapshot, reach, isHalf: snapshots.isHalf(snapshot)) }
+    // Everything is read before the first name goes: what another process does to these snapshots
+    // afterwards must not look as if they held nothing.
+    let kept = try reach.metadata(of: first)
+    for snapshot in gone { try doomed.collect(snapshot, reach) }
     for snapshot in gone.dropFirst() + [first] { try doomed.collectRemovals(by: snapshot, reach) }
     if doomed.keepsChangelogs { try keepChangelogs(gone) }
 
@@ -139,8 +142,10 @@ package struct Expiration {
     snapshots.hintEarliest(range.upperBound)
 
     // Listed after the snapshots went: a tag that was made in time is here.
-    try doomed.spare(
-      tags: try TagDirectory(path, environment).list().map(\.snapshot), first: first, reach)
+    doomed.metadata.subtract(kept)
+    doomed = try TagDirectory(path, environment).withHolders { tags throws(TerraceError) in
+      try doomed.sparing(tags.filter { $0.id < first.id }, reach)
+    }
     let others = try reach.heldByOtherBranches()
     let data = doomed.allData.subtracting(others.data)
     outcome.dataFiles += try reach.delete(data)
@@ -153,10 +158,17 @@ package struct Expiration {
     if kept.isEmpty { return }
     try environment.files.makeDirectories(path.changelogs)
     for snapshot in kept {
+      let (name, files) = (path.changelog(snapshot.id), environment.files)
       let bytes = Array(snapshot.json.text(pretty: true).utf8)
-      _ = try environment.files.publishNew(
-        path.changelog(snapshot.id), bytes, names: environment.names)
+      let temporary = try files.writeTemporary(for: name, bytes, names: environment.names)
+      guard try files.publish(temporary, as: name) else {
+        files.discard(temporary)
+        continue
+      }
+      // Another process removed the snapshot, and since then its changelog: not again.
+      if try !files.exists(path.snapshot(snapshot.id)) { try files.delete(name) }
     }
+    try environment.files.syncNames(path.changelogs)
   }
 }
 
@@ -182,23 +194,13 @@ private struct Doomed {
   var allData: Set<DataPath> { changelog.union(removedAt.keys) }
 
   mutating func collect(
-    _ snapshot: Snapshot, _ reach: FileReach, isHalf: Bool
+    _ snapshot: Snapshot, _ reach: FileReach
   ) throws(TerraceError) {
-    metadata.formUnion(try reach.metadata(of: snapshot, changelog: !keepsChangelogs))
+    metadata.formUnion(try reach.remainingMetadata(of: snapshot, changelog: !keepsChangelogs))
     if !keepsChangelogs {
-      for entry in try reach.entries(list: snapshot.changelogManifestList) {
+      for entry in try reach.remainingEntries(list: snapshot.changelogManifestList) {
         changelog.formUnion(FileReach.paths(entry.place, entry.file))
       }
-    }
-    // The other half of a commit that its user never came back to finish.
-    guard isHalf else { return }
-    for list in snapshot.pendingLists {
-      let entries = try reach.entries(list: list)
-      let before = Set(entries.filter { $0.kind == .delete }.map(\.file.name))
-      for entry in entries where entry.kind == .add && !before.contains(entry.file.name) {
-        changelog.formUnion(FileReach.paths(entry.place, entry.file))
-      }
-      metadata.formUnion(try reach.metadata(list: list))
     }
   }
 
@@ -206,7 +208,7 @@ private struct Doomed {
   mutating func collectRemovals(
     by snapshot: Snapshot, _ reach: FileReach
   ) throws(TerraceError) {
-    let entries = try reach.entries(list: snapshot.deltaManifestList)
+    let entries = try reach.remainingEntries(list: snapshot.deltaManifestList)
     for entry in entries where entry.kind == .delete {
       for file in FileReach.paths(entry.place, entry.file) { removedAt[file] = snapshot.id }
     }
@@ -215,17 +217,17 @@ private struct Doomed {
     }
   }
 
-  /// Takes out what the first kept snapshot and the tags before it hold.
-  mutating func spare(
-    tags: [Snapshot], first: Snapshot, _ reach: FileReach
-  ) throws(TerraceError) {
-    metadata.subtract(try reach.metadata(of: first))
-    let older = tags.filter { $0.id < first.id }.sorted { $0.id < $1.id }
-    for tag in older { metadata.subtract(try reach.metadata(of: tag, changelog: false)) }
+  /// Without what tags before the first kept snapshot hold.
+  ///
+  /// - Parameter tags: in the order of their ids.
+  func sparing(_ tags: [Snapshot], _ reach: FileReach) throws(TerraceError) -> Doomed {
+    var left = self
+    for tag in tags { left.metadata.subtract(try reach.metadata(of: tag, changelog: false)) }
     // A file that went at s was live up to s - 1: the last tag before s decides.
     for (file, id) in removedAt {
-      guard let tag = older.last(where: { $0.id < id }) else { continue }
-      if try reach.data(of: tag).contains(file) { removedAt[file] = nil }
+      guard let tag = tags.last(where: { $0.id < id }) else { continue }
+      if try reach.data(of: tag).contains(file) { left.removedAt[file] = nil }
     }
+    return left
   }
 }

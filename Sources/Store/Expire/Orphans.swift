@@ -80,41 +80,22 @@ package struct Orphans {
   private func reachablePaths() throws(TerraceError) -> Set<String> {
     let schema = try SchemaDirectory(path, environment).latest()
     let reach = try FileReach(path, environment)
-    var paths: Set<String> = []
-    var data: Set<DataPath> = []
+    var held = FileReach.Held()
     for line in try Branches(path, environment).paths() {
       let snapshots = SnapshotDirectory(line, environment)
-      var held = try TagDirectory(line, environment).list().map(\.snapshot)
-      for id in try snapshots.ids() {
-        if let snapshot = try snapshots.find(id) { held.append(snapshot) }
-      }
+      try reach.collectHeld(by: line, &held)
+      // After the snapshots, which become long-lived changelogs.
       for id in try snapshots.changelogIDs() {
-        if let changelog = try snapshots.findChangelog(id) {
-          try collect(changelog.changelogManifestList, reach, &data, &paths)
-        }
-      }
-      for snapshot in held {
-        data.formUnion(try reach.data(of: snapshot))
-        paths.formUnion(try reach.metadata(of: snapshot))
-        try collect(snapshot.changelogManifestList, reach, &data, &paths)
-        for list in snapshot.pendingLists { try collect(list, reach, &data, &paths) }
+        guard let list = try snapshots.findChangelog(id)?.changelogManifestList else { continue }
+        held.add(try reach.remainingEntries(list: list))
+        held.metadata.formUnion(try reach.remainingMetadata(list: list))
       }
     }
-    for file in data {
+    for file in held.data {
       let partition = try PartitionPath.text(file.place.partition, schema)
-      paths.insert(path.bucket(file.place.bucket, partition: partition) + "/" + file.name)
+      held.metadata.insert(
+        path.bucket(file.place.bucket, partition: partition) + "/" + file.name)
     }
-    return paths
-  }
-
-  private func collect(
-    _ list: String?, _ reach: FileReach, _ data: inout Set<DataPath>,
-    _ paths: inout Set<String>
-  ) throws(TerraceError) {
-    guard let list else { return }
-    for entry in try reach.entries(list: list) {
-      data.formUnion(FileReach.paths(entry.place, entry.file))
-    }
-    paths.formUnion(try reach.metadata(list: list))
+    return held.metadata
   }
 }

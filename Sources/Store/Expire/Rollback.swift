@@ -85,16 +85,16 @@ package struct Rollback {
     var data: Set<DataPath> = []
     var metadata: Set<String> = []
     for snapshot in gone {
-      var entries = try reach.entries(list: snapshot.deltaManifestList)
-      entries += try reach.entries(list: snapshot.changelogManifestList)
+      var entries = try reach.remainingEntries(list: snapshot.deltaManifestList)
+      entries += try reach.remainingEntries(list: snapshot.changelogManifestList)
       for list in snapshot.pendingLists {
-        entries += try reach.entries(list: list)
-        metadata.formUnion(try reach.metadata(list: list))
+        entries += try reach.remainingEntries(list: list)
+        metadata.formUnion(try reach.remainingMetadata(list: list))
       }
       for entry in entries where entry.kind == .add {
         data.formUnion(FileReach.paths(entry.place, entry.file))
       }
-      metadata.formUnion(try reach.metadata(of: snapshot))
+      metadata.formUnion(try reach.remainingMetadata(of: snapshot))
     }
     return (data, metadata)
   }
@@ -112,9 +112,11 @@ package struct Rollback {
     var metadata = doomed.metadata.subtracting(others.metadata)
     metadata.subtract(try reach.metadata(of: kept))
     // Statistics and index files of older snapshots and tags may be the same ones.
-    for tag in try TagDirectory(path, environment).list() {
-      metadata.subtract(try reach.metadata(of: tag.snapshot, changelog: false))
-      data.subtract(try reach.data(of: tag.snapshot))
+    try TagDirectory(path, environment).withHolders { tags throws(TerraceError) in
+      for tag in tags {
+        metadata.subtract(try reach.metadata(of: tag, changelog: false))
+        data.subtract(try reach.data(of: tag))
+      }
     }
     // The lists first: when the second half of a commit is rolled back, nobody may find it pending.
     try reach.delete(metadata: metadata)

@@ -51,11 +51,14 @@ package struct Branches: Sendable {
     guard let tag else {
       return try copySchemas(try schemas.ids().suffix(1).map { $0 }, to: branch)
     }
-    let found = try TagDirectory(path, environment).tag(tag)
+    let tags = TagDirectory(path, environment)
+    let found = try tags.tag(tag)
     // The schema comes last: with it the branch is a table.
-    try put(found.json.text(pretty: true), branch.tag(tag), in: branch.tags)
-    let snapshot = branch.snapshot(found.snapshot.id)
-    try put(found.snapshot.json.text(pretty: true), snapshot, in: branch.snapshots)
+    try tags.holding(found) { () throws(TerraceError) in
+      try put(found.json.text(pretty: true), branch.tag(tag), in: branch.tags)
+      let snapshot = branch.snapshot(found.snapshot.id)
+      try put(found.snapshot.json.text(pretty: true), snapshot, in: branch.snapshots)
+    }
     let snapshots = SnapshotDirectory(branch, environment)
     snapshots.hintEarliest(found.snapshot.id)
     snapshots.hintLatest(found.snapshot.id)

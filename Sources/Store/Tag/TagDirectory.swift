@@ -12,7 +12,7 @@ package struct TagDirectory: Sendable {
     self.environment = environment
   }
 
-  private var files: any FileIO { environment.files }
+  var files: any FileIO { environment.files }
 
   /// Names of all tags, in no order of their snapshots; reads no file.
   package func names() throws(TerraceError) -> [String] {
@@ -63,19 +63,15 @@ package struct TagDirectory: Sendable {
   ) throws(TerraceError) -> Tag {
     let tag = try make(name, snapshotID, retainedMillis, allowsNumber: allowsNumber)
     try mustNotExist(name)
-    try files.makeDirectories(path.tags)
+    try holding(tag) { () throws(TerraceError) in try publish(tag, as: name) }
+    return tag
+  }
+
+  private func publish(_ tag: Tag, as name: String) throws(TerraceError) {
     let bytes = Array(tag.json.text(pretty: true).utf8)
     guard try files.publishNew(path.tag(name), bytes, names: environment.names) else {
       throw TerraceError(.conflict, "there is a tag of this name").with("tag", shown(name))
     }
-    // Expiration lists the tags after it has removed a snapshot: if the snapshot is there now, the
-    // tag was seen in time.
-    if try !files.exists(path.snapshot(tag.snapshot.id)), try !isHeld(tag) {
-      try files.delete(path.tag(name))
-      throw TerraceError(.notFound, "the snapshot expired while it was tagged")
-        .with("snapshot", tag.snapshot.id)
-    }
-    return tag
   }
 
   /// Asked before publishing, which takes a file of the same content for its own.
@@ -83,10 +79,6 @@ package struct TagDirectory: Sendable {
     if try files.exists(path.tag(name)) {
       throw TerraceError(.conflict, "there is a tag of this name").with("tag", shown(name))
     }
-  }
-
-  private func isHeld(_ tag: Tag) throws(TerraceError) -> Bool {
-    try list().contains { $0.name != tag.name && $0.snapshot == tag.snapshot }
   }
 
   private func make(
@@ -130,7 +122,9 @@ package struct TagDirectory: Sendable {
     let tag = try make(
       name, snapshotID ?? old.snapshot.id, retainedMillis, allowsNumber: true)
     let bytes = Array(tag.json.text(pretty: true).utf8)
-    try files.replace(path.tag(name), with: bytes, durable: true)
+    try holding(tag) { () throws(TerraceError) in
+      try files.replace(path.tag(name), with: bytes, durable: true)
+    }
     if old.snapshot != tag.snapshot { try clean([old]) }
     return tag
   }
@@ -139,10 +133,7 @@ package struct TagDirectory: Sendable {
     try Tag.checkName(new)
     let old = try tag(name)
     try mustNotExist(new)
-    let bytes = Array(old.json.text(pretty: true).utf8)
-    guard try files.publishNew(path.tag(new), bytes, names: environment.names) else {
-      throw TerraceError(.conflict, "there is a tag of this name").with("tag", shown(new))
-    }
+    try publish(old, as: new)
     try files.delete(path.tag(name))
     try files.syncNames(path.tags)
   }
@@ -172,35 +163,6 @@ package struct TagDirectory: Sendable {
     // No tag that can be seen may name a missing file, also after a loss of power.
     try files.syncNames(path.tags)
     try clean(tags)
-  }
-
-  /// Removes the files of tags that are gone, but for those that their neighbours hold.
-  private func clean(_ tags: [Tag]) throws(TerraceError) {
-    let snapshots = SnapshotDirectory(path, environment)
-    let reach = try FileReach(path, environment)
-    for tag in tags {
-      let id = tag.snapshot.id
-      if try files.exists(path.snapshot(id)) { continue }
-      let left = try list()
-      if left.contains(where: { $0.snapshot.id == id }) { continue }
-      var neighbours: [Snapshot] = []
-      if let older = left.last(where: { $0.snapshot.id < id }) { neighbours.append(older.snapshot) }
-      if let newer = left.first(where: { $0.snapshot.id > id }) {
-        neighbours.append(newer.snapshot)
-      }
-      if let earliest = try snapshots.earliest() { neighbours.append(earliest) }
-      // Rolled back: the snapshots that there are may be older than the tag.
-      if let latest = try snapshots.latest(), latest.id < id { neighbours.append(latest) }
-      var data = try reach.data(of: tag.snapshot)
-      var metadata = try reach.metadata(of: tag.snapshot, changelog: false)
-      for neighbour in neighbours {
-        data.subtract(try reach.data(of: neighbour))
-        metadata.subtract(try reach.metadata(of: neighbour))
-      }
-      let others = try reach.heldByOtherBranches()
-      try reach.delete(data.subtracting(others.data))
-      try reach.delete(metadata: metadata.subtracting(others.metadata))
-    }
   }
 }
 
