@@ -109,6 +109,28 @@ final class ExpirationTests: XCTestCase {
     try checkManifests(table)
   }
 
+  func test_read_saysThatTheSnapshotExpiredMeanwhile() throws {
+    let environment = Environment(files: MemoryFileIO(), time: ManualTime())
+    let table = try TestTable(
+      environment, [("id", DataType.bigint.notNull)], primaryKeys: ["id"],
+      options: ["bucket": "1"])
+    let writer = try table.open().writer(user: "u")
+    for id in 0..<2 {
+      try writer.write(table.batch([[.int(Int64(id))]]))
+      try writer.commit(identifier: Int64(id))
+    }
+    writer.close()
+    let open = try table.open()
+    let first = try XCTUnwrap(try open.snapshots.find(1))
+    try open.compact(full: true)
+    _ = try Expiration(open.path, environment).run(keep)
+    XCTAssertThrowsError(try TestTable.read(open, first)) {
+      XCTAssertEqual(
+        ($0 as? TerraceError)?.description,
+        "not found: the snapshot expired while it was read (snapshot=1)")
+    }
+  }
+
   func test_run_keepsTheRootOfAJobAndItsFollowers() throws {
     let table = CommitFixture()
     try table.create()

@@ -23,7 +23,11 @@ package struct TableScan: Sendable {
 
   /// - Parameter snapshot: nil for a table without a commit.
   package func plan(_ snapshot: Snapshot?) throws(TerraceError) -> ScanPlan {
-    try ScanPlanner(table, predicate).plan(snapshot)
+    do {
+      return try ScanPlanner(table, predicate).plan(snapshot)
+    } catch {
+      throw table.explained(error, reading: snapshot)
+    }
   }
 
   /// Starts reading. With one thread or less everything happens in `next`, in the plan's order: by
@@ -33,7 +37,8 @@ package struct TableScan: Sendable {
       SplitReader.Request(
         files: table.files,
         layout: try layout(), columns: columns, predicate: predicate,
-        keyValue: table.schema.hasPrimaryKey), plan.splits, threads: threads)
+        keyValue: table.schema.hasPrimaryKey), plan.splits, threads: threads
+    ) { [table] error in table.explained(error, reading: plan.snapshot) }
   }
 
   /// Asked-for columns first, then those that only the condition, the keys or the order need.
@@ -50,6 +55,25 @@ extension Table {
   package func scan(columns: [Int]? = nil, predicate: Predicate = .always) -> TableScan {
     TableScan(self, columns: columns, predicate: predicate)
   }
+
+  /// A missing file told as what it is where the snapshot has expired since the read began.
+  fileprivate func explained(
+    _ error: TerraceError, reading snapshot: Snapshot?
+  ) -> TerraceError {
+    guard error.kind == .notFound, let snapshot else { return error }
+    do throws(TerraceError) {
+      if try snapshots.find(snapshot.id) != nil { return error }
+      let tags = try TagDirectory(path, environment).list()
+      if tags.contains(where: { $0.snapshot.id == snapshot.id }) { return error }
+    } catch {
+      return error
+    }
+    return TerraceError(.notFound, "the snapshot expired while it was read")
+      .with("snapshot", snapshot.id)
+      .hint(
+        "ask again; 'snapshot.time-retained' and 'snapshot.num-retained.min' keep snapshots longer, "
+          + "tags and consumers until they are removed")
+  }
 }
 
 /// Batches of a scan.
@@ -59,9 +83,14 @@ package final class TableRead {
   private var current: SplitReader?
   private let channel: Channel<Batch>?
   private let workers: Workers?
+  private let explain: (TerraceError) -> TerraceError
 
-  init(_ request: SplitReader.Request, _ splits: [Split], threads: Int) {
+  init(
+    _ request: SplitReader.Request, _ splits: [Split], threads: Int,
+    explain: @escaping (TerraceError) -> TerraceError
+  ) {
     self.request = request
+    self.explain = explain
     let count = min(threads, splits.count)
     if count <= 1 {
       self.splits = splits[...]
@@ -97,7 +126,15 @@ package final class TableRead {
 
   /// The next rows, at least one; nil at the end.
   package func next() throws(TerraceError) -> Batch? {
-    if let channel { return try channel.pop() }
+    do {
+      if let channel { return try channel.pop() }
+      return try nextInOrder()
+    } catch {
+      throw explain(error)
+    }
+  }
+
+  private func nextInOrder() throws(TerraceError) -> Batch? {
     while true {
       if let current {
         if let batch = try current.next() { return batch }
