@@ -75,7 +75,7 @@ torture-flow: build
 integration: build
 	Tests/Integration/run full "$$($(SWIFT) build -c release --show-bin-path)/terrace" --rounds $(COUNT)
 
-## make bench BENCH=store, BENCH=join, kafka, postgres, mariadb: our figures beside the peers', one line each
+## make bench BENCH=store, BENCH=join, kafka, postgres, mariadb, json: our figures beside the peers', one line each
 bench: setup
 	@Benchmarks/run $(or $(BENCH),store)
 

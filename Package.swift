@@ -46,6 +46,9 @@ let package = Package(
     .executableTarget(
       name: "flowbench", dependencies: ["Dataflow", "Store", "Columns"],
       path: "Benchmarks/FlowBench", swiftSettings: strict),
+    .executableTarget(
+      name: "decodebench", dependencies: ["Connectors", "Store", "Columns"],
+      path: "Benchmarks/DecodeBench", swiftSettings: strict),
     tests(of: "Columns"),
     tests(of: "Formats", on: ["Columns"]),
     tests(of: "Store", on: ["Formats", "Columns"]),

@@ -15,6 +15,7 @@ public final class ColumnBuilder {
   @exclusivity(unchecked) @usableFromInline var data: Buffer
   private var offsetData: Buffer?
   @exclusivity(unchecked) private var validWords: Buffer?
+  @exclusivity(unchecked) private var validBase: UnsafeMutablePointer<UInt64>?
   /// Values of a fixed-width builder, or the bytes of a variable-width one.
   @exclusivity(unchecked) @usableFromInline var base: UnsafeMutableRawPointer
   @exclusivity(unchecked) @usableFromInline var offsetBase: UnsafeMutablePointer<Int32>?
@@ -79,6 +80,7 @@ public final class ColumnBuilder {
       (next.base + used).initializeMemory(
         as: UInt8.self, repeating: 0xff, count: next.byteCount - used)
       validWords = next
+      validBase = next.pointer(UInt64.self)
     }
     rowCapacity = wanted
   }
@@ -171,12 +173,13 @@ public final class ColumnBuilder {
 
   /// Marks a row null, already appended or reserved.
   public func markNull(_ row: Int) {
-    if validWords == nil {
+    if validBase == nil {
       let words = Buffer(byteCount: (max(rowCapacity, row + 1) + 63) / 64 * 8)
       words.base.initializeMemory(as: UInt8.self, repeating: 0xff, count: words.byteCount)
       validWords = words
+      validBase = words.pointer(UInt64.self)
     }
-    if let words = validWords?.pointer(UInt64.self) {
+    if let words = validBase {
       let mask: UInt64 = 1 << UInt64(row & 63)
       nullCount += Int((words[row >> 6] & mask) >> UInt64(row & 63))
       words[row >> 6] &= ~mask
@@ -240,6 +243,7 @@ public final class ColumnBuilder {
     rowCapacity = 0
     byteEnd = 0
     validWords = nil
+    validBase = nil
     data = Buffer(byteCount: 0)
     base = data.base
     if physical.hasOffsets {

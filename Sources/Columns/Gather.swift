@@ -48,10 +48,18 @@ extension Column {
   ) -> Bitmap? {
     guard columns.contains(where: { $0.validity != nil }) else { return nil }
     let bitmap = Bitmap(count: count, filled: true)
-    for i in 0..<count {
-      let column = sources.map { columns[Int($0[i])] } ?? columns[0]
-      if column.isNull(Int(rows[i])) { bitmap.clear(i) }
+    withUnsafeTemporaryAllocation(of: UnsafePointer<UInt64>?.self, capacity: columns.count) {
+      words in
+      for (i, column) in columns.enumerated() {
+        words[i] = column.validity.map { UnsafePointer($0.words) }
+      }
+      for i in 0..<count {
+        guard let valid = words[sources.map { Int($0[i]) } ?? 0] else { continue }
+        let row = Int(rows[i])
+        if valid[row >> 6] &>> UInt64(truncatingIfNeeded: row & 63) & 1 == 0 { bitmap.clear(i) }
+      }
     }
+    withExtendedLifetime(columns) {}
     return bitmap.setCount == count ? nil : bitmap
   }
 

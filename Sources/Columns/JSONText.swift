@@ -88,17 +88,30 @@ public enum UTF8Text {
   }
 
   public static func isValid(_ bytes: UnsafeRawBufferPointer) -> Bool {
-    var at = 0
-    while at < bytes.count {
-      if bytes.count &- at >= 8,
-        bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self) & 0x8080_8080_8080_8080 == 0
-      {
-        at &+= 8
-        continue
+    guard var at = bytes.baseAddress else { return true }
+    let end = at + bytes.count
+    while at < end {
+      if end - at >= 8 {
+        let high = at.loadUnaligned(as: UInt64.self) & 0x8080_8080_8080_8080
+        at += high.trailingZeroBitCount >> 3
+        if high == 0 { continue }
       }
-      let length = sequenceLength(UnsafeRawBufferPointer(rebasing: bytes[at...]))
+      while end - at >= 4 {
+        let word = at.loadUnaligned(as: UInt32.self)
+        // Three bytes, not too long a form and no surrogate; two bytes, not too long a form.
+        let bits = word & 0x200f
+        if word & 0xc0_c0f0 == 0x80_80e0, bits != 0, bits != 0x200d {
+          at += 3
+        } else if word & 0xc0e0 == 0x80c0, word & 0x1e != 0 {
+          at += 2
+        } else {
+          break
+        }
+      }
+      if at == end { break }
+      let length = sequenceLength(UnsafeRawBufferPointer(start: at, count: end - at))
       if length == 0 { return false }
-      at &+= length
+      at += length
     }
     return true
   }

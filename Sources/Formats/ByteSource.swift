@@ -10,6 +10,8 @@ package protocol ByteSource: Sendable {
   /// - Throws: kind `corrupted` when they lie outside the source, `unavailable` when the system
   ///   refuses.
   func read(at offset: Int, count: Int) throws(TerraceError) -> Buffer
+  /// The same, filling `target`.
+  func read(at offset: Int, into target: UnsafeMutableRawBufferPointer) throws(TerraceError)
 }
 
 /// Bytes that are written once, in order.
@@ -28,6 +30,13 @@ package protocol ByteStream: AnyObject {
 }
 
 extension ByteSource {
+  package func read(
+    at offset: Int, into target: UnsafeMutableRawBufferPointer
+  ) throws(TerraceError) {
+    let part = try read(at: offset, count: target.count)
+    withExtendedLifetime(part) { target.copyMemory(from: part.bytes) }
+  }
+
   /// All bytes.
   package func readAll() throws(TerraceError) -> Buffer {
     try read(at: 0, count: byteCount)

@@ -15,12 +15,34 @@ enum Swar {
     return (x &- ones) & ~x & high
   }
 
-  /// High bits at quotes, backslashes and control characters; only the lowest hit is exact.
-  @inline(__always) static func stringHits(_ word: UInt64) -> UInt64 {
-    let quote = word ^ (ones &* 0x22)
-    let slash = word ^ (ones &* 0x5c)
-    let control = (word &- ones &* 0x20) & ~word
-    return (control | ((quote &- ones) & ~quote) | ((slash &- ones) & ~slash)) & high
+  /// The same of two words at once: vectors of words are instructions of the machine, masks are not.
+  @inline(__always) static func stringHits(_ words: SIMD2<UInt64>) -> SIMD2<UInt64> {
+    let ones = SIMD2(repeating: Swar.ones)
+    let quote = words ^ SIMD2(repeating: Swar.ones &* 0x22)
+    let slash = words ^ SIMD2(repeating: Swar.ones &* 0x5c)
+    let control = (words &- SIMD2(repeating: Swar.ones &* 0x20)) & ~words
+    let found = control | ((quote &- ones) & ~quote) | ((slash &- ones) & ~slash)
+    return found & SIMD2(repeating: high)
+  }
+
+  @inline(__always) static func loadTwo(_ at: UnsafePointer<UInt8>) -> SIMD2<UInt64> {
+    UnsafeRawPointer(at).loadUnaligned(as: SIMD2<UInt64>.self)
+  }
+
+  /// The first quote, backslash or control character.
+  @inline(__always) static func stringEnd(_ start: UnsafePointer<UInt8>) -> UnsafePointer<UInt8> {
+    var at = start
+    while true {
+      let hits = stringHits(loadTwo(at))
+      if hits.x != 0 { return at + hits.x.trailingZeroBitCount >> 3 }
+      if hits.y != 0 { return at + (8 &+ hits.y.trailingZeroBitCount >> 3) }
+      at += 16
+    }
+  }
+
+  /// High bits at bytes that are none of 0…9; only the lowest hit is exact.
+  @inline(__always) static func nonDigits(_ word: UInt64) -> UInt64 {
+    ((word &+ 0x7676_7676_7676_7676) | word) & high
   }
 
   /// The value of eight digits, first one lowest, given as bytes 0…9.
@@ -38,8 +60,15 @@ struct InputScalars {
   typealias Bytes = UnsafePointer<UInt8>
   private let tens: UnsafeMutablePointer<UInt64>
   private let fractions: UnsafeMutablePointer<Double>
+  /// What a letter behind a backslash stands for; 0: not one letter alone.
+  let escapes: UnsafeMutablePointer<UInt8>
 
   init() {
+    escapes = .allocate(capacity: 256)
+    escapes.initialize(repeating: 0, count: 256)
+    for (letter, byte) in zip("\"\\/bfnrt".utf8, "\"\\/\u{8}\u{c}\n\r\t".utf8) {
+      escapes[Int(letter)] = byte
+    }
     tens = .allocate(capacity: 20)
     fractions = .allocate(capacity: 20)
     var ten: UInt64 = 1
@@ -51,6 +80,7 @@ struct InputScalars {
   }
 
   func deallocate() {
+    escapes.deallocate()
     tens.deallocate()
     fractions.deallocate()
   }
@@ -58,25 +88,44 @@ struct InputScalars {
   /// Adds the digits at `at` to `value`; returns how many. Beyond 18 the value is worthless.
   @inline(__always)
   func digits(_ at: inout Bytes, _ value: inout UInt64) -> Int {
-    var count = 0
-    while true {
-      let x = Swar.load(at) ^ 0x3030_3030_3030_3030
-      let hit = ((x &+ 0x7676_7676_7676_7676) | x) & Swar.high
-      if hit == 0 {
-        value = value &* 100_000_000 &+ Swar.eightDigits(x)
-        at += 8
-        count &+= 8
-        continue
-      }
-      let some = hit.trailingZeroBitCount >> 3
-      if some > 0 {
-        value =
-          value &* tens[some] &+ Swar.eightDigits(x &<< UInt64(truncatingIfNeeded: 64 &- 8 &* some))
-        at += some
-        count &+= some
-      }
-      return count
+    let start = at
+    var x = Swar.load(at) ^ 0x3030_3030_3030_3030
+    var hit = Swar.nonDigits(x)
+    while hit == 0 {
+      value = value &* 100_000_000 &+ Swar.eightDigits(x)
+      at += 8
+      x = Swar.load(at) ^ 0x3030_3030_3030_3030
+      hit = Swar.nonDigits(x)
     }
+    let some = hit.trailingZeroBitCount >> 3
+    // Two shifts, since none may be by 64.
+    let kept = (x &<< UInt64(truncatingIfNeeded: 56 &- 8 &* some)) &<< 8
+    value = value &* tens[some] &+ (some == 0 ? 0 : Swar.eightDigits(kept))
+    at += some
+    return at - start
+  }
+
+  /// A number of up to 18 digits and no exponent, by the grammar of JSON: its end; nil, and nothing was
+  /// done, when it takes the long way.
+  func number(_ node: UnsafeMutablePointer<InputNode>, _ start: Bytes) -> Bytes? {
+    var at = start
+    let isNegative = at.pointee == UInt8(ascii: "-")
+    if isNegative { at += 1 }
+    let isZero = at.pointee == 0x30
+    var mantissa: UInt64 = 0
+    var count = digits(&at, &mantissa)
+    if count == 0 || (isZero && count > 1) { return nil }
+    var fraction = 0
+    if at.pointee == UInt8(ascii: ".") {
+      at += 1
+      fraction = digits(&at, &mantissa)
+      if fraction == 0 { return nil }
+      count &+= fraction
+    }
+    if at.pointee | 0x20 == UInt8(ascii: "e") || count > 18 { return nil }
+    let isStored = store(
+      node, mantissa, isNegative: isNegative, digits: count, fraction: fraction)
+    return isStored ? at : nil
   }
 
   /// Stores ±mantissa · 10⁻ᶠʳᵃᶜᵗⁱᵒⁿ, all of up to 18 digits; false when it takes the long way.

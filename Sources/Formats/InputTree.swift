@@ -5,6 +5,8 @@ struct InputNode {
   enum Op: UInt8 {
     case boolean, int8, int16, int32, int64, float, double, decimal64, decimal128, text, bytes
     case date, time, timestamp, zoned, list, map, multiset, row
+
+    @inline(__always) var isNumber: Bool { rawValue &- Op.int8.rawValue <= 7 }
   }
 
   var op = Op.row
@@ -22,13 +24,8 @@ struct InputNode {
   /// Children lie one after another.
   var first: Int32 = 0
   var count: Int32 = 0
-  /// The name as JSON has it, in quotes; its first eight bytes and the mask of those it has.
-  var name: UnsafePointer<UInt8>
-  var nameLength = 0
-  var nameWord: UInt64 = 0
-  var nameMask: UInt64 = 0
-  /// Of a row: which child the k-th member of the record before was; -1 for none of ours.
-  var order: UnsafeMutablePointer<Int32>?
+  /// Of a row: what the k-th member of the record before was called, and one more for all further ones.
+  var labels: UnsafeMutablePointer<InputLabel>?
   /// The date read last, `yyyy-MM-dd`, and its second since 1970: times mostly share their day.
   var dateHead: UInt64 = 0
   var dateTail: UInt16 = 0
@@ -44,6 +41,43 @@ struct InputNode {
   }
 }
 
+/// The name of a member as it stood in the record before, with its quotes and colon: records of one stream
+/// mostly have the same members in the same order.
+struct InputLabel {
+  /// Members of a record that are remembered.
+  static let count = 256
+
+  /// The column or member of a column that takes the value; nil: none does.
+  var node: UnsafeMutablePointer<InputNode>?
+  /// Bytes; 0 when there is none to compare with.
+  private(set) var length = 0
+  /// The first eight bytes, and which of them count; the next; the last eight of a longer label.
+  private var first: UInt64 = 1
+  private var mask: UInt64 = 0
+  private var second: UInt64 = 0
+  private var last: UInt64 = 0
+
+  @inline(__always) func isAt(_ at: UnsafePointer<UInt8>) -> Bool {
+    if Swar.load(at) & mask != first { return false }
+    if length <= 8 { return true }
+    // Each word is loaded only when those before it were the label's: no label holds a line feed.
+    if length > 16, Swar.load(at + 8) != second { return false }
+    return Swar.load(at + (length &- 8)) == last
+  }
+
+  mutating func forget() { self = InputLabel() }
+
+  /// - Parameter count: its bytes; a label that is too long is not remembered.
+  mutating func learn(_ start: UnsafePointer<UInt8>, _ count: Int) {
+    if count > 24 { return }
+    length = count
+    mask = count >= 8 ? ~0 : (1 << UInt64(count * 8)) - 1
+    first = Swar.load(start) & mask
+    if count > 8 { last = Swar.load(start + (count - 8)) }
+    if count > 16 { second = Swar.load(start + 8) }
+  }
+}
+
 /// The columns of a row type as nodes in one piece of memory; node 0 is the record itself.
 final class InputTree {
   let nodes: UnsafeMutablePointer<InputNode>
@@ -51,9 +85,6 @@ final class InputTree {
   let builders: [ColumnBuilder]
   /// Names as they are, by node.
   let names: [[UInt8]]
-  /// Members of a record whose order is remembered.
-  static let orderCount = 256
-  private let nameBytes: UnsafeMutablePointer<UInt8>
   private let record: ColumnBuilder
   private var lastBytes: [Int]
 
@@ -61,9 +92,8 @@ final class InputTree {
     record = ColumnBuilder(DataType.row(type.fields))
     builders = record.children
     var made: [(node: InputNode, name: String)] = []
-    let noName = UnsafePointer<UInt8>(bitPattern: 8).unsafelyUnwrapped
     func node(_ builder: ColumnBuilder, _ name: String, parent: Int32) -> (InputNode, String) {
-      var node = InputNode(builder: Unmanaged.passUnretained(builder), name: noName)
+      var node = InputNode(builder: Unmanaged.passUnretained(builder))
       node.parent = parent
       node.isNullable = builder.type.isNullable
       (node.op, node.digits, node.precision) = InputTree.op(builder.type)
@@ -88,26 +118,10 @@ final class InputTree {
       }
       at += 1
     }
-    let quoted = made.map { Array(ValueFormat.jsonName($0.name).dropLast()) }
-    nameBytes = .allocate(capacity: quoted.reduce(16) { $0 + $1.count + 8 })
-    var place = nameBytes
-    for (index, text) in quoted.enumerated() {
-      place.update(repeating: 0, count: text.count + 8)
-      place.update(from: text, count: text.count)
-      made[index].node.name = UnsafePointer(place)
-      made[index].node.nameLength = text.count
-      made[index].node.nameWord = UnsafeRawPointer(place).loadUnaligned(as: UInt64.self)
-      let known = min(text.count, 8)
-      made[index].node.nameMask = known == 8 ? ~0 : (1 << UInt64(known * 8)) - 1
-      made[index].node.nameWord &= made[index].node.nameMask
-      place += text.count + 8
-      if made[index].node.op == .row {
-        let order = UnsafeMutablePointer<Int32>.allocate(capacity: Self.orderCount)
-        for k in 0..<Self.orderCount {
-          order[k] = k < Int(made[index].node.count) ? Int32(k) : -1
-        }
-        made[index].node.order = order
-      }
+    for index in made.indices where made[index].node.op == .row {
+      let labels = UnsafeMutablePointer<InputLabel>.allocate(capacity: InputLabel.count + 1)
+      labels.initialize(repeating: InputLabel(), count: InputLabel.count + 1)
+      made[index].node.labels = labels
     }
     names = made.map { Array($0.name.utf8) }
     nodeCount = made.count
@@ -117,9 +131,8 @@ final class InputTree {
   }
 
   deinit {
-    for i in 0..<nodeCount { nodes[i].order?.deallocate() }
+    for i in 0..<nodeCount { nodes[i].labels?.deallocate() }
     nodes.deallocate()
-    nameBytes.deallocate()
   }
 
   private static func op(_ type: DataType) -> (InputNode.Op, Int32, Int32) {

@@ -72,39 +72,32 @@ final class JSONRecordParser {
   }
 
   /// The members of an object at its brace, into the children of `node`, which have `row` rows.
-  private func members(_ node: Node, _ at: inout Bytes, _ row: Int) throws(RecordProblem) {
-    let children = nodes + Int(node.pointee.first)
-    let order = node.pointee.order.unsafelyUnwrapped
+  private func members(_ node: Node, _ place: inout Bytes, _ row: Int) throws(RecordProblem) {
+    // A copy that no call takes the address of stays in a register.
+    var at = place + 1
+    var label = node.pointee.labels.unsafelyUnwrapped
+    let last = label + InputLabel.count
     var isSet = 0
-    var k = 0
-    at += 1
     skipSpace(&at)
     if at.pointee == UInt8(ascii: "}") {
       at += 1
     } else {
       while true {
         let nameAt = at
-        guard at.pointee == UInt8(ascii: "\"") else { throw problem(.memberName, at) }
-        var place = k < InputTree.orderCount ? Int(order[k]) : -1
-        if place >= 0, isNamed(children + place, at) {
-          at += children[place].nameLength
+        if label.pointee.isAt(at) {
+          at += label.pointee.length
         } else {
-          place = try lookUp(node, &at)
-          if k < InputTree.orderCount { order[k] = Int32(place) }
+          at = try lookUp(node, at, label, isLast: label == last)
         }
         skipSpace(&at)
-        guard at.pointee == UInt8(ascii: ":") else { throw problem(.colon, at) }
-        at += 1
-        skipSpace(&at)
-        if place < 0 {
-          try JSONSkipper.skip(&at, self)
-        } else {
-          let child = children + place
+        if let child = label.pointee.node {
           if child.pointee.rows != row { throw problem(.twice, nameAt, child) }
-          try value(child, &at)
+          at = try item(child, at)
           isSet &+= 1
+        } else {
+          at = try skip(at)
         }
-        k &+= 1
+        if label != last { label += 1 }
         skipSpace(&at)
         let byte = at.pointee
         guard byte == UInt8(ascii: ",") || byte == UInt8(ascii: "}") else {
@@ -115,7 +108,9 @@ final class JSONRecordParser {
         skipSpace(&at)
       }
     }
+    place = at
     if isSet == Int(node.pointee.count) { return }
+    let children = nodes + Int(node.pointee.first)
     for child in 0..<Int(node.pointee.count) where children[child].rows == row {
       if !children[child].isNullable || requiresMembers {
         throw problem(.missing, at - 1, children + child)
@@ -124,43 +119,57 @@ final class JSONRecordParser {
     }
   }
 
-  @inline(__always) private func isNamed(_ node: Node, _ at: Bytes) -> Bool {
-    if Swar.load(at) & node.pointee.nameMask != node.pointee.nameWord { return false }
-    return node.pointee.nameLength <= 8 || isLongNamed(node, at)
-  }
-
-  private func isLongNamed(_ node: Node, _ at: Bytes) -> Bool {
-    let length = node.pointee.nameLength
-    // The line feed behind the record ends the comparison in time: no name contains one.
-    var i = 8
-    while i < length {
-      if at[i] != node.pointee.name[i] { return false }
-      i &+= 1
-    }
-    return true
-  }
-
-  /// Passes over a name and finds its child; -1 when it is none of ours.
   @inline(never)
-  private func lookUp(_ node: Node, _ at: inout Bytes) throws(RecordProblem) -> Int {
-    let children = nodes + Int(node.pointee.first)
-    for child in 0..<Int(node.pointee.count) where isNamed(children + child, at) {
-      at += children[child].nameLength
-      return child
-    }
+  private func skip(_ start: Bytes) throws(RecordProblem) -> Bytes {
+    var at = start
+    try JSONSkipper.skip(&at, self)
+    return at
+  }
+
+  /// Passes over a name and its colon, finds the child, and remembers both as the label's.
+  @inline(never)
+  private func lookUp(
+    _ node: Node, _ start: Bytes, _ label: UnsafeMutablePointer<InputLabel>, isLast: Bool
+  ) throws(RecordProblem) -> Bytes {
+    guard start.pointee == UInt8(ascii: "\"") else { throw problem(.memberName, start) }
+    var at = start
     let text = try string(&at)
-    // Another spelling of a known name: escapes.
+    let children = nodes + Int(node.pointee.first)
+    label.pointee.forget()
     for child in 0..<Int(node.pointee.count)
     where tree.names[Int(node.pointee.first) + child].elementsEqual(text) {
-      return child
+      label.pointee.node = children + child
     }
-    return -1
+    skipSpace(&at)
+    guard at.pointee == UInt8(ascii: ":") else { throw problem(.colon, at) }
+    at += 1
+    if !isLast { label.pointee.learn(start, at - start) }
+    return at
+  }
+
+  /// A value by the short ways for what most columns are.
+  @inline(__always)
+  private func item(_ node: Node, _ start: Bytes) throws(RecordProblem) -> Bytes {
+    let op = node.pointee.op
+    if op == .text {
+      if start.pointee == UInt8(ascii: "\"") { return try text(node, start) }
+    } else if op.isNumber, let end = scalars.number(node, start) {
+      return end
+    }
+    return try other(node, start)
+  }
+
+  @inline(never)
+  private func other(_ node: Node, _ start: Bytes) throws(RecordProblem) -> Bytes {
+    var at = start
+    try value(node, &at)
+    return at
   }
 
   private func value(_ node: Node, _ at: inout Bytes) throws(RecordProblem) {
     let first = at.pointee
     if first == UInt8(ascii: "\"") {
-      if node.pointee.op == .text { return try text(node, &at) }
+      if node.pointee.op == .text { return at = try text(node, at) }
       return try quoted(node, &at)
     }
     if first &- 0x30 <= 9 || first == UInt8(ascii: "-") { return try number(node, &at) }
@@ -206,28 +215,12 @@ final class JSONRecordParser {
     at += count
   }
 
+  /// A number by the long way.
   private func number(_ node: Node, _ at: inout Bytes) throws(RecordProblem) {
     let start = at
-    let isNegative = start.pointee == UInt8(ascii: "-")
-    if isNegative { at += 1 }
-    let isZero = at.pointee == 0x30
-    var mantissa: UInt64 = 0
-    var count = scalars.digits(&at, &mantissa)
-    if count == 0 || (isZero && count > 1) { throw problem(.number, start, node) }
-    var fraction = 0
-    if at.pointee == UInt8(ascii: ".") {
-      at += 1
-      fraction = scalars.digits(&at, &mantissa)
-      if fraction == 0 { throw problem(.number, start, node) }
-      count &+= fraction
+    do throws(RecordProblem) { try JSONSkipper.number(&at, self) } catch {
+      throw problem(error.reason, start, node)
     }
-    if at.pointee | 0x20 != UInt8(ascii: "e"), count <= 18,
-      scalars.store(node, mantissa, isNegative: isNegative, digits: count, fraction: fraction)
-    {
-      return
-    }
-    at = start
-    try JSONSkipper.number(&at, self)
     switch node.pointee.op {
     case .date, .time, .timestamp, .zoned:
       if node.pointee.epochs == .none { throw problem(.wrongKind, start, node) }
@@ -305,7 +298,7 @@ final class JSONRecordParser {
         var items = 0
         repeat {
           skipSpace(&at)
-          try value(nodes + Int(node.pointee.first), &at)
+          at = try item(nodes + Int(node.pointee.first), at)
           items &+= 1
           if items & 0xffff == 0 { try checkMemory(node, at) }
         } while try goesOn(&at, UInt8(ascii: "]"))
@@ -372,7 +365,7 @@ final class JSONRecordParser {
         repeat {
           skipSpace(&at)
           guard at.pointee == UInt8(ascii: "\"") else { throw problem(.memberName, at) }
-          if key.pointee.op == .text { try text(key, &at) } else { try quoted(key, &at) }
+          if key.pointee.op == .text { at = try text(key, at) } else { try quoted(key, &at) }
           skipSpace(&at)
           guard at.pointee == UInt8(ascii: ":") else { throw problem(.colon, at) }
           at += 1
@@ -391,7 +384,7 @@ final class JSONRecordParser {
   private func mapValue(_ node: Node, _ at: inout Bytes) throws(RecordProblem) {
     let child = nodes + Int(node.pointee.first) + 1
     let start = at
-    try value(child, &at)
+    at = try item(child, at)
     if node.pointee.op == .multiset {
       let last = child.pointee.builder._withUnsafeGuaranteedRef { builder in
         builder.spare(0, of: Int32.self)[-1]

@@ -35,6 +35,7 @@ struct Arrows {
     "FlowBench": [
       "Dataflow", "Store", "Columns", "Glibc",
     ],
+    "DecodeBench": ["Connectors", "Store", "Columns", "Glibc"],
     "StoreBench": [
       "Store", "Formats", "Columns", "Glibc", "Foundation", "Dispatch", "Synchronization",
     ],

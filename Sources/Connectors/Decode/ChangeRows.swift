@@ -10,11 +10,13 @@ final class ChangeRows {
   let style: ChangeStyle
   private let notNull: [Int]
   private var sources: [[Column]]
-  private(set) var of: [UInt16] = []
-  private(set) var rows: [Int32] = []
-  private(set) var kinds: [UInt8] = []
+  /// The same, one source after another, for a look at one value without its owners.
+  @exclusivity(unchecked) private var flat: [Unmanaged<Column>]
+  @exclusivity(unchecked) private(set) var of: [UInt16] = []
+  @exclusivity(unchecked) private(set) var rows: [Int32] = []
+  @exclusivity(unchecked) private(set) var kinds: [UInt8] = []
   /// Record of the block that each row comes from, for metadata.
-  private(set) var records: [Int32] = []
+  @exclusivity(unchecked) private(set) var records: [Int32] = []
   private(set) var rejects: [RejectedLine] = []
   private let block: DecodedBlock
   private let text: RecordText
@@ -27,9 +29,15 @@ final class ChangeRows {
     self.keys = keys
     self.style = style
     self.sources = sources
+    flat = sources.flatMap { $0.map { Unmanaged.passUnretained($0) } }
     self.block = block
     self.text = text
     notNull = type.fields.indices.filter { !type.fields[$0].type.isNullable }
+    let room = 2 * block.batch.count
+    of.reserveCapacity(room)
+    rows.reserveCapacity(room)
+    kinds.reserveCapacity(room)
+    records.reserveCapacity(room)
   }
 
   var isUpserts: Bool {
@@ -38,11 +46,18 @@ final class ChangeRows {
   }
 
   /// Replaces a source that was only known to come.
-  func set(_ source: Int, _ columns: [Column]) { sources[source] = columns }
+  func set(_ source: Int, _ columns: [Column]) {
+    sources[source] = columns
+    flat = sources.flatMap { $0.map { Unmanaged.passUnretained($0) } }
+  }
+
+  private func isNull(_ source: Int, _ column: Int, _ row: Int) -> Bool {
+    flat[source &* type.count &+ column]._withUnsafeGuaranteedRef { $0.isNull(row) }
+  }
 
   /// Adds a row; nil, or why it cannot be one.
   func problem(_ source: Int, _ row: Int, keyOnly: Bool) -> String? {
-    for c in keyOnly ? keys : notNull where sources[source][c].isNull(row) {
+    for c in keyOnly ? keys : notNull where isNull(source, c, row) {
       return "null in a column that may not be null, field \(type.fields[c].name)"
     }
     return nil

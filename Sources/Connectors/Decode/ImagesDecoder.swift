@@ -16,7 +16,6 @@ final class ImagesDecoder: RecordDecoder {
   private let conventions: JSONConventions
   private let plain: JSONBlockDecoder
   private var wrapped: WrappedImages?
-
   /// Numbers of the members that every envelope is read for.
   enum Member {
     static let (before, after, op, time, status, ddl) = (0, 1, 2, 3, 4, 5)
@@ -86,12 +85,19 @@ final class ImagesDecoder: RecordDecoder {
       [$0[Member.before].children, $0[Member.after].children]
     }
     let out = ChangeRows(type, keys, style, sources, block, text)
-    for record in 0..<block.batch.count {
-      let part = part(record)
-      let image = ImagePair(
-        before: envelopes[part][Member.before], after: envelopes[part][Member.after],
-        source: 2 * part, record: record)
-      if let problem = take(image, envelopes[part], out) { out.reject(record: record, problem) }
+    let images = envelopes.enumerated().map { part, envelope in
+      ImagePair(
+        before: envelope[Member.before], after: envelope[Member.after], source: 2 * part,
+        op: envelope[Member.op])
+    }
+    let count = block.batch.count
+    if images.count == 1 {
+      take(images[0], envelopes[0], 0..<count, out)
+    } else {
+      for record in 0..<count {
+        let part = part(record)
+        take(images[part], envelopes[part], record..<record + 1, out)
+      }
     }
     let found = metadata.map { one in
       let all = envelopes.indices.map { part in
@@ -106,29 +112,47 @@ final class ImagesDecoder: RecordDecoder {
     return out.finish(metadata: found)
   }
 
-  private func take(_ image: ImagePair, _ envelope: [Column], _ out: ChangeRows) -> String? {
-    let op = envelope[Member.op]
-    if op.isNull(image.record) {
-      if !isOGG, isMarker(envelope, image.record) { return nil }
-      return isOGG
-        ? "no member \"op_type\": not an OGG event"
-        : "no member \"op\": not a Debezium event"
+  private func take(
+    _ image: ImagePair, _ envelope: [Column], _ records: Range<Int>, _ out: ChangeRows
+  ) {
+    let op = image.op
+    let texts = op.values.assumingMemoryBound(to: UInt8.self)
+    for record in records {
+      var problem: String?
+      let place = Int(op.offsets[record])
+      if op.isNull(record) {
+        problem = noOp(envelope, record)
+      } else {
+        let code = Int(op.offsets[record &+ 1]) == place &+ 1 ? texts[place] : 0
+        problem = take(image, code, record, out)
+      }
+      if let problem { out.reject(record: record, problem) }
     }
-    let code = op.bytes(image.record).count == 1 ? op.bytes(image.record)[0] : 0
+  }
+
+  private func take(
+    _ image: ImagePair, _ code: UInt8, _ record: Int, _ out: ChangeRows
+  ) -> String? {
     switch (isOGG, code) {
     case (false, UInt8(ascii: "c")), (false, UInt8(ascii: "r")), (true, UInt8(ascii: "I")):
-      return image.insert(out)
-    case (false, UInt8(ascii: "u")), (true, UInt8(ascii: "U")): return image.update(out)
-    case (false, UInt8(ascii: "d")), (true, UInt8(ascii: "D")): return image.delete(out)
+      return image.insert(record, out)
+    case (false, UInt8(ascii: "u")), (true, UInt8(ascii: "U")): return image.update(record, out)
+    case (false, UInt8(ascii: "d")), (true, UInt8(ascii: "D")): return image.delete(record, out)
     // A message that somebody wrote into PostgreSQL's log: no row.
     case (false, UInt8(ascii: "m")): return nil
     case (false, UInt8(ascii: "t")), (true, UInt8(ascii: "T")):
       return "a truncate, which does not say which rows go: delete them, or build the table anew"
     default:
-      let text = String(decoding: op.bytes(image.record).prefix(20), as: UTF8.self)
+      let text = String(decoding: image.op.bytes(record).prefix(20), as: UTF8.self)
       return isOGG
         ? "op_type \"\(text)\" is not I, U or D" : "op \"\(text)\" is not c, r, u or d"
     }
+  }
+
+  private func noOp(_ envelope: [Column], _ record: Int) -> String? {
+    if !isOGG, isMarker(envelope, record) { return nil }
+    return isOGG
+      ? "no member \"op_type\": not an OGG event" : "no member \"op\": not a Debezium event"
   }
 
   /// Heartbeats, the begin and end of transactions, and changes of definitions are no rows.
@@ -146,22 +170,22 @@ final class ImagesDecoder: RecordDecoder {
   }
 }
 
-/// A row before and after one change.
+/// The rows before and after each change of a block.
 struct ImagePair {
   let before: Column
   let after: Column
   /// Number of `before` among the sources of rows; `after` is the next.
   let source: Int
-  let record: Int
+  let op: Column
 
-  func insert(_ out: ChangeRows) -> String? {
+  func insert(_ record: Int, _ out: ChangeRows) -> String? {
     if after.isNull(record) { return "an insert without \"after\"" }
     if let problem = out.problem(source + 1, record, keyOnly: false) { return problem }
     out.append(source + 1, record, .insert, record: record)
     return nil
   }
 
-  func update(_ out: ChangeRows) -> String? {
+  func update(_ record: Int, _ out: ChangeRows) -> String? {
     if after.isNull(record) { return "an update without \"after\"" }
     if let problem = out.problem(source + 1, record, keyOnly: false) { return problem }
     if out.isUpserts {
@@ -182,7 +206,7 @@ struct ImagePair {
     return nil
   }
 
-  func delete(_ out: ChangeRows) -> String? {
+  func delete(_ record: Int, _ out: ChangeRows) -> String? {
     if before.isNull(record) {
       return "a delete without \"before\": have the database send it"
         + " (PostgreSQL: REPLICA IDENTITY FULL)"

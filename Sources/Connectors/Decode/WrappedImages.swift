@@ -16,7 +16,8 @@ final class WrappedImages {
   ) {
     self.conventions = conventions
     memberCount = members.count
-    if case .row(let fields) = members[0].1.kind {
+    // The row after is whole; the row before may be read for its key alone.
+    if case .row(let fields) = members[ImagesDecoder.Member.after].1.kind {
       columns = fields.map(\.name)
     } else {
       columns = []

@@ -18,9 +18,8 @@ final class FileStream: ByteStream {
 
   func read(into target: UnsafeMutableRawBufferPointer) throws(TerraceError) -> Int {
     let count = min(target.count, end - offset)
-    guard count > 0, let base = target.baseAddress else { return 0 }
-    let part = try source.read(at: offset, count: count)
-    withExtendedLifetime(part) { base.copyMemory(from: part.base, byteCount: count) }
+    guard count > 0 else { return 0 }
+    try source.read(at: offset, into: UnsafeMutableRawBufferPointer(rebasing: target[..<count]))
     offset += count
     return count
   }

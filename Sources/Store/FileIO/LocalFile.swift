@@ -20,9 +20,18 @@ final class LocalSource: ByteSource {
   func read(at offset: Int, count: Int) throws(TerraceError) -> Buffer {
     try check(offset, count)
     let buffer = Buffer(byteCount: count)
+    try read(at: offset, into: UnsafeMutableRawBufferPointer(start: buffer.base, count: count))
+    return buffer
+  }
+
+  func read(
+    at offset: Int, into target: UnsafeMutableRawBufferPointer
+  ) throws(TerraceError) {
+    try check(offset, target.count)
+    guard let base = target.baseAddress else { return }
     var done = 0
-    while done < count {
-      let got = pread(descriptor, buffer.base + done, count - done, off_t(offset + done))
+    while done < target.count {
+      let got = pread(descriptor, base + done, target.count - done, off_t(offset + done))
       if got > 0 {
         done += got
       } else if got == 0 {
@@ -32,7 +41,6 @@ final class LocalSource: ByteSource {
         throw systemError("pread", name).with("offset", offset + done)
       }
     }
-    return buffer
   }
 }
 
