@@ -89,6 +89,9 @@ public struct KeyEncoder: Sendable {
     }
   }
 
+  /// Bytes of a key without its columns of text, bytes and nested values.
+  public var fixedBytes: Int { widths.reduce(0) { $0 + ($1 ?? 0) } }
+
   /// Keys of `count` rows.
   public func encode(_ columns: [Column], count: Int) -> NormalizedKeys {
     precondition(columns.count == types.count, "\(columns.count) columns for \(types.count) types")

@@ -56,6 +56,12 @@ def change(made, world, rows, version):
     made.add(f"input/a/9999-{version}.json", lines(sorted(world.random.sample(range(rows), 100)), version))
 
 
+def compacted(made, name):
+    """Bytes that compactions of a job read and wrote in the background, in the last process."""
+    found = next(e["compaction"] for e in entries(job(made, name)) if "compaction" in e)
+    return found["bytesRead"] + found["bytesWritten"]
+
+
 def epoch_of_100(world, made, name, rows):
     """Bytes of the epoch that takes 100 changed rows, spread over the keys: the first after a restart, and the second of a run."""
     change(made, world, rows, 1)
@@ -72,7 +78,7 @@ def epoch_of_100(world, made, name, rows):
     world.checks.equal("SIGTERM ends the run well", made.stop(process), 0)
     took, read, written = last_epoch(made, name)
     world.checks.that(f"{name} over {rows} rows, while running: an epoch of 100 changed rows reads and writes under {LIMIT >> 20} MiB", took and read + written < LIMIT, f"{took} rows, {read} read, {written} written")
-    world.checks.note(f"{name}: 100 changes over {rows} rows a side: {cold} bytes read and written after a restart, {read + written} while running")
+    world.checks.note(f"{name}: 100 changes over {rows} rows a side: {cold} bytes read and written after a restart, {read + written} while running; compactions beside it {compacted(made, name)}")
     return cold
 
 
@@ -83,6 +89,9 @@ def grow(world, name, specs, target):
     for rows in (small, large):
         made = load(world, name, rows, specs)
         cost[rows] = epoch_of_100(world, made, target, rows)
+        for table in [t for t in specs if t != target and t.endswith(".a")]:
+            took, read, written = last_epoch(made, table)
+            world.checks.that(f"{table} over {rows} rows: 100 upserts read and write under {LIMIT >> 20} MiB", took and read + written < LIMIT, f"{took} rows, {read} read, {written} written")
         expected = rows + (300 if name == "streams" else 0)
         world.checks.equal(f"{name} over {rows} rows: the answer", made.value(f"SELECT COUNT(*) AS n FROM {target}"), expected)
         if name == "keyed": world.checks.equal("changed rows", made.value(f"SELECT COUNT(*) AS n FROM {target} WHERE n = 3"), 100)

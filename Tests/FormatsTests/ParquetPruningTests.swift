@@ -3,23 +3,6 @@ import XCTest
 
 @testable import Formats
 
-/// Counts what is read from it.
-private final class CountingSource: ByteSource, @unchecked Sendable {
-  private let source: MemorySource
-  var name: String { source.name }
-  var byteCount: Int { source.byteCount }
-  private(set) var bytesRead = 0
-  private(set) var reads = 0
-
-  init(_ bytes: Buffer) { source = MemorySource(bytes) }
-
-  func read(at offset: Int, count: Int) throws(TerraceError) -> Buffer {
-    bytesRead += count
-    reads += 1
-    return try source.read(at: offset, count: count)
-  }
-}
-
 final class ParquetPruningTests: XCTestCase {
   /// Clustered columns, so that pages differ, with nulls and nested neighbours.
   private func batch(_ rows: Int, _ random: inout SeededRandom) -> Batch {

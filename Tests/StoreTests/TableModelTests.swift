@@ -63,6 +63,7 @@ struct TableModel {
     ]
     if producer != "none" { options["changelog-producer"] = producer }
     if ordered { options["sequence.field"] = "s" }
+    if seed % 3 == 0 { options[Table.lookupOption] = "64 b" }
     // Without compactions nobody writes the changelog of `lookup`.
     if producer != "lookup" && Int.random(in: 0..<6, using: &random) == 0 {
       options["write-only"] = "true"

@@ -189,7 +189,8 @@ private final class OpenState: StateBacking {
     "bucket": "1", "file.compression": "lz4", "data-file.thin-mode": "true",
     "metadata.stats-mode": "none", "parquet.writer.version": "v2",
     "parquet.enable.dictionary": "false", "parquet.page.row.count.limit": "512",
-    "write-buffer-size": "256 mb", "parquet.column.statistics.enabled": "false",
+    Table.lookupOption: "512 b", "write-buffer-size": "256 mb",
+    "parquet.column.statistics.enabled": "false",
   ]
 
   func remove() throws(TerraceError) {

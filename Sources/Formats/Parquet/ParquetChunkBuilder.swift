@@ -28,6 +28,8 @@ final class ParquetChunkBuilder {
   private let leaf: ParquetWriteLeaf
   private let options: ParquetWriteOptions
   private let compressor: Compressor
+  /// Bounds of pages are asked for.
+  private let keepsBounds: Bool
   private let bytes = ByteWriter(capacity: 0)
   private let body = ByteWriter(capacity: 0)
   private(set) var pages: [Page] = []
@@ -43,6 +45,8 @@ final class ParquetChunkBuilder {
     self.options = options
     self.compressor = compressor
     bounds = ParquetBounds(leaf.type.physical)
+    keepsBounds =
+      options.pageIndex && options.boundedColumns?.contains(leaf.path.first ?? "") ?? true
   }
 
   /// Compressed bytes so far.
@@ -87,8 +91,9 @@ final class ParquetChunkBuilder {
     pages.append(
       Page(
         offset: offset, byteCount: bytes.count - offset, firstRow: rows, slots: draft.slots,
-        nulls: draft.nulls, bounds: ParquetStoredBounds.make(draft.bounds, leaf),
-        scalars: draft.bounds.scalars))
+        nulls: draft.nulls,
+        bounds: keepsBounds ? ParquetStoredBounds.make(draft.bounds, leaf) : nil,
+        scalars: keepsBounds ? draft.bounds.scalars : nil))
     rows += draft.rows
     slots += draft.slots
     nulls += draft.nulls

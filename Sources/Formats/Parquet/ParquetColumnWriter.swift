@@ -15,6 +15,13 @@ final class ParquetColumnWriter {
   private(set) var totalNulls = 0
   private(set) var totalBounds: ParquetBounds
 
+  // Pages that end with stripes of a lookup index; 0: with a number of rows.
+  private var stripeRows = 0
+  private var goalBytes = 0
+  /// Rows of a page that comes near to the goal, as the last one tells.
+  private var stripesPerPage = 1
+  private static let stripesPerPageMax = 128
+
   // The page being filled.
   private var slots = 0
   private var rows = 0
@@ -101,13 +108,25 @@ final class ParquetColumnWriter {
       rows += piece
       try appendStaged()
       row += piece
-      if rows >= options.pageRows || plainBytes >= options.pageBytes { try closePage(last: false) }
+      if rows >= pageRows || plainBytes >= options.pageBytes { try closePage(last: false) }
     }
+  }
+
+  /// From here on pages take about `bytes` in the file and end with a multiple of `rows`.
+  func cutPages(every rows: Int, bytes: Int) {
+    stripeRows = rows
+    goalBytes = bytes
+  }
+
+  /// Rows after which the current page ends.
+  private var pageRows: Int {
+    if stripeRows == 0 { return options.pageRows }
+    return stripesPerPage * stripeRows - chunk.rows % stripeRows
   }
 
   /// How many rows from `row` on still go into this page: at least one.
   private func fitting(_ column: Column, _ row: Int) -> Int {
-    let most = min(column.count - row, options.pageRows - rows)
+    let most = min(column.count - row, pageRows - rows)
     let room = max(0, options.pageBytes - plainBytes)
     if column.physical != .bytes { return max(1, min(most, room / max(1, leaf.storedWidth))) }
     let offsets = column.offsets
@@ -299,7 +318,9 @@ final class ParquetColumnWriter {
 
   private func closePage(last: Bool) throws(TerraceError) {
     if slots == 0 { return }
-    if isNumbering && !isDictionaryUsed && values > 0 && !pays(last ? values : values * 10) {
+    if isNumbering && !isDictionaryUsed && values > 0
+      && !pays(last ? values : max(20_000, values * 10))
+    {
       abandon()
     }
     var draft = ParquetPageDraft(
@@ -323,6 +344,11 @@ final class ParquetColumnWriter {
       }
     }
     try chunk.add(draft)
+    if stripeRows > 0, rows >= stripeRows, let page = chunk.pages.last {
+      let perStripe = max(1, page.byteCount * stripeRows / rows)
+      stripesPerPage = max(
+        1, min(goalBytes / perStripe, stripesPerPage * 8, Self.stripesPerPageMax))
+    }
     if isNumbering, let dictionary, dictionary.byteCount > options.dictionaryBytes {
       isNumbering = false
     }

@@ -9,9 +9,10 @@ package final class ParquetFile {
   let columns: [ParquetColumn]
   let leaves: [ParquetLeaf]
 
-  package init(_ source: any ByteSource) throws(TerraceError) {
+  /// - Parameter tail: bytes at the end of the file that are read at first: most footers are in them whole.
+  package init(_ source: any ByteSource, tail first: Int = 64 << 10) throws(TerraceError) {
     do throws(TerraceError) {
-      let (footer, tail) = try ParquetFooter.read(source)
+      let (footer, tail) = try ParquetFooter.read(source, first: first)
       metadata = footer
       // A small file is now in memory as a whole.
       self.source =
@@ -65,5 +66,13 @@ package final class ParquetFile {
     _ wanted: RowType, predicate: Predicate? = nil, batchRows: Int = 16384
   ) throws(TerraceError) -> ParquetScan {
     try ParquetScan(self, wanted, predicate: predicate, batchRows: batchRows)
+  }
+
+  /// Reads rows by key through the file's lookup index: those of the keys and some beside them, in file order.
+  package func scan(
+    _ wanted: RowType, _ lookup: ParquetLookup, _ keys: ParquetLookupKeys, batchRows: Int = 16384
+  ) throws(TerraceError) -> ParquetScan {
+    try ParquetScan(
+      self, wanted, predicate: nil, found: try lookup.find(keys), batchRows: batchRows)
   }
 }

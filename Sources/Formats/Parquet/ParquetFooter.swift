@@ -8,16 +8,17 @@ enum ParquetFooter {
   static let elementLimit = 100_000
 
   /// The footer, and the bytes at the end of the file that were read for it.
+  ///
+  /// - Parameter first: bytes at the end of the file that are read at first.
   static func read(
-    _ source: any ByteSource
+    _ source: any ByteSource, first: Int
   ) throws(TerraceError) -> (ParquetMetadata, tail: Buffer) {
     func broken(_ what: String) -> TerraceError {
       TerraceError(.corrupted, what).with("file", source.name)
     }
     let size = source.byteCount
     if size < 12 { throw broken("not a Parquet file: only \(size) bytes") }
-    // One read gets most footers whole.
-    let guess = min(size, 64 << 10)
+    let guess = min(size, max(12, first))
     var tail = try source.read(at: size - guess, count: guess)
     let end = UnsafeRawPointer(tail.base) + guess
     let mark = Array(UnsafeRawBufferPointer(start: end - 4, count: 4))

@@ -17,6 +17,8 @@ final class ParquetLeafReader {
   private let wanted: DataType
   /// Pages by the offset index; nil when all pages are walked.
   private let places: [ParquetPagePlace]?
+  /// Of pages that lie one behind another `places` names only the first.
+  private let areUnits: Bool
   private var place = 0
 
   /// Row in the row group that comes next.
@@ -39,11 +41,13 @@ final class ParquetLeafReader {
 
   init(
     _ source: any ByteSource, _ chunk: ParquetChunk, _ leaf: ParquetLeaf, wanted: DataType,
-    ranges: [Range<Int>], places: [ParquetPagePlace]?, decompressor: Decompressor
+    ranges: [Range<Int>], places: [ParquetPagePlace]?, areUnits: Bool = false,
+    decompressor: Decompressor
   ) throws(TerraceError) {
     self.leaf = leaf
     self.wanted = wanted
     self.places = places
+    self.areUnits = areUnits
     out = ParquetVector(wanted)
     cursor = try ParquetChunkCursor(source, ranges: ranges, column: leaf.path)
     loader = try ParquetPageLoader(codec: chunk.codec, decompressor: decompressor)
@@ -56,6 +60,11 @@ final class ParquetLeafReader {
       if slotsLeft == 0 && aheadAt == aheadCount {
         if try !loadPage(skippingTo: target) { throw cursor.broken("the column ends early") }
         if row >= target { break }
+      }
+      if leaf.maxRepetition == 0 && slotsLeft > 0 && slotsLeft <= target - row {
+        row += slotsLeft
+        slotsLeft = 0
+        continue
       }
       let mark = out.mark
       let rows = min(target - row, 4096)
@@ -215,12 +224,13 @@ final class ParquetLeafReader {
       case .data, .dataV2:
         if let places {
           while place < places.count && places[place].offset < next.offset { place += 1 }
-          guard place < places.count, places[place].offset == next.offset else {
+          let isKnown = place < places.count && places[place].offset == next.offset
+          if !isKnown && !areUnits {
             throw cursor.broken("a page that the offset index does not know")
           }
           // While rows are read, `row` stands at the first of them.
-          if target != nil { row = max(row, places[place].firstRow) }
-          try check(next, places)
+          if isKnown && target != nil { row = max(row, places[place].firstRow) }
+          if !areUnits { try check(next, places) }
         }
         if let target, let rows = knownRows(next), rows <= target - row {
           cursor.skip(next.compressedBytes)

@@ -73,6 +73,29 @@ enum ParquetPageIndex {
     }
   }
 
+  /// Byte ranges of a chunk that hold the dictionary and these units of pages, which ascend.
+  static func byteRanges(
+    units: [ParquetPagePlace], _ chunk: ParquetChunk, _ file: String
+  ) throws(TerraceError) -> [Range<Int>] {
+    var out: [Range<Int>] = []
+    if chunk.start < chunk.dataPageOffset { out.append(chunk.start..<chunk.dataPageOffset) }
+    var end = chunk.dataPageOffset
+    for unit in units {
+      let (next, overflow) = unit.offset.addingReportingOverflow(unit.count)
+      if overflow || unit.offset < end || next > chunk.start + chunk.compressedBytes {
+        throw TerraceError(.corrupted, "a lookup index that does not fit its column")
+          .with("file", file).with("offset", unit.offset)
+      }
+      if let last = out.last, last.upperBound == unit.offset {
+        out[out.count - 1] = last.lowerBound..<next
+      } else {
+        out.append(unit.offset..<next)
+      }
+      end = next
+    }
+    return out
+  }
+
   /// Byte ranges of a chunk that hold the dictionary and the pages with rows of `rows`.
   static func byteRanges(
     _ places: [ParquetPagePlace], _ chunk: ParquetChunk, rows: [Range<Int>], rowCount: Int

@@ -8,6 +8,8 @@ package final class ParquetScan {
   private let file: ParquetFile
   private let wanted: RowType
   private let pruning: ParquetPruning?
+  /// By row group what a lookup index says; nil when none was asked.
+  private let found: [ParquetLookup.Found?]?
   private let batchRows: Int
   private let plans: [ParquetPlan]
   private let wantedLeaves: [ParquetPlan.WantedLeaf]
@@ -23,9 +25,11 @@ package final class ParquetScan {
   private static let batchBytes = 32 << 20
 
   init(
-    _ file: ParquetFile, _ wanted: RowType, predicate: Predicate?, batchRows: Int
+    _ file: ParquetFile, _ wanted: RowType, predicate: Predicate?,
+    found: [ParquetLookup.Found?]? = nil, batchRows: Int
   ) throws(TerraceError) {
     self.file = file
+    self.found = found
     self.wanted = wanted
     self.batchRows = max(1, min(batchRows, 1 << 16))
     var leaves: [ParquetPlan.WantedLeaf] = []
@@ -84,6 +88,10 @@ package final class ParquetScan {
     let rowGroup = file.metadata.rowGroups[group]
     readers = []
     if rowGroup.rowCount == 0 { return }
+    if let found {
+      if let found = found[group] { try open(rowGroup, found) }
+      return
+    }
     if let pruning, try !pruning.mayMatch(rowGroup) { return }
     let chunks = wantedLeaves.map { rowGroup.columns[$0.leaf.index] }
     var selected: [Range<Int>]?
@@ -114,8 +122,31 @@ package final class ParquetScan {
           decompressor: decompressor))
     }
     ranges = selected ?? [0..<rowGroup.rowCount]
-    let bytes = chunks.reduce(0) { $0 + $1.uncompressedBytes }
+    setBatchRows(rowGroup)
+  }
+
+  private func setBatchRows(_ rowGroup: ParquetRowGroup) {
+    let bytes = wantedLeaves.reduce(0) {
+      $0 + rowGroup.columns[$1.leaf.index].uncompressedBytes
+    }
     groupBatchRows = max(16, min(batchRows, Self.batchBytes / max(1, bytes / rowGroup.rowCount)))
+  }
+
+  /// Begins a row group of which a lookup index tells the rows and the pages.
+  private func open(
+    _ rowGroup: ParquetRowGroup, _ found: ParquetLookup.Found
+  ) throws(TerraceError) {
+    for wanted in wantedLeaves {
+      let chunk = rowGroup.columns[wanted.leaf.index]
+      let places = found.places[wanted.leaf.index]
+      readers.append(
+        try ParquetLeafReader(
+          file.source, chunk, wanted.leaf, wanted: wanted.type,
+          ranges: try ParquetPageIndex.byteRanges(units: places, chunk, file.source.name),
+          places: places, areUnits: true, decompressor: decompressor))
+    }
+    ranges = found.rows
+    setBatchRows(rowGroup)
   }
 
   private static func indexRanges(_ chunks: [ParquetChunk]) -> [Range<Int>] {

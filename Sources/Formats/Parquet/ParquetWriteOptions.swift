@@ -28,6 +28,8 @@ package struct ParquetWriteOptions: Sendable {
   package var boundedColumns: Set<String>?
   /// False-positive rates by the dotted path of the column.
   package var bloomFilters: [String: Double] = [:]
+  /// Makes a lookup index, if the file has no nested columns.
+  package var lookup: ParquetLookupOptions?
   package var keyValues: [(String, String)] = []
   package var fieldIDs = true
   package var createdBy = "terrace"

@@ -15,6 +15,7 @@ package final class ParquetWriter {
   private var groupRows = 0
   /// Nulls of top-level fields that are nested.
   private var nestedNulls: [Int]
+  private var lookup: ParquetLookupWriter?
   private var isFinished = false
   /// Longer batches are taken in pieces, so that row groups end where they should.
   private static let pieceRows = 16_384
@@ -48,13 +49,26 @@ package final class ParquetWriter {
     var row = 0
     while row < batch.count {
       let piece = min(batch.count - row, Self.pieceRows, options.rowGroupRows - groupRows)
-      try append(batch.slice(row..<row + piece))
+      let rowsNow = batch.slice(row..<row + piece)
+      note(rowsNow)
+      try append(rowsNow)
       row += piece
       groupRows += piece
       rows += piece
       let raw = leaves.reduce(0) { $0 + $1.rawBytes }
       if groupRows >= options.rowGroupRows || raw >= options.rowGroupBytes { try closeGroup() }
     }
+  }
+
+  /// Tells the lookup index, which says at the first rows where pages are to end.
+  private func note(_ batch: Batch) {
+    guard let wanted = options.lookup, leaves.count == type.count else { return }
+    if lookup == nil {
+      let fresh = ParquetLookupWriter(wanted, first: batch)
+      for leaf in leaves { leaf.cutPages(every: fresh.stripeRows, bytes: wanted.pageBytes) }
+      lookup = fresh
+    }
+    lookup?.note(batch, groupRow: groupRows)
   }
 
   private func append(_ batch: Batch) throws(TerraceError) {
@@ -79,6 +93,7 @@ package final class ParquetWriter {
     var group = ParquetRowGroup()
     var index = ParquetGroupIndexes()
     group.rowCount = groupRows
+    var pages: [(pages: [ParquetChunkBuilder.Page], dataOffset: Int)] = []
     for leaf in leaves {
       let chunk = try leaf.closeChunk(to: sink, at: offset)
       offset += chunk.compressedBytes
@@ -88,8 +103,10 @@ package final class ParquetWriter {
       index.add(
         leaf.chunk, dataOffset: chunk.dataPageOffset, bloom: leaf.bloomFilter(),
         isBounded: isBounded)
+      if lookup != nil { pages.append((leaf.chunk.pages, chunk.dataPageOffset)) }
       leaf.release()
     }
+    lookup?.closeGroup(pages)
     rowGroups.append(group)
     indexes.append(index)
     groupRows = 0
@@ -101,14 +118,18 @@ package final class ParquetWriter {
     isFinished = true
     try closeGroup()
     let out = ByteWriter()
+    var keyValues = options.keyValues
     ParquetIndexWriter.write(
       indexes, &rowGroups, pageIndex: options.pageIndex, at: offset, into: out)
+    if let lookup {
+      keyValues.append(lookup.write(leaves: leaves.count, at: offset, into: out))
+    }
     var metadata = ParquetMetadata()
     metadata.version = options.deltaEncodings || options.dataPageV2 ? 2 : 1
     metadata.schema = schema.elements
     metadata.rowCount = rows
     metadata.rowGroups = rowGroups
-    metadata.keyValues = options.keyValues.map { (key: $0.0, value: $0.1) }
+    metadata.keyValues = keyValues.map { (key: $0.0, value: $0.1) }
     metadata.createdBy = options.createdBy
     let start = out.count
     ParquetFooterWriter.write(metadata, fieldIDs: options.fieldIDs, into: out)

@@ -14,8 +14,11 @@ struct AppendCompactor: Sendable {
 
   /// Neighbouring small files that are worth a new one; empty when there are none.
   ///
+  /// A file that outweighs all that come after it is left alone until they have grown: what is written anew stays
+  /// in proportion to what came.
+  ///
   /// - Parameter full: also take two small neighbours, where otherwise `compaction.min.file-num` are
-  ///   needed.
+  ///   needed, whatever their size.
   func pick(_ files: [DataFile], full: Bool) throws(TerraceError) -> [DataFile] {
     let options = table.schema.options
     let ratio = try options.number("compaction.small-file-ratio") ?? 0.7
@@ -32,11 +35,22 @@ struct AppendCompactor: Sendable {
         let bytes = run.reduce(Int64(0)) { $0 + $1.byteCount }
         if !full && run.count >= least && bytes >= table.targetFileBytes { return run }
       } else {
-        if run.count >= least { return run }
+        if run.count >= least { return full ? run : AppendCompactor.balanced(run, least) }
         run = []
       }
     }
-    return run.count >= least ? run : []
+    if full { return run.count >= least ? run : [] }
+    return AppendCompactor.balanced(run, least)
+  }
+
+  /// Without the first files that outweigh what comes after them, if enough are left.
+  private static func balanced(_ run: [DataFile], _ least: Int) -> [DataFile] {
+    var after = run.reduce(Int64(0)) { $0 + $1.byteCount }
+    for (i, file) in run.enumerated() where run.count - i >= least {
+      after -= file.byteCount
+      if file.byteCount <= after { return Array(run[i...]) }
+    }
+    return []
   }
 
   func run(_ files: [DataFile]) throws(TerraceError) -> CompactionResult {

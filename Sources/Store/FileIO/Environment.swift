@@ -5,6 +5,8 @@ import Synchronization
 /// Everything outside the store that it may touch: files, clock, threads, chance.
 package struct Environment: Sendable {
   package var files: any FileIO
+  /// The same files as compactions in the background use them, when those are counted apart.
+  package var background: (any FileIO)?
   package var time: any Timekeeper
   package var workers: Workers
   package var names: any NameSource

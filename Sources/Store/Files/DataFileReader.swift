@@ -59,9 +59,12 @@ final class DataFileReader {
   ///   - wanted: fields of the table, with their ids.
   ///   - predicate: over `wanted`; rows that cannot match may be left out.
   ///   - keyValue: the file is one of a primary-key table.
+  ///   - keys: rows of others may be left out; they are found by the index of an `opened` file, which is
+  ///     asked in place of the predicate.
   init(
     _ table: TableFiles, _ file: DataFile, at place: BucketPlace, wanted: RowType,
-    predicate: Predicate?, keyValue: Bool, batchRows: Int, opened: OpenedFiles? = nil
+    predicate: Predicate?, keyValue: Bool, batchRows: Int, opened: OpenedFiles? = nil,
+    keys: ParquetLookupKeys? = nil
   ) throws(TerraceError) {
     if file.writeColumns != nil {
       throw TerraceError(.unsupported, "files with a part of the columns (data evolution)")
@@ -97,15 +100,16 @@ final class DataFileReader {
     case "parquet":
       let pushed = predicate.map { Self.pushed($0, wanted, fields, origins) } ?? .always
       do throws(TerraceError) {
-        let parquet: ParquetFile
-        if let opened {
-          parquet = try opened.file(file.name, open)
+        let held = try opened?.file(file.name, open)
+        if let held, let lookup = held.lookup, let keys {
+          format = .parquet(try held.file.scan(fileType, lookup, keys, batchRows: batchRows))
         } else {
-          parquet = try ParquetFile(try open())
+          let parquet: ParquetFile
+          if let held { parquet = held.file } else { parquet = try ParquetFile(try open()) }
+          format = .parquet(
+            try parquet.scan(
+              fileType, predicate: pushed == .always ? nil : pushed, batchRows: batchRows))
         }
-        format = .parquet(
-          try parquet.scan(
-            fileType, predicate: pushed == .always ? nil : pushed, batchRows: batchRows))
       } catch {
         throw error.with("table file", file.name)
       }
@@ -174,6 +178,7 @@ final class RunReader: KeyValueSource {
   private let predicate: Predicate?
   private let batchRows: Int
   private let opened: OpenedFiles?
+  private let keys: ParquetLookupKeys?
   private var files: ArraySlice<DataFile>
   private var reader: DataFileReader?
 
@@ -185,9 +190,11 @@ final class RunReader: KeyValueSource {
   ///   - predicate: over the layout's columns, and about key columns only unless the run is read
   ///     without others: what it leaves out must not uncover an older row.
   ///   - opened: keeps files open between reads.
+  ///   - keys: only their rows are needed.
   init(
     _ table: TableFiles, at place: BucketPlace, _ layout: KeyValueLayout, _ files: [DataFile],
-    predicate: Predicate?, batchRows: Int, opened: OpenedFiles? = nil
+    predicate: Predicate?, batchRows: Int, opened: OpenedFiles? = nil,
+    keys: ParquetLookupKeys? = nil
   ) {
     self.table = table
     self.place = place
@@ -196,6 +203,7 @@ final class RunReader: KeyValueSource {
     self.predicate = predicate
     self.batchRows = batchRows
     self.opened = opened
+    self.keys = keys
   }
 
   func next() throws(TerraceError) -> KeyValues? {
@@ -209,7 +217,7 @@ final class RunReader: KeyValueSource {
       guard let file = files.popFirst() else { return nil }
       reader = try DataFileReader(
         table, file, at: place, wanted: layout.type, predicate: predicate, keyValue: true,
-        batchRows: batchRows, opened: opened)
+        batchRows: batchRows, opened: opened, keys: keys)
     }
   }
 }

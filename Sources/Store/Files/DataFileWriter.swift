@@ -159,7 +159,9 @@ final class DataFileWriter {
     let sink = try table.environment.files.create(folder + "/" + name)
     let file = OpenFile(
       name: name, sink: sink,
-      writer: try ParquetWriter(sink, type: fileType, options: table.parquetOptions),
+      writer: try ParquetWriter(
+        sink, type: fileType,
+        options: kind == .data && keyValue ? table.parquetOptions : table.plainOptions),
       minKey: SimpleStats.emptyRow, maxKey: SimpleStats.emptyRow)
     open = file
     return file

@@ -16,7 +16,9 @@ final class TableFiles: Sendable {
   let thinMode: Bool
   let targetFileBytes: Int
   let statsModes: [StatsMode]
+  /// Of data files, and of those without rows by key.
   let parquetOptions: ParquetWriteOptions
+  let plainOptions: ParquetWriteOptions
   private let partitionTypes: [DataType]
   private let made = Mutex<Set<String>>([])
 
@@ -36,8 +38,30 @@ final class TableFiles: Sendable {
     var modes: [StatsMode] = []
     for field in schema.fields { modes.append(try options.statsMode(of: field.name)) }
     statsModes = modes
-    parquetOptions = try options.parquetWriteOptions(columns: schema.fields.map(\.name))
+    plainOptions = try options.parquetWriteOptions(columns: schema.fields.map(\.name))
+    var parquet = plainOptions
+    if schema.hasPrimaryKey, let pageBytes = try options.bytes(Table.lookupOption) {
+      let first = KeyValueFields.fileType(schema, thin: thinMode).count - schema.fields.count
+      parquet.lookup = ParquetLookupOptions(
+        columns: layout.keyColumns.map { first + $0 }, types: layout.keyTypes,
+        pageBytes: max(64, pageBytes))
+      let isNested = schema.fields.contains {
+        $0.type.physical.width == 0 && $0.type.physical != .bytes
+      }
+      if isNested { parquet.lookup = nil }
+      // Where bounds of pages are not wanted, the lookup index stands for the page index.
+      parquet.pageIndex = isNested || plainOptions.boundedColumns == nil
+    }
+    parquetOptions = parquet
     partitionTypes = schema.partitionType.fields.map(\.type)
+  }
+
+  /// The same table, worked on in the background.
+  func inBackground() throws(TerraceError) -> TableFiles {
+    guard let files = environment.background else { return self }
+    var other = environment
+    other.files = files
+    return try TableFiles(other, path, schemas, schema)
   }
 
   /// A merge over some columns: those asked for, then keys and sequence fields that are missing.

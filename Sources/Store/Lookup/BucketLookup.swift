@@ -1,4 +1,5 @@
 internal import Columns
+internal import Formats
 
 /// Rows of sorted runs by many keys at a time.
 ///
@@ -38,7 +39,9 @@ final class BucketLookup {
   func rows(
     _ keys: [Column], count: Int
   ) throws(TerraceError) -> (found: KeyValues?, matches: Buffer) {
-    let wanted = KeyEncoder(layout.keyTypes).encode(keys, count: count)
+    let encoder = KeyEncoder(layout.keyTypes)
+    let wanted = encoder.encode(keys, count: count)
+    let sought = ParquetLookupKeys(wanted, encoder)
     let predicate = keyRanges(keys[0], wanted)
     let inputs = runs.compactMap { run -> (any KeyValueSource)? in
       let files = run.files.filter { wanted.contains(from: $0.low, through: $0.high) }
@@ -46,7 +49,7 @@ final class BucketLookup {
       return SemiJoin(
         RunReader(
           table, at: place, layout, files.map(\.file), predicate: predicate, batchRows: batchRows,
-          opened: opened),
+          opened: opened, keys: sought),
         wanted, layout)
     }
     let matches = Buffer(byteCount: count * 4)

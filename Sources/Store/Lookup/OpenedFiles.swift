@@ -6,20 +6,33 @@ internal import Formats
 /// The files that were asked for longest ago are closed when there are many, and of bytes only so many are
 /// held, in two generations: what the younger one has no room for any more becomes the older.
 final class OpenedFiles {
+  /// A file, and its index by the keys that are looked up, if it has one.
+  struct Opened {
+    let file: ParquetFile
+    let lookup: ParquetLookup?
+  }
+
   private let cache = ReadCache(limit: 16 << 20)
-  private var files: [String: ParquetFile] = [:]
-  private var older: [String: ParquetFile] = [:]
+  private var files: [String: Opened] = [:]
+  private var older: [String: Opened] = [:]
   private static let filesMax = 128
+  /// Footers are short: of large files little more is to be read.
+  private static let tailBytes = 8 << 10
+  private let keyTypes: [DataType]
+
+  init(keyTypes: [DataType]) { self.keyTypes = keyTypes }
 
   func file(
     _ name: String, _ open: () throws(TerraceError) -> any ByteSource
-  ) throws(TerraceError) -> ParquetFile {
+  ) throws(TerraceError) -> Opened {
     if let known = files[name] { return known }
-    let file: ParquetFile
+    let file: Opened
     if let known = older.removeValue(forKey: name) {
       file = known
     } else {
-      file = try ParquetFile(RememberingSource(try open(), cache))
+      let fresh = try ParquetFile(
+        RememberingSource(try open(), cache), tail: OpenedFiles.tailBytes)
+      file = Opened(file: fresh, lookup: try ParquetLookup(fresh, types: keyTypes))
     }
     if files.count >= OpenedFiles.filesMax {
       older = files

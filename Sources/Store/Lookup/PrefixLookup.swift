@@ -12,7 +12,7 @@ package final class PrefixLookup {
   private let prefixTypes: [DataType]
   private var place: BucketPlace?
   private var runs: [SortedRun] = []
-  private let opened = OpenedFiles()
+  private let opened: OpenedFiles
   private let batchRows = 8192
 
   /// - Parameters:
@@ -21,6 +21,7 @@ package final class PrefixLookup {
   package init(_ table: Table, width: Int, at snapshot: Snapshot) throws(TerraceError) {
     self.table = table
     layout = table.files.layout
+    opened = OpenedFiles(keyTypes: layout.keyTypes)
     prefixTypes = Array(layout.keyTypes[..<width])
     try advance(to: snapshot)
   }
@@ -50,7 +51,7 @@ package final class PrefixLookup {
       return PrefixJoin(
         RunReader(
           table.files, at: place, layout, files.map(\.file), predicate: predicate,
-          batchRows: batchRows, opened: opened), wanted, layout)
+          batchRows: batchRows, opened: opened, keys: wanted.sought), wanted, layout)
     }
     if inputs.isEmpty { return nil }
     let merged = MergeReader(layout, table.files.engine, inputs, dropDeletes: true)
@@ -74,6 +75,8 @@ package final class PrefixLookup {
 /// Ascending first parts of keys.
 private final class KeyPrefixes {
   let keys: NormalizedKeys
+  /// The same for the index of a file.
+  let sought: ParquetLookupKeys
   /// Bytes of a key that is whole in its prefix.
   private let wholeBytes: Int
   /// Bytes behind a key that do not belong to it.
@@ -87,7 +90,9 @@ private final class KeyPrefixes {
     wholeBytes = types.reduce(0) { $0 + $1.physical.width }
     if isWholeKey {
       tail = 0
-      keys = KeyEncoder(types).encode(columns, count: count)
+      let encoder = KeyEncoder(types)
+      keys = encoder.encode(columns, count: count)
+      sought = ParquetLookupKeys(keys, encoder)
       return
     }
     // Text at the end of a key has no end mark: with another column behind it, it has one.
@@ -95,8 +100,10 @@ private final class KeyPrefixes {
     zeros.pointer(UInt8.self).update(repeating: 0, count: count)
     let type = DataType.tinyint.notNull
     tail = 1
-    keys = KeyEncoder(types + [type]).encode(
+    let encoder = KeyEncoder(types + [type])
+    keys = encoder.encode(
       columns + [Column(type: type, count: count, values: zeros)], count: count)
+    sought = ParquetLookupKeys(keys, encoder, tail: 1)
   }
 
   private func length(_ i: Int) -> Int { keys.isWhole ? wholeBytes : keys.key(i).count - tail }

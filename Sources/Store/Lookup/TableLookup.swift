@@ -11,7 +11,7 @@ package final class TableLookup {
   private let keyType: RowType
   private let live: LiveState
   private var state: TableState
-  private let opened = OpenedFiles()
+  private let opened: OpenedFiles
   private var buckets: [BucketPlace: BucketLookup] = [:]
 
   /// - Parameters:
@@ -29,6 +29,7 @@ package final class TableLookup {
     self.table = table
     self.columns = columns ?? Array(schema.fields.indices)
     layout = try TableFiles.layout(schema, columns: self.columns)
+    opened = OpenedFiles(keyTypes: layout.keyTypes)
     let keyType = schema.type(of: schema.primaryKeys)
     self.keyType = keyType
     router = RowRouter(

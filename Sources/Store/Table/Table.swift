@@ -10,6 +10,8 @@ package final class Table: Sendable {
   package let schemas: SchemaDirectory
   package let snapshots: SnapshotDirectory
   let files: TableFiles
+  /// Set to about how many bytes a page is to take, data files get an index by which rows are looked up.
+  package static let lookupOption = "terrace.lookup.page-size"
 
   /// - Parameter overrides: options that hold for this value only and are not stored.
   /// - Throws: `notFound` when there is no table, `unsupported` for what Terrace cannot read.

@@ -3,6 +3,8 @@ internal import Columns
 /// What the bucket writers of one table writer share.
 final class WriterShared: @unchecked Sendable {
   let table: TableFiles
+  /// The table as compactions see it.
+  let compacted: TableFiles
   let namer: FileNamer
   let picker: CompactionPicker
   let producer: ChangelogProducerName
@@ -35,6 +37,9 @@ final class WriterShared: @unchecked Sendable {
     producer = try options.changelogProducer
     let writeOnly = try options.writeOnly
     self.compacts = compacts ?? !writeOnly
+    // Where a changelog is asked of them they belong to the commit.
+    let isApart = producer == .none || producer == .input
+    compacted = isApart ? try table.inBackground() : table
     stopTrigger = try options.stopTrigger
     self.taggedUntil = taggedUntil
   }
@@ -322,7 +327,7 @@ final class BucketWriter: @unchecked Sendable {
       maxLevel: max(shared.picker.levelCount - 1, deepest),
       dropDeletes: output != 0 && output >= deepest,
       below: Array(runs.dropFirst(pick.runCount)))
-    let compactor = try Compactor(shared.table, at: place, namer: shared.namer)
+    let compactor = try Compactor(shared.compacted, at: place, namer: shared.namer)
     return { () throws(TerraceError) in try compactor.run(job) }
   }
 
@@ -341,7 +346,7 @@ final class BucketWriter: @unchecked Sendable {
   private func appendWork(
     _ live: [RunFile], full: Bool
   ) throws(TerraceError) -> (@Sendable () throws(TerraceError) -> CompactionResult)? {
-    let compactor = AppendCompactor(shared.table, at: place, namer: shared.namer)
+    let compactor = AppendCompactor(shared.compacted, at: place, namer: shared.namer)
     let picked = try compactor.pick(live.map(\.file), full: full)
     if picked.isEmpty { return nil }
     return { () throws(TerraceError) in try compactor.run(picked) }

@@ -24,8 +24,12 @@ package struct JobCounters: Hashable, Sendable {
   package var rowsOut: Int64 = 0
   /// Since the job began, in whatever process.
   package var deadLetters: Int64 = 0
+  /// Of the epochs.
   package var bytesRead: Int64 = 0
   package var bytesWritten: Int64 = 0
+  /// Of compactions in the background.
+  package var compactionRead: Int64 = 0
+  package var compactionWritten: Int64 = 0
   /// Of the last epoch that took something.
   package var lastRowsIn = 0
   package var lastRowsOut = 0
@@ -63,6 +67,12 @@ package struct JobCounters: Hashable, Sendable {
       ("commits", .int(Int64(commits))), ("rowsIn", .int(rowsIn)), ("rowsOut", .int(rowsOut)),
       ("deadLetters", .int(deadLetters)), ("bytesRead", .int(bytesRead)),
       ("bytesWritten", .int(bytesWritten)),
+      (
+        "compaction",
+        .members([
+          ("bytesRead", .int(compactionRead)), ("bytesWritten", .int(compactionWritten)),
+        ])
+      ),
       (
         "lastEpoch",
         .members([

@@ -17,6 +17,9 @@ final class JobRun {
   /// With files that count.
   let environment: JobEnvironment
   let files: FileCounters
+  /// What compactions read and write in the background.
+  let compaction: FileCounters
+  private var compactionNoted = (0, 0)
   let target: any JobTarget
   let plan: JobPlan
   var pipeline: Pipeline
@@ -63,7 +66,10 @@ final class JobRun {
     files = counting.counters
     var counted = environment
     var inner = environment.warehouse.environment
+    let apart = CountingFileIO(inner.files)
+    compaction = apart.counters
     inner.files = counting.files
+    inner.background = apart.files
     counted.warehouse = OpenWarehouse(environment.warehouse.location, inner)
     self.environment = counted
     self.counters = counters
@@ -203,6 +209,10 @@ final class JobRun {
     report.bytesWritten = files.total(.write).bytes - before.1
     counters.bytesRead += Int64(report.bytesRead)
     counters.bytesWritten += Int64(report.bytesWritten)
+    let compacted = (compaction.total(.read).bytes, compaction.total(.write).bytes)
+    counters.compactionRead += Int64(compacted.0 - compactionNoted.0)
+    counters.compactionWritten += Int64(compacted.1 - compactionNoted.1)
+    compactionNoted = compacted
     if report.rowsIn > 0 {
       counters.lastBytesRead = report.bytesRead
       counters.lastBytesWritten = report.bytesWritten

@@ -19,12 +19,15 @@ final class TargetRows: StateBacking {
     return try schema.options.mergeEngine == .deduplicate ? !ignoresDeletes : false
   }
 
-  /// The table with smaller pages, unless somebody has chosen them: a change reads the pages of its keys.
+  /// The table with small pages and an index of them by key, unless somebody has chosen: a change reads the
+  /// pages of its keys.
   static func opened(_ table: Table) throws(TerraceError) -> Table {
-    let option = "parquet.page.row.count.limit"
-    if table.schema.options[option] != nil { return table }
+    let rows = "parquet.page.row.count.limit"
+    let lookup = Table.lookupOption
+    if table.schema.options[rows] != nil || table.schema.options[lookup] != nil { return table }
     return try Table.open(
-      table.environment, table.path.root, branch: table.path.branch, overrides: [option: "2048"])
+      table.environment, table.path.root, branch: table.path.branch,
+      overrides: [rows: "2048", lookup: "1 kb"])
   }
 
   /// - Parameter columns: of the table, in the order of the operator's state: those of the key first.
