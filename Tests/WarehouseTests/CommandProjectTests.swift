@@ -72,6 +72,81 @@ final class CommandProjectTests: XCTestCase {
     XCTAssertTrue(status.output.contains("\"state\":\"drained\""), status.output)
   }
 
+  func test_run_makesATableAnewWithRefreshModeFull() throws {
+    try makeChain()
+    try spec(
+      "dws/daily.sql",
+      """
+      CREATE MATERIALIZED TABLE daily (PRIMARY KEY (city) NOT ENFORCED)
+      FRESHNESS = INTERVAL '1' DAY REFRESH_MODE = FULL
+      AS SELECT city, COUNT(*) AS n, SUM(amount) AS total FROM dwd.big GROUP BY city
+      ORDER BY total DESC LIMIT 1;
+      """)
+    try spec(
+      "dws/follows.sql",
+      """
+      CREATE MATERIALIZED TABLE follows (PRIMARY KEY (city) NOT ENFORCED)
+      AS SELECT city, n FROM daily;
+      """)
+    try run(0, "run", "--once")
+    XCTAssertEqual(try daily(), "city,n,total\nLyon,2,50\n")
+    try run(0, "sql", "INSERT INTO raw.orders VALUES (2, 'Oslo', 500)")
+    try run(0, "run", "--once")
+    XCTAssertEqual(try daily(), "city,n,total\nOslo,1,500\n")
+    let follows = try run(0, "query", "SELECT * FROM dws.follows", "-f", "csv").output
+    XCTAssertEqual(follows, "city,n\nOslo,1\n")
+    // Another query needs no word: the next run makes the table by it.
+    try spec(
+      "dws/daily.sql",
+      """
+      CREATE MATERIALIZED TABLE daily (PRIMARY KEY (city) NOT ENFORCED)
+      FRESHNESS = INTERVAL '1' DAY REFRESH_MODE = FULL
+      AS SELECT city, COUNT(*) AS n, SUM(amount) AS total FROM dwd.big GROUP BY city;
+      """)
+    try run(0, "apply")
+    try run(0, "run", "--once")
+    XCTAssertEqual(try daily(), "city,n,total\nLyon,2,50\nOslo,1,500\n")
+    // From FULL to CONTINUOUS and back.
+    try spec(
+      "dws/daily.sql",
+      """
+      CREATE MATERIALIZED TABLE daily (PRIMARY KEY (city) NOT ENFORCED)
+      AS SELECT city, COUNT(*) AS n, SUM(amount) AS total FROM dwd.big GROUP BY city;
+      """)
+    try run(0, "apply", "--rebuild", "dws.daily")
+    try run(0, "sql", "INSERT INTO raw.orders VALUES (4, 'Oslo', 11)")
+    try run(0, "run", "--once")
+    XCTAssertEqual(try daily(), "city,n,total\nLyon,2,50\nOslo,2,511\n")
+    let continued = try run(0, "query", "SELECT * FROM dws.follows ORDER BY n, city", "-f", "csv")
+    XCTAssertEqual(continued.output, "city,n\nLyon,2\nOslo,2\n")
+  }
+
+  func test_plan_refusesWhatATableMadeAnewCannotDo() throws {
+    try makeChain()
+    try spec(
+      "dws/daily.sql",
+      """
+      CREATE MATERIALIZED TABLE daily REFRESH_MODE = FULL AS SELECT city FROM dwd.big;
+      """)
+    try run(0, "plan")
+    try spec(
+      "dws/follows.sql",
+      "CREATE MATERIALIZED TABLE follows AS SELECT city FROM daily;")
+    let keyless = try run(2, "plan").errors
+    XCTAssertTrue(keyless.contains("not supported: following dws.daily"), keyless)
+    try spec("dws/follows.sql", "INSERT INTO daily SELECT city FROM dwd.big;")
+    let second = try run(2, "plan").errors
+    XCTAssertTrue(second.contains("nothing else can write to it"), second)
+    try spec(
+      "dws/follows.sql",
+      """
+      CREATE MATERIALIZED TABLE follows WITH ('tag.automatic-creation' = 'process-time')
+      REFRESH_MODE = FULL AS SELECT city FROM dwd.big;
+      """)
+    let tagged = try run(2, "plan").errors
+    XCTAssertTrue(tagged.contains("not supported: automatic tags"), tagged)
+  }
+
   func test_plan_writesNothing() throws {
     try makeChain()
     let plan = try run(0, "plan")

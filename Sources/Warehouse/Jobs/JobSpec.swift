@@ -32,6 +32,8 @@ package struct JobSpec: Sendable {
   package var settings: [String: String]
   /// Changes when plan, sources' identities or target keys change in a way that makes old state wrong.
   package var fingerprint: String
+  /// REFRESH_MODE = FULL: the plan is a batch's, run whenever ``freshnessMillis`` have passed.
+  package var isRefresh = false
   /// The tables at a server that the target follows.
   package var sync: SyncTable?
 

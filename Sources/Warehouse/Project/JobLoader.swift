@@ -13,6 +13,7 @@ struct JobLoader {
     var settings: [String: String]
     var freshnessMillis: Int64?
     var text: String
+    var isRefresh = false
     var sync: SyncTable?
   }
 
@@ -39,8 +40,9 @@ struct JobLoader {
       put(
         Part(
           plan: bound.query.plan, eventTimes: bound.query.eventTimes,
-          sources: bound.catalog.sources, settings: file.settings, freshnessMillis: freshness,
-          text: file.sql),
+          sources: bound.catalog.sources, settings: file.settings,
+          freshnessMillis: freshness ?? (file.isRefreshed ? JobLoader.refreshMillis : nil),
+          text: file.sql, isRefresh: file.isRefreshed),
         into: file.name.description, .table(file.name), key: table.shape.primaryKey)
     }
     for insert in file.inserts {
@@ -80,6 +82,11 @@ struct JobLoader {
         hint: NearestName.hint(path.text, among: catalog.tableNames)
           ?? "a spec under layers/ makes it")
     }
+    if specs.isRefreshed(name) {
+      throw file.text.error(
+        "\(name) is made anew as a whole (REFRESH_MODE = FULL): nothing else can write to it",
+        at: path.span)
+    }
     let bound = try binder.bind(syntax, into: specs.sink(table))
     if bound.onConflict != nil, !bound.plan.isAppendOnly {
       throw file.text.unsupported(
@@ -89,6 +96,9 @@ struct JobLoader {
     put(
       part(bound, catalog, file), into: name.description, .table(name), key: table.shape.primaryKey)
   }
+
+  /// FRESHNESS of REFRESH_MODE = FULL where none is given: an hour, as in Flink.
+  private static let refreshMillis: Int64 = 3_600_000
 
   /// Sinks that keep every change and need no key to update by.
   private static func takesChanges(_ table: ConnectorTable) -> Bool {
@@ -162,6 +172,7 @@ struct JobLoader {
         freshnessMillis: parts.compactMap(\.freshnessMillis).min()
           ?? JobLoader.interval(settings), settings: settings,
         fingerprint: PlanIdentity.fingerprint(plan, sources, key))
+      spec.isRefresh = parts[0].isRefresh
       if parts.allSatisfy({ $0.sync != nil }), let sync = parts[0].sync {
         // It survives columns that come and go.
         spec.fingerprint = sync.identity

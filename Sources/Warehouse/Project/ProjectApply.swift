@@ -43,7 +43,7 @@ extension OpenProject {
   private func start(
     over name: String, _ project: Project, _ metastore: Metastore
   ) throws(TerraceError) {
-    guard let spec = project.jobs.first(where: { $0.name == name }) else { return }
+    guard let spec = project.jobs.first(where: { $0.name == name }), !spec.isRefresh else { return }
     let environment = JobEnvironment(
       warehouse: warehouse, metastore: metastore, zone: try config.zone, folder: folder)
     let job = try Job(spec, in: environment)

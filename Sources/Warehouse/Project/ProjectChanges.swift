@@ -61,8 +61,9 @@ package struct ProjectChanges: Sendable {
         continue
       }
       let text = specs[job.name] ?? ""
-      let rebuilds = old.fingerprint != job.fingerprint
-      if !rebuilds && old.spec == text {
+      // What is made anew each time needs no word from anybody.
+      let rebuilds = old.fingerprint != job.fingerprint && !job.isRefresh
+      if old.fingerprint == job.fingerprint && old.spec == text {
         jobs.append(JobChange(name: job.name, kind: .unchanged))
       } else {
         jobs.append(

@@ -55,7 +55,7 @@ final class SpecBinder {
   private func bind(_ file: SpecFile) throws(TerraceError) {
     guard let declaration = file.table else { return }
     let catalog = SpecCatalog(self, file)
-    let binder = Binder(file.text, resolver: catalog, isStreaming: true)
+    let binder = Binder(file.text, resolver: catalog, isStreaming: !file.isRefreshed)
     var shape: TableShape
     var isMaterialized = false
     var distribution: DistributionSyntax?
@@ -71,11 +71,6 @@ final class SpecBinder {
     case .materialized(let create):
       isMaterialized = true
       distribution = create.definition.distribution
-      if create.refreshMode == .full {
-        throw file.text.unsupported(
-          "REFRESH_MODE = FULL", at: create.name.span,
-          hint: "CONTINUOUS keeps the table fresh at the cost of what has changed")
-      }
       if let start = create.startMode, start.name != "FROM_BEGINNING" {
         throw file.text.unsupported("START_MODE = \(start.name)", at: create.name.span)
       }
@@ -95,7 +90,12 @@ final class SpecBinder {
       computedTypes: try computedTypes(shape, file.text))
     // What the store would refuse is refused before anything is made.
     let schema = try table.schema(timeMillis: 0)
-    _ = try TagSchedule(schema, session: .utc)
+    let tags = try TagSchedule(schema, session: .utc)
+    if file.isRefreshed, tags.mode != .none {
+      throw file.text.unsupported(
+        "automatic tags of a table with REFRESH_MODE = FULL", at: declaration.path.span,
+        hint: "they are barriers in a stream of changes, which REFRESH_MODE = CONTINUOUS keeps")
+    }
     tables[file.name] = table
     if let bound = queries[file.name]?.query {
       try binder.check(bound, fills: sink(table), at: declaration.path.span)
@@ -213,6 +213,11 @@ final class SpecBinder {
   /// A table that a file declares, or that lies in the warehouse without one.
   func known(_ name: TableName) throws(TerraceError) -> ProjectTable? {
     isDeclared(name) ? table(name) : try foreign(name)
+  }
+
+  /// Whether a file makes this table anew as a whole each time.
+  func isRefreshed(_ name: TableName) -> Bool {
+    declared[name].map { files[$0].isRefreshed } ?? false
   }
 
   var tableNames: [TableName] { Array(declared.keys) }

@@ -38,18 +38,23 @@ final class SpecCatalog: TableResolver {
         return .view(view.query, other.text, columns: view.columns.map(\.text))
       }
     }
-    if let table = specs.table(name) { return .table(bound(table, reference)) }
+    if let table = specs.table(name) { return .table(try bound(table, reference)) }
     if specs.isDeclared(name) {
       throw TerraceError(
         .invalid, "the spec of '\(name)' is wrong", hint: "see the other messages")
     }
-    if let table = try specs.foreign(name) { return .table(bound(table, reference)) }
+    if let table = try specs.foreign(name) { return .table(try bound(table, reference)) }
     return nil
   }
 
   private func connector(
     _ create: CreateTableSyntax, _ reference: TableReference
   ) throws(TerraceError) -> BoundTable {
+    if file.isRefreshed {
+      throw TerraceError(
+        .unsupported, "a table with a connector as a source of REFRESH_MODE = FULL",
+        hint: "a table of its own takes its records in; select from that one")
+    }
     var (shape, table) = try specs.connector(create, file)
     for option in reference.options { table.options[option.key] = option.value }
     // Two files may call different tables alike; their jobs may be one.
@@ -59,7 +64,18 @@ final class SpecCatalog: TableResolver {
     return shape.bound(reference: key, isAppendOnly: style == .inserts, text: file.text)
   }
 
-  private func bound(_ table: ProjectTable, _ reference: TableReference) -> BoundTable {
+  private func bound(
+    _ table: ProjectTable, _ reference: TableReference
+  ) throws(TerraceError) -> BoundTable {
+    if file.isRefreshed, !reference.options.isEmpty {
+      throw TerraceError(.unsupported, "OPTIONS in a query with REFRESH_MODE = FULL")
+    }
+    if !file.isRefreshed, specs.isRefreshed(table.name), table.shape.primaryKey.isEmpty {
+      throw TerraceError(
+        .unsupported,
+        "following \(table.name), which is made anew as a whole (REFRESH_MODE = FULL), without its key",
+        hint: "give it a PRIMARY KEY (…) NOT ENFORCED, or read it with REFRESH_MODE = FULL as well")
+    }
     let key = SpecCatalog.key(table.name.description, reference)
     let options = Dictionary(reference.options.map { ($0.key, $0.value) }) { $1 }
     sources[key] = .table(table.name, options: options)

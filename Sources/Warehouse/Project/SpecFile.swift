@@ -52,6 +52,12 @@ struct SpecFile {
 
   var name: TableName { TableName(database: layer, table: stem) }
 
+  /// Whether the table is made anew as a whole: REFRESH_MODE = FULL.
+  var isRefreshed: Bool {
+    guard case .materialized(let create)? = table?.kind else { return false }
+    return create.refreshMode == .full
+  }
+
   init(path: String, layer: String, stem: String, text: SourceText) {
     self.path = path
     self.layer = layer

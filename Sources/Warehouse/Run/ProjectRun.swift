@@ -70,7 +70,7 @@ package final class ProjectRun {
     keeper = project.synced.isEmpty ? nil : SyncKeeper(open, project.synced, metastore)
     keeper?.hasTold(project.warnings)
     let all = environment
-    let entries = jobs.map { ProjectRun.entry($0, among: jobs, all) }
+    let entries = jobs.map { ProjectRun.entry($0, among: jobs, all, once: settings.once) }
     var run = Runner.Settings()
     run.once = settings.once
     run.endsInput = settings.endsInput
@@ -84,16 +84,22 @@ package final class ProjectRun {
   }
 
   private static func entry(
-    _ spec: JobSpec, among jobs: [JobSpec], _ environment: JobEnvironment
+    _ spec: JobSpec, among jobs: [JobSpec], _ environment: JobEnvironment, once: Bool = false
   ) -> RunnerEntry {
     var entry = RunnerEntry(
       name: spec.name, upstream: Project.upstream(of: spec, among: jobs),
-      polls: spec.sources.values.contains {
-        if case .connector = $0 { return true }
-        return false
-      },
+      polls: spec.isRefresh
+        || spec.sources.values.contains {
+          if case .connector = $0 { return true }
+          return false
+        },
       freshnessMillis: spec.freshnessMillis
-    ) { () throws(TerraceError) -> any RunnableJob in try Job(spec, in: environment) }
+    ) { () throws(TerraceError) -> any RunnableJob in
+      if spec.isRefresh, case .table(let target) = spec.target {
+        return RefreshJob(spec, of: target, in: environment, once: once)
+      }
+      return try Job(spec, in: environment)
+    }
     entry.restart = RestartPolicy(checked: spec.settings)
     let pause = spec.settings["execution.checkpointing.min-pause"]
     entry.minPauseMillis = pause.flatMap(OptionValue.durationMillis) ?? 0
