@@ -133,6 +133,8 @@ final class ConnectorFeed: Feed {
     guard let polled = try connector.poll(rows: rows, bytes: bytes) else {
       // It may be repeatable from now on, but not from where the state stands.
       if !couldReplay { gaveUnrepeatable = true }
+      // It may have found its place without giving anything, and this may be the last time it is asked.
+      if toSkip == 0 { base = connector.position }
       return false
     }
     if !couldReplay || !connector.canReplay { gaveUnrepeatable = true }
