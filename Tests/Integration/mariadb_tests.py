@@ -1,5 +1,9 @@
 """MariaDB as a source and as a target: equal at the end, nothing twice, whatever dies on the way."""
+import json
+import os
+import subprocess
 import time
+import traceback
 
 import flow
 import servers
@@ -112,4 +116,361 @@ def sink(world):
         connection.close()
 
 
-TESTS = [kills, sink]
+# Each detail below works on its own database of one server, which `details` starts.
+
+
+def spec(project, server, table, columns, there, key="id", options="", select="*", target=None, kept=""):
+    """A keyed table that follows a table there (`database.table`, or patterns)."""
+    database, name = there.split(".")
+    port = server if isinstance(server, int) else server.port
+    bound = f", PRIMARY KEY ({key}) NOT ENFORCED" if key else ""
+    cdc = (f"CREATE TEMPORARY TABLE cdc ({columns}{bound}) WITH ('connector' = 'mysql-cdc', 'hostname' = '127.0.0.1', 'port' = '{port}', 'username' = 'cdc', "
+           f"'password' = 'secret', 'database-name' = '{database}', 'table-name' = '{name}'{options});\n")
+    project.spec(f"ods.{table}", cdc + f"CREATE TABLE ods.{table} ({target or columns + bound}) WITH ('bucket' = '1'{kept});\nINSERT INTO ods.{table} SELECT {select} FROM cdc;\n")
+
+
+def new(world, name):
+    project = world.project(name)
+    project.write("terrace.conf", CONF)
+    return project
+
+
+def all_rows(project, table, order="id"):
+    return [tuple(row.values()) for row in project.rows(f"SELECT * FROM ods.{table} ORDER BY {order}")]
+
+
+def reason(project, table):
+    """What the run says that stopped a job."""
+    done = project.call("run", "--once", code=None)
+    return done.stdout + done.stderr
+
+
+def startup(world, server):
+    """Each mode takes what it says: what is there, what comes, or both."""
+    server.run("CREATE DATABASE st", "CREATE TABLE st.t (id INT PRIMARY KEY, v INT)", "INSERT INTO st.t VALUES (1, 1), (2, 2), (3, 3)")
+    # Times in the log are whole seconds.
+    time.sleep(1.1)
+    file, offset = server.run("SHOW MASTER STATUS")[0][:2]
+    gtids, millis = server.run("SELECT @@gtid_binlog_pos, UNIX_TIMESTAMP() * 1000")[0]
+    server.run("INSERT INTO st.t VALUES (6, 6)", "UPDATE st.t SET v = 20 WHERE id = 2", "DELETE FROM st.t WHERE id = 3")
+    project, specific = new(world, "startup"), "'scan.startup.specific-offset"
+    modes = {"initial": "", "earliest": "earliest-offset", "latest": "latest-offset", "snapshot": "snapshot", "file": f"specific-offset', {specific}.file' = '{file}', {specific}.pos' = '{offset}",
+             "gtid": f"specific-offset', {specific}.gtid-set' = '{gtids}", "timestamp": f"timestamp', 'scan.startup.timestamp-millis' = '{int(millis)}"}
+    for table, mode in modes.items():
+        spec(project, server, table, "id INT NOT NULL, v INT", "st.t", options=f", 'scan.startup.mode' = '{mode}'" if mode else "")
+    project.apply()
+    project.once()
+    now, since = [(1, 1), (2, 20), (6, 6)], [(2, 20), (6, 6)]
+    first = {"initial": now, "earliest": now, "latest": [], "snapshot": now, "file": since, "gtid": since, "timestamp": since}
+    for table, rows in first.items(): world.checks.equal(f"{table} at first", all_rows(project, table), rows)
+    server.run("INSERT INTO st.t VALUES (9, 9)")
+    project.once()
+    for table, rows in first.items():
+        world.checks.equal(f"{table} later", all_rows(project, table), rows if table == "snapshot" else rows + [(9, 9)])
+
+
+def keys(world, server):
+    """Chunks by composite, text, binary and decimal keys take each row once; tables without a key are read whole."""
+    tables = {"words": ("a VARCHAR(20), b INT, v INT, PRIMARY KEY (a, b)", "a STRING NOT NULL, b INT NOT NULL, v INT", "a, b",
+                        [(a, b, b) for a in ("", "A", "b", "it's", "\\", "ü", "中文", "🎈", "z z") for b in (-5, 0, 7)]),
+              "raws": ("a VARBINARY(8), v INT, PRIMARY KEY (a)", "a BYTES NOT NULL, v INT", "a", [(bytes([i, 0]), i) for i in range(0, 250, 7)]),
+              "sums": ("a DECIMAL(20,4), b DATETIME(6), v INT, PRIMARY KEY (a, b)", "a DECIMAL(20, 4) NOT NULL, b TIMESTAMP(6) NOT NULL, v INT", "a, b",
+                       [(f"{i}.{i % 10}001", f"2024-01-0{1 + i % 3} 00:00:00.00000{i % 10}", i) for i in range(-20, 20)])}
+    server.run("CREATE DATABASE keyed CHARACTER SET utf8mb4", "CREATE TABLE keyed.bare (v INT, w VARCHAR(5))", "INSERT INTO keyed.bare VALUES (1, 'a'), (1, 'a'), (2, NULL), (3, 'b')")
+    project = new(world, "keys")
+    connection = server.connect()
+    cursor = connection.cursor()
+    for name, (there, here, key, rows) in tables.items():
+        cursor.execute(f"CREATE TABLE keyed.{name} ({there})")
+        cursor.executemany(f"INSERT INTO keyed.{name} VALUES ({', '.join(['%s'] * len(rows[0]))})", rows)
+        spec(project, server, name, here, f"keyed.{name}", key=key, options=", 'scan.incremental.snapshot.chunk.size' = '4'")
+    spec(project, server, "bare", "v INT, w STRING", "keyed.bare", key="", select="v, COUNT(*) FROM cdc GROUP BY v --", target="v INT, n BIGINT, PRIMARY KEY (v) NOT ENFORCED")
+    project.apply()
+    project.once()
+    for name, (there, here, key, rows) in tables.items():
+        found = project.rows(f"SELECT COUNT(*) AS n, SUM(CAST(v AS BIGINT)) AS s FROM ods.{name}")[0]
+        world.checks.equal(f"rows of {name}", (int(found["n"]), int(found["s"])), (len(rows), sum(row[-1] for row in rows)))
+        server.run(f"UPDATE keyed.{name} SET v = v + 1", f"DELETE FROM keyed.{name} WHERE v % 3 = 0")
+    server.run("DELETE FROM keyed.bare WHERE v = 1 LIMIT 1", "UPDATE keyed.bare SET v = 3 WHERE v = 2", "INSERT INTO keyed.bare VALUES (4, 'x')")
+    project.once()
+    for name in tables:
+        found = project.rows(f"SELECT COUNT(*) AS n, SUM(CAST(v AS BIGINT)) AS s FROM ods.{name}")[0]
+        world.checks.equal(f"{name} later", (int(found["n"]), int(found["s"])), tuple(map(int, server.run(f"SELECT COUNT(*), SUM(v) FROM keyed.{name}")[0])))
+    world.checks.equal("counts of a table without a key", all_rows(project, "bare", "v"), [(1, 1), (3, 2), (4, 1)])
+    connection.close()
+
+
+# Column here, type there, type here, value there, text here.
+TYPES = [("t1", "TINYINT(1)", "BOOLEAN", "1", "TRUE"), ("tu", "TINYINT UNSIGNED", "SMALLINT", "255", "255"), ("su", "SMALLINT UNSIGNED", "INT", "65535", "65535"),
+         ("m", "MEDIUMINT", "INT", "-8388608", "-8388608"), ("mu", "MEDIUMINT UNSIGNED", "INT", "16777215", "16777215"), ("iu", "INT UNSIGNED", "BIGINT", "4294967295", "4294967295"),
+         ("bu", "BIGINT UNSIGNED", "DECIMAL(20, 0)", "18446744073709551615", "18446744073709551615"), ("f", "FLOAT", "FLOAT", "1.5", "1.5"), ("d", "DOUBLE", "DOUBLE", "-2.5e-300", "-2.5E-300"),
+         ("n", "DECIMAL(38,10)", "DECIMAL(38, 10)", "-1234567890123456789012345678.0123456789", "-1234567890123456789012345678.0123456789"),
+         ("n2", "DECIMAL(18,6)", "DECIMAL(18, 6)", "-999999999999.999999", "-999999999999.999999"), ("n3", "DECIMAL(5,5)", "DECIMAL(5, 5)", "0.00001", "0.00001"),
+         ("da", "DATE", "DATE", "'9999-12-31'", "9999-12-31"), ("z1", "DATE", "DATE", "'0000-00-00'", None), ("z2", "DATETIME(3)", "TIMESTAMP(3)", "'0000-00-00'", None),
+         ("z3", "TIMESTAMP NULL", "TIMESTAMP(3)", "'0000-00-00'", None), ("z4", "DATE", "DATE", "'2024-00-10'", None), ("dt", "DATETIME(6)", "TIMESTAMP(6)", "'1000-01-01 23:59:59.999999'", "1000-01-01 23:59:59.999999"),
+         ("ts", "TIMESTAMP(3) NULL", "TIMESTAMP(3)", "'2024-07-01 12:00:00.125'", "2024-07-01 12:00:00.125"), ("tm", "TIME(3)", "STRING", "'-838:59:59.000'", "-838:59:59.000"),
+         ("ti", "TIME", "TIME", "'23:59:58'", "23:59:58"), ("y", "YEAR", "INT", "2155", "2155"), ("c", "CHAR(6) CHARACTER SET latin1", "STRING", "'é€ '", "é€"),
+         ("g", "VARCHAR(20) CHARACTER SET gbk", "STRING", "'数据'", "数据"), ("u", "VARCHAR(20) CHARACTER SET utf8mb4", "VARCHAR(20)", "'🎈中é'", "🎈中é"), ("u2", "TEXT CHARACTER SET utf16", "STRING", "'🎈ab'", "🎈ab"),
+         ("s", "VARCHAR(300)", "VARCHAR(300)", "REPEAT('ä', 300)", "ä" * 300), ("e", "ENUM('a','it''s','中')", "STRING", "'中'", "中"), ("e2", "ENUM('a') CHARACTER SET latin1", "STRING", "'nothing'", ""),
+         ("se", "SET('x','y','z')", "STRING", "'x,z'", "x,z"), ("j", "JSON", "STRING", "'{\"k\": [1, null, \"ü\"]}'", '{"k": [1, null, "ü"]}'), ("bi", "BINARY(4)", "BINARY(4)", "x'0A00'", "0A000000"),
+         ("vb", "VARBINARY(4)", "VARBINARY(4)", "x'0A00'", "0A00"), ("bl", "LONGBLOB", "BYTES", "x'00ff'", "00FF"), ("b1", "BIT(1)", "BOOLEAN", "1", "TRUE"), ("b2", "BIT(12)", "BINARY(2)", "b'101'", "0005"),
+         ("po", "POINT", "STRING", "ST_GeomFromText('POINT(1 -2.5)')", None)]
+
+
+def types(world, server):
+    """A value is the same whether the first read or the log brings it."""
+    server.run("CREATE DATABASE typed CHARACTER SET utf8mb4", "SET sql_mode = ''", "SET NAMES utf8mb4",
+               f"CREATE TABLE typed.t (id INT PRIMARY KEY, {', '.join(f'{c} {t}' for c, t, *_ in TYPES)})")
+    insert = lambda key: server.run("SET sql_mode = ''", "SET NAMES utf8mb4", f"INSERT INTO typed.t VALUES ({key}, {', '.join(row[3] for row in TYPES)}), ({key + 1}, {', '.join('NULL' for _ in TYPES)})")
+    insert(1)
+    project = new(world, "types")
+    spec(project, server, "t", "id INT NOT NULL, " + ", ".join(f"{c} {t}" for c, _, t, *_ in TYPES), "typed.t", options=", 'server-time-zone' = 'UTC'")
+    project.apply()
+    project.once()
+    insert(11)
+    project.once()
+    server.run("SET GLOBAL binlog_row_metadata = FULL")
+    insert(21)
+    # Of these the server no longer says what they were.
+    server.run("ALTER TABLE typed.t " + ", ".join(f"DROP {c}" for c in ("iu", "e", "se", "c", "vb")), "SET GLOBAL binlog_row_metadata = NO_LOG")
+    project.once()
+    text = lambda c, t: f"HEX({c}) AS {c}" if "BIN" in t or t == "BYTES" else f"CAST({c} AS STRING) AS {c}"
+    found = {row["id"]: row for row in project.rows("SELECT id, " + ", ".join(text(c, t) for c, _, t, *_ in TYPES) + " FROM ods.t")}
+    world.checks.equal("rows", sorted(found), [1, 2, 11, 12, 21, 22])
+    for c, there, _, _, expected in TYPES:
+        if expected is not None or c.startswith("z"): world.checks.equal(f"{there} of the first read", found[1][c], expected)
+        world.checks.equal(f"{there} of the log", found[11][c], found[1][c])
+        world.checks.equal(f"{there} as the log describes it", found[21][c], found[1][c])
+        world.checks.equal(f"null of {there}", (found[2][c], found[12][c], found[22][c]), (None, None, None))
+
+
+def shards(world, server):
+    """Tables that patterns name become one, with where each row comes from."""
+    server.run(*[sql for i in range(2) for sql in (f"CREATE DATABASE shard_{i}", f"CREATE TABLE shard_{i}.orders_1 (id INT PRIMARY KEY, v INT)",
+               f"CREATE TABLE shard_{i}.orders_2 (v INT, id INT PRIMARY KEY, more INT)", f"CREATE TABLE shard_{i}.orders_x (id INT)",
+               f"INSERT INTO shard_{i}.orders_1 VALUES ({i}1, 1)", f"INSERT INTO shard_{i}.orders_2 VALUES (2, {i}2, 0)")])
+    project = new(world, "shards")
+    metadata = ", d STRING METADATA FROM 'database_name' VIRTUAL, t STRING METADATA FROM 'table_name' VIRTUAL, at TIMESTAMP_LTZ(3) METADATA FROM 'op_ts' VIRTUAL, k STRING METADATA FROM 'row_kind' VIRTUAL"
+    spec(project, server, "orders", "id INT NOT NULL, v INT" + metadata, "shard_[0-9].orders_[0-9]", select="id, v, d, t, CAST(at AS STRING), k",
+         target="id INT, v INT, d STRING, t STRING, at STRING, k STRING, PRIMARY KEY (d, t, id) NOT ENFORCED")
+    project.apply()
+    project.once()
+    first = [(1, 1, "shard_0", "orders_1"), (2, 2, "shard_0", "orders_2"), (11, 1, "shard_1", "orders_1"), (12, 2, "shard_1", "orders_2")]
+    world.checks.equal("rows of four tables", [row[:4] for row in all_rows(project, "orders")], first)
+    server.run("UPDATE shard_1.orders_2 SET v = 7 WHERE id = 12", "INSERT INTO shard_0.orders_1 VALUES (5, 5)", "DELETE FROM shard_0.orders_2", "INSERT INTO shard_0.orders_x VALUES (1)")
+    project.once()
+    rows = all_rows(project, "orders")
+    world.checks.equal("rows later", [row[:4] for row in rows], [first[0], (5, 5, "shard_0", "orders_1"), first[2], (12, 7, "shard_1", "orders_2")])
+    kind = {row[0]: (row[4][:3], row[5]) for row in rows}
+    world.checks.equal("times and kinds", kind, {1: ("197", "+I"), 5: ("202", "+I"), 11: ("197", "+I"), 12: ("202", "+U")})
+
+
+def huge(world, server):
+    """One transaction of many rows goes through in bounded memory, also when the run is killed inside."""
+    count = 60_000 if world.quick else 2_000_000
+    server.run("CREATE DATABASE huge", "CREATE TABLE huge.t (id INT PRIMARY KEY, v INT, note VARCHAR(400))")
+    project = new(world, "huge")
+    spec(project, server, "t", "id INT NOT NULL, v INT, note STRING", "huge.t")
+    project.apply()
+    project.once()
+    connection = server.connect()
+    cursor = connection.cursor()
+    cursor.execute("BEGIN")
+    cursor.execute(f"INSERT INTO huge.t SELECT seq, 0, REPEAT(CHAR(65 + seq % 26), 300) FROM huge.seq_1_to_{count}")
+    cursor.execute("UPDATE huge.t SET v = id % 100")
+    cursor.execute("DELETE FROM huge.t WHERE id % 3 = 0")
+    cursor.execute("COMMIT")
+    connection.close()
+    process = project.start()
+    before = project.latest("ods.t")
+    project.wait("a part of the transaction", lambda: project.latest("ods.t") > before)
+    flow.kill(process)
+    process = subprocess.Popen(project.command("run", "--once"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = status
+    found = project.rows("SELECT COUNT(*) AS n, SUM(CAST(v AS BIGINT)) AS s, SUM(CAST(id AS BIGINT)) AS k FROM ods.t")[0]
+    expected = tuple(map(int, server.run("SELECT COUNT(*), SUM(v), SUM(id) FROM huge.t")[0]))
+    world.checks.equal("rows of one transaction", (status, int(found["n"]), int(found["s"]), int(found["k"])), (0, *expected))
+    world.checks.that("memory is bounded", usage.ru_maxrss < 1_100_000, f"{usage.ru_maxrss / 1000:.0f} MB for {count * 300 / 1e6:.0f} MB of rows, three times")
+
+
+def packed(world, server):
+    """Events that the server packs (log_bin_compress), and large ones."""
+    server.run("CREATE DATABASE packed", "CREATE TABLE packed.t (id INT PRIMARY KEY, v LONGTEXT)", "SET GLOBAL log_bin_compress = ON", "SET GLOBAL log_bin_compress_min_len = 10")
+    project = new(world, "packed")
+    spec(project, server, "t", "id INT NOT NULL, v STRING", "packed.t", options=", 'scan.startup.mode' = 'earliest-offset'")
+    project.apply()
+    server.run("INSERT INTO packed.t SELECT seq, REPEAT(seq, 300) FROM packed.seq_1_to_2000", "UPDATE packed.t SET v = CONCAT(v, 'x') WHERE id % 2 = 0", "DELETE FROM packed.t WHERE id % 5 = 0",
+               "SET GLOBAL max_allowed_packet = 64 << 20")
+    server.run("INSERT INTO packed.t VALUES (-1, REPEAT('large', 3500000))", "ALTER TABLE packed.t COMMENT 'a statement that is packed too, since it is long'", "SET GLOBAL log_bin_compress = OFF",
+               "INSERT INTO packed.t VALUES (-2, REPEAT('larger', 3000000))")
+    project.once()
+    text = "SELECT COUNT(*) AS n, SUM(CAST(id AS BIGINT)) AS k, SUM(CAST(CHAR_LENGTH(v) AS BIGINT)) AS l FROM {}"
+    found = project.rows(text.format("ods.t"))[0]
+    world.checks.equal("rows of packed events", (int(found["n"]), int(found["k"]), int(found["l"])), tuple(map(int, server.run(text.format("packed.t").replace("BIGINT", "SIGNED"))[0])))
+
+
+def columns_then(world, server):
+    """Rows from before a change of columns are told by their names, or refused: never put into the wrong column."""
+    server.run("CREATE DATABASE then_", *[f"CREATE TABLE then_.{name} (id INT PRIMARY KEY, a INT, b INT)" for name in ("bare", "told", "early")],
+               "INSERT INTO then_.early VALUES (1, 10, 20)")
+    project = new(world, "then")
+    for name in ("bare", "told"): spec(project, server, name, "id INT NOT NULL, a INT, b INT", f"then_.{name}")
+    project.apply()
+    project.once()
+    server.run("INSERT INTO then_.bare VALUES (1, 10, 20)", "SET GLOBAL binlog_row_metadata = FULL")
+    server.run("INSERT INTO then_.told VALUES (1, 10, 20)", "SET GLOBAL binlog_row_metadata = NO_LOG")
+    for name in ("bare", "told", "early"):
+        # The same types in another order, and two names that change places.
+        server.run(f"ALTER TABLE then_.{name} MODIFY b INT AFTER id" if name == "told" else f"ALTER TABLE then_.{name} RENAME COLUMN a TO b, RENAME COLUMN b TO a")
+    server.run("INSERT INTO then_.bare (id, a, b) VALUES (2, 1, 2)", "INSERT INTO then_.told (id, a, b) VALUES (2, 1, 2)")
+    said = reason(project, "bare")
+    world.checks.that("rows without names are refused", "then_.bare" in said and "binlog_row_metadata" in said, said)
+    world.checks.equal("nothing in the wrong column", [row for row in all_rows(project, "bare") if row[1] == 20 or row[2] == 10], [])
+    world.checks.equal("rows with names", all_rows(project, "told"), [(1, 10, 20), (2, 1, 2)])
+    late = new(world, "then-early")
+    spec(late, server, "early", "id INT NOT NULL, a INT, b INT", "then_.early", options=", 'scan.startup.mode' = 'earliest-offset'")
+    late.apply()
+    said = reason(late, "early")
+    world.checks.that("rows from before a change are refused at first too", "then_.early" in said and "binlog_row_metadata" in said, said)
+
+
+def renamed(world, server):
+    """A column that is renamed there is renamed here, and keeps its values; a row that cannot be taken is a letter that can be read."""
+    server.run("SET GLOBAL binlog_row_metadata = FULL", "CREATE DATABASE named", "CREATE TABLE named.t (id INT PRIMARY KEY, old INT, other INT)", "INSERT INTO named.t VALUES (1, 10, 100)")
+    project = new(world, "renamed")
+    project.write("layers/ods/all.sql", f"CREATE CATALOG src WITH ('type' = 'mariadb-cdc', 'hostname' = '127.0.0.1', 'port' = '{server.port}', 'username' = 'cdc', 'password' = 'secret');\n"
+                  "CREATE TABLE t AS TABLE src.named.t;\n")
+    project.apply()
+    project.once()
+    server.run("ALTER TABLE named.t CHANGE old fresh INT", "INSERT INTO named.t VALUES (2, 20, 200)", "ALTER TABLE named.t RENAME COLUMN other TO another", "INSERT INTO named.t VALUES (3, 30, 300)")
+    project.once()
+    server.run("SET GLOBAL binlog_row_metadata = NO_LOG")
+    rows = project.rows("SELECT * FROM ods.t ORDER BY id")
+    world.checks.equal("columns that were renamed", rows, [{"id": i, "fresh": i * 10, "another": i * 100} for i in (1, 2, 3)])
+
+
+def letters(world, server):
+    """A row that its columns cannot hold is kept as JSON, with its place in the log."""
+    server.run("CREATE DATABASE wrong CHARACTER SET utf8mb4", "CREATE TABLE wrong.t (id INT PRIMARY KEY, v VARCHAR(20), w BIGINT, n INT)", "INSERT INTO wrong.t VALUES (0, 'first', NULL, 0)")
+    project = new(world, "letters")
+    spec(project, server, "t", "id INT NOT NULL, v STRING, w BIGINT NOT NULL, n INT", "wrong.t")
+    project.apply()
+    project.once()
+    server.run("INSERT INTO wrong.t VALUES (1, 'ü', NULL, 0), (2, 'fine', 2, 2)", "UPDATE wrong.t SET w = NULL, v = 'gone' WHERE id = 2", "INSERT INTO wrong.t VALUES (3, 'fine', 3, 3)")
+    project.once()
+    world.checks.equal("rows beside letters", all_rows(project, "t"), [(3, "fine", 3, 3)])
+    listed = [json.loads(line) for line in project.call("dlq", "list", "ods.t", "-f", "json").stdout.splitlines()]
+    found = [json.loads(row["record"]) for row in listed]
+    world.checks.equal("letters have their rows", found, [{"table": "wrong.t", "kind": kind, "row": {"id": i, "v": v, "w": None, "n": n}}
+                                                              for i, v, n, kind in ((0, "first", 0, "+I"), (1, "ü", 0, "+I"), (2, "gone", 2, "+U"))])
+    world.checks.equal("letters have their places", [row["place"].split(":")[0] for row in listed], ["wrong.t"] + ["wrong.t mariadb-bin.000001"] * 2)
+
+
+def purged(world, server):
+    """A log that the server threw away is said to be gone."""
+    server.run("CREATE DATABASE gone", *[sql for t in ("t", "quiet") for sql in (f"CREATE TABLE gone.{t} (id INT PRIMARY KEY)", f"INSERT INTO gone.{t} VALUES (1)")])
+    project, quiet = new(world, "purged"), new(world, "purged-quiet")
+    spec(project, server, "t", "id INT NOT NULL", "gone.t", options=", 'connect.max-retries' = '5', 'scan.snapshot.fetch.size' = '2'")
+    spec(quiet, server, "quiet", "id INT NOT NULL", "gone.quiet")
+    for each in (project, quiet): each.apply()
+    quiet.once()
+    said = reason(project, "t")
+    world.checks.that("an option without effect is said", "without effect here: connect.max-retries" in said and "fetch" not in said, said)
+    server.run("INSERT INTO gone.t VALUES (2)", "FLUSH BINARY LOGS", "INSERT INTO gone.t VALUES (3)", "FLUSH BINARY LOGS")
+    last = server.run("SHOW MASTER STATUS")[0][0]
+    # A table that does not change goes on with the log.
+    quiet.once()
+    # The server keeps what a restart of its own may need for a moment.
+    while len(server.run(f"PURGE BINARY LOGS TO '{last}'", "SHOW BINARY LOGS")) > 1: time.sleep(0.1)
+    said = reason(project, "t")
+    world.checks.that("the log is said to be gone", "binary log" in said and "--rebuild" in said, said)
+    world.checks.equal("nothing is left out silently", all_rows(project, "t"), [(1,)])
+    server.run("INSERT INTO gone.quiet VALUES (2)")
+    quiet.once()
+    world.checks.equal("a table that did not change", all_rows(quiet, "quiet"), [(1,), (2,)])
+
+
+def plain(world, server):
+    """A server without TLS is no answer to one who asks for it."""
+    server.run("CREATE DATABASE safe", "CREATE TABLE safe.t (id INT PRIMARY KEY)", "INSERT INTO safe.t VALUES (1)")
+    for mode in ("require", "verify-full"):
+        count, said = outcome(world, server, f"none-{mode}", f", 'sslmode' = '{mode}'")
+        world.checks.that(f"no encryption is no answer to {mode}", count == 0 and "TLS" in said, said)
+
+
+def details(world):
+    """Single questions, a database of its own each, on one server."""
+    with servers.MariaDB("--sql-mode=") as server:
+        for question in (startup, keys, types, shards, packed, huge, columns_then, renamed, letters, plain, purged):
+            at = time.monotonic()
+            try: question(world, server)
+            except Exception: world.checks.that(question.__name__, False, traceback.format_exc(limit=4))
+            world.checks.note(f"{question.__name__}: {time.monotonic() - at:.1f} s")
+
+
+def outcome(world, server, name, options, host="localhost"):
+    """Rows that came over a connection with these options, and what was said."""
+    project = new(world, name)
+    spec(project, server, "t", "id INT NOT NULL", "safe.t", options=options)
+    file = project.folder / "layers/ods/t.sql"
+    file.write_text(file.read_text().replace("'127.0.0.1'", f"'{host}'"))
+    project.apply()
+    said = reason(project, "t")
+    rows = project.rows("SELECT COUNT(*) AS n FROM ods.t") if project.latest("ods.t") else [{"n": 0}]
+    return int(rows[0]["n"]), said
+
+
+def tls(world):
+    """A server must prove who it is; nothing goes on without encryption when that was asked for."""
+    folder = world.scratch / "keys"
+    folder.mkdir(parents=True)
+    openssl = lambda *words: subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+    fresh = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    for name in ("ca", "other"): openssl("req", "-x509", *fresh, "-days", "2", "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.pem")
+    (folder / "names").write_text("subjectAltName=DNS:localhost")
+    openssl("req", *fresh, "-subj", "/CN=localhost", "-keyout", "localhost.key", "-out", "localhost.csr")
+    openssl("x509", "-req", "-in", "localhost.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names", "-out", "localhost.pem")
+    folder.chmod(0o755)
+    for file in folder.iterdir(): file.chmod(0o644)
+    world.scratch.chmod(0o755)
+
+    ca, other = f", 'sslrootcert' = '{folder}/ca.pem'", f", 'sslrootcert' = '{folder}/other.pem'"
+    with servers.MariaDB(f"--ssl-cert={folder}/localhost.pem", f"--ssl-key={folder}/localhost.key", f"--ssl-ca={folder}/ca.pem") as server:
+        server.run("CREATE DATABASE safe", "CREATE TABLE safe.t (id INT PRIMARY KEY)", "INSERT INTO safe.t VALUES (1)", "ALTER USER cdc@'%' REQUIRE SSL")
+        world.checks.equal("the right authority", outcome(world, server, "right", ca)[0], 1)
+        world.checks.equal("encrypted only", outcome(world, server, "encrypted", ", 'sslmode' = 'require'", "127.0.0.1")[0], 1)
+        for name, options, host in (("wrong", other, "localhost"), ("system", ", 'sslmode' = 'verify-full'", "localhost"), ("jdbc", f", 'jdbc.properties.useSSL' = 'true'{other}", "localhost"),
+                                    ("name", ca, "127.0.0.1")):
+            count, said = outcome(world, server, name, options, host)
+            world.checks.that(f"{name} authority is refused", count == 0 and "no safe connection" in said, said)
+
+
+def failover(world):
+    """The primary is lost; its replica, another server id, is made primary, and the job goes on there by GTID."""
+    with servers.MariaDB() as first, servers.MariaDB(server_id=2) as second:
+        # Both made the user by themselves.
+        for server in (first, second): server.run("RESET MASTER")
+        second.run(f"CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = {first.port}, MASTER_USER = 'cdc', MASTER_PASSWORD = 'secret', MASTER_USE_GTID = slave_pos", "START SLAVE")
+        first.run("CREATE DATABASE shop", "CREATE TABLE shop.t (id INT PRIMARY KEY, v INT)", "INSERT INTO shop.t SELECT seq, 0 FROM shop.seq_1_to_50")
+        cutter = servers.Cutter(first.port)
+        project = new(world, "failover")
+        spec(project, cutter.port, "t", "id INT NOT NULL, v INT", "shop.t")
+        project.apply()
+        process = project.start()
+        project.wait("the first rows", lambda: project.latest("ods.t") > 0)
+        first.run("UPDATE shop.t SET v = v + id", "DELETE FROM shop.t WHERE id % 7 = 0")
+        rows = lambda server: [tuple(row) for row in server.run("SELECT * FROM shop.t ORDER BY id")]
+        project.wait("the replica", lambda: len(second.run("SHOW DATABASES LIKE 'shop'")) and rows(second) == rows(first))
+        first.kill()
+        second.run("STOP SLAVE", "RESET SLAVE ALL")
+        cutter.target = second.port
+        cutter.cut()
+        second.run("INSERT INTO shop.t VALUES (1000, 1)", "UPDATE shop.t SET v = -v WHERE id < 20", "DELETE FROM shop.t WHERE id = 30")
+        project.wait("what came after the promotion", lambda: all_rows(project, "t") == rows(second), 40)
+        project.stop(process)
+        world.checks.equal("rows after a failover", all_rows(project, "t"), rows(second))
+        cutter.close()
+
+
+TESTS = [kills, sink, details, tls, failover]

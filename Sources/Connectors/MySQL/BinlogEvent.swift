@@ -100,6 +100,9 @@ struct BinlogParser {
     if header.type == BinlogType.formatDescription {
       return (header, try formatDescription(bytes, cursor, header))
     }
+    // The first event of a connection tells the file, before the description says whether there are checksums.
+    let isFirst = header.type == BinlogType.rotate && !hasChecksum && hasChecksumAnyway(bytes)
+    if isFirst { end -= 4 }
     if hasChecksum, !isBare {
       guard end >= BinlogHeader.byteCount + 4 else { throw broken("an event too short", header) }
       end -= 4
@@ -109,6 +112,13 @@ struct BinlogParser {
       UnsafeRawBufferPointer(rebasing: bytes[BinlogHeader.byteCount..<end]),
       origin: BinlogHeader.byteCount)
     return (header, try event(header, &body))
+  }
+
+  private func hasChecksumAnyway(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    let end = bytes.count - 4
+    guard end > BinlogHeader.byteCount + 8 else { return false }
+    let stored = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: end, as: UInt32.self))
+    return BinlogChecksum.crc32(bytes.baseAddress, end) == stored
   }
 
   private func verify(

@@ -11,8 +11,16 @@ struct TableMap: Hashable {
   var types: [UInt8]
   /// Length, precision or number of length bytes, by type.
   var meta: [Int]
-  /// Names of the columns; nil unless `binlog_row_metadata` is FULL.
-  var names: [String]?
+  /// What `binlog_row_metadata` = FULL says of each column; nil without it.
+  var told: [ToldColumn]?
+
+  init(id: UInt64, database: String, table: String, types: [UInt8], meta: [Int]) {
+    self.id = id
+    self.database = database
+    self.table = table
+    self.types = types
+    self.meta = meta
+  }
 
   init(_ body: inout ByteCursor) throws(TerraceError) {
     id = try body.readTableID()
@@ -28,18 +36,13 @@ struct TableMap: Hashable {
     meta = Array(repeating: 0, count: count)
     for c in 0..<count { try readMeta(c, &details) }
     try body.skip((count + 7) / 8)
-    names = nil
+    var metadata = TableMetadata(types)
     while body.remaining > 0 {
       let kind = try body.readByte()
       let size = try body.readPackedInteger(limit: body.remaining)
-      var value = ByteCursor(try body.readBytes(size))
-      guard kind == 4 else { continue }
-      var found: [String] = []
-      while value.remaining > 0 {
-        found.append(try value.text(try value.readPackedInteger(limit: value.remaining)))
-      }
-      if found.count == count { names = found }
+      try metadata.read(kind, ByteCursor(try body.readBytes(size)))
     }
+    told = metadata.columns
   }
 
   private mutating func readMeta(_ c: Int, _ details: inout ByteCursor) throws(TerraceError) {

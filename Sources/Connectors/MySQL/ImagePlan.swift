@@ -337,7 +337,9 @@ extension ImagePlan {
   }
 
   private static func text(_ column: LoggedColumn, _ declared: DataType) -> ImageStep? {
-    guard let width = column.lengthWidth, !column.isGeometry else { return nil }
+    guard let width = column.lengthWidth, !column.isGeometry,
+      !(column.isBinary && column.type == 254)
+    else { return nil }
     var step = ImageStep(way: .bytes, size: Int32(width))
     switch declared.kind {
     case .char(let n) where !column.isBinary, .varchar(let n) where !column.isBinary:

@@ -120,11 +120,16 @@ final class MySQLBegin: @unchecked Sendable {
     let zone: String
     if let named = options.zone { zone = named } else { zone = try server.zone() }
     var tables: [MySQLTableName: MySQLTable] = [:]
-    for table in try found(schema) { tables[table.name] = table }
+    for table in try found(schema, aim) { tables[table.name] = table }
     var wants = MySQLSubscription.Wants(
       table: table, options: options, zone: zone, tables: tables)
     if case .goOn(let place) = aim { return Start(place: place, wants: wants) }
+    if !options.idle.isEmpty {
+      say("without effect here: " + options.idle.joined(separator: ", "))
+    }
     let position: MySQLPosition
+    // What the tables are now is what they were there, too.
+    wants.isSure = [.initial, .latest].contains(options.startup)
     switch options.startup {
     case .latest: position = try server.position()
     case .earliest: position = try server.earliest()
@@ -141,12 +146,14 @@ final class MySQLBegin: @unchecked Sendable {
   }
 
   /// The tables that the options name, checked against what is declared.
-  private func found(_ schema: MySQLSchema) throws(TerraceError) -> [MySQLTable] {
+  private func found(
+    _ schema: MySQLSchema, _ aim: Aim
+  ) throws(TerraceError) -> [MySQLTable] {
     let names = try MySQLNames(options)
     var tables: [MySQLTable] = []
     for name in try schema.tableNames(database: nil, table: nil) where names.matches(name) {
       guard let found = try schema.described(name) else { continue }
-      do throws(TerraceError) { try check(found) } catch {
+      do throws(TerraceError) { try check(found, aim) } catch {
         throw error.with("table", name.text)
       }
       tables.append(found)
@@ -160,12 +167,13 @@ final class MySQLBegin: @unchecked Sendable {
     return tables
   }
 
-  private func check(_ found: MySQLTable) throws(TerraceError) {
+  private func check(_ found: MySQLTable, _ aim: Aim) throws(TerraceError) {
     let metadata = Set(table.metadata.map(\.column))
     for field in table.type.fields where !metadata.contains(field.name) {
       guard let column = found.columns.first(where: { $0.name == field.name }) else {
-        // With schema evolution the job is told in time; else a later column may be missing for a while.
+        // With schema evolution the job is told in time; else it is null from where it went.
         if options.followsSchema { continue }
+        if case .goOn = aim { continue }
         throw TerraceError(.invalid, "the table has no column \(field.name)")
           .with("columns", found.columns.map(\.name).joined(separator: " "))
       }

@@ -121,6 +121,12 @@ struct MySQLColumn: Hashable, Sendable {
     }
   }
 
+  /// A column of variable length: whether a value is too long is told by the value.
+  var isText: Bool {
+    ["char", "varchar", "binary", "varbinary"].contains(base) || base.hasSuffix("text")
+      || base.hasSuffix("blob")
+  }
+
   /// Whether a declared column can hold each value.
   func fits(_ declared: DataType) -> Bool {
     if case .varchar(DataType.unbounded) = declared.kind { return type(MySQLTypeSwitches()) != nil }
@@ -255,5 +261,25 @@ struct MySQLSchema {
     return MySQLTable(
       name: name, columns: columns, primaryKey: keys.compactMap { $0[0] }, comment: comment,
       isTransactional: ["INNODB", "ROCKSDB", "TOKUDB"].contains((found[1] ?? "").uppercased()))
+  }
+
+  /// Names of character sets by the numbers of their collations.
+  func collations() throws(TerraceError) -> [Int: String] {
+    if let known = connection.collations { return known }
+    // Since 10.10 MariaDB has collations whose numbers only the second table tells.
+    let tables = try connection.query(
+      "SELECT TABLE_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 'information_schema' "
+        + "AND COLUMN_NAME = 'ID' AND TABLE_NAME IN "
+        + "('COLLATIONS', 'COLLATION_CHARACTER_SET_APPLICABILITY')")
+    var found: [Int: String] = [:]
+    for table in tables.compactMap({ $0[0] }) {
+      let rows = try connection.query(
+        "SELECT ID, CHARACTER_SET_NAME FROM information_schema.\(table) WHERE ID IS NOT NULL")
+      for row in rows {
+        if let id = row[0].flatMap({ Int($0) }), let name = row[1] { found[id] = name }
+      }
+    }
+    connection.collations = found
+    return found
   }
 }

@@ -33,6 +33,9 @@ final class MySQLConnection {
   let isMariaDB: Bool
   let version: String
   private(set) var isBroken = false
+  private var lastLength = 0
+  /// What was asked once: names of character sets by the numbers of their collations.
+  var collations: [Int: String]?
   // The library is made ready once, before threads use it.
   private static let isReady = mysql_server_init(0, nil, nil) == 0
 
@@ -156,18 +159,39 @@ final class MySQLConnection {
     if status != 0 { throw failure("asking for the binary log") }
   }
 
+  /// Asks for the log from a place in a file on.
+  ///
+  /// - Parameter waits: for what is yet to be written.
+  func dump(
+    _ file: String, _ offset: UInt64, server: UInt32, waits: Bool
+  ) throws(TerraceError) {
+    var bytes: [UInt8] = []
+    func append(_ value: UInt64, _ width: Int) {
+      for i in 0..<width { bytes.append(UInt8(truncatingIfNeeded: value >> UInt64(i * 8))) }
+    }
+    append(offset, 4)
+    append(waits ? 0 : 1, 2)
+    append(UInt64(server), 4)
+    try send(command: 0x12, bytes + Array(file.utf8))
+  }
+
   /// Waits up to `millis` for bytes of the next packet; true when there are some, or one must read to know.
   func awaitPacket(millis: Int) -> Bool {
-    if t_mysql_has_buffered(handle) != 0 || settings.tls != .off { return true }
+    if t_mysql_has_buffered(handle) != 0 { return true }
     var wanted = pollfd(fd: Int32(mysql_get_socket(handle)), events: Int16(POLLIN), revents: 0)
-    return poll(&wanted, 1, Int32(millis)) != 0
+    if poll(&wanted, 1, Int32(millis)) != 0 { return true }
+    // Behind a long packet TLS may hold more, which only reading shows; a heartbeat ends it.
+    guard settings.tls != .off, millis > 0, lastLength >= 1024 else { return false }
+    lastLength = 0
+    return true
   }
 
   /// The next packet, valid until the next call.
   func nextPacket() throws(TerraceError) -> UnsafeRawBufferPointer {
     let length = mysql_net_read_packet(handle)
     if length == UInt.max || length == 0xffff_ffff { throw failure("reading the binary log") }
-    return UnsafeRawBufferPointer(start: t_mysql_packet(handle), count: Int(length))
+    lastLength = Int(length)
+    return UnsafeRawBufferPointer(start: t_mysql_packet(handle), count: lastLength)
   }
 
   /// `'text'` inside a statement, whatever sql_mode says.
@@ -198,6 +222,16 @@ enum MySQLFailure {
       Int(mysql_errno(handle)), String(cString: mysql_error(handle)), what)
   }
 
+  /// A packet that says an error instead of an event.
+  static func packet(_ bytes: UnsafeRawBufferPointer) -> TerraceError {
+    guard bytes.first == 0xff else {
+      return TerraceError(.unavailable, "the server ended its binary log")
+    }
+    let code = bytes.count >= 3 ? Int(bytes[1]) | Int(bytes[2]) << 8 : 0
+    let text = String(decoding: bytes.dropFirst(9), as: UTF8.self)
+    return told(code, text, "reading the binary log")
+  }
+
   static func told(_ code: Int, _ text: String, _ what: String) -> TerraceError {
     func made(_ kind: TerraceError.Kind, _ message: String, _ hint: String = "") -> TerraceError {
       TerraceError(kind, message, hint: hint).with("code", code)
@@ -210,6 +244,11 @@ enum MySQLFailure {
         "the user needs SELECT on the tables, and REPLICATION SLAVE and REPLICATION CLIENT "
           + "(MariaDB: also BINLOG MONITOR) on the server")
     case 1236: return replication(text)
+    case 2026 where !isPassing(text):
+      return made(
+        .invalid, "no safe connection: \(text)",
+        "'sslrootcert' names the authority that signed the server's certificate, whose name must be "
+          + "'hostname'; 'sslmode' = 'require' encrypts without asking who it is")
     case 1040, 1053, 1077, 1129, 1152, 1153, 1158...1161, 1203, 1205, 1213, 1226, 1317, 1927,
       1969, 2000...2019, 2026...2027, 2055, 3024:
       return made(.unavailable, text.isEmpty ? "the connection broke while \(what)" : text)
@@ -219,10 +258,22 @@ enum MySQLFailure {
     }
   }
 
+  /// A handshake that was cut off, and not refused.
+  private static func isPassing(_ text: String) -> Bool {
+    let lower = text.lowercased()
+    return ["reset", "closed", "eof", "syscall", "timeout", "timed out", "broken pipe"].contains {
+      lower.contains($0)
+    }
+  }
+
+  /// Another replica has our server id.
+  static func isTaken(_ failure: TerraceError) -> Bool { failure.message == taken }
+  private static let taken = "another replica has our server id"
+
   private static func replication(_ text: String) -> TerraceError {
     if text.contains("same server") {
       return TerraceError(
-        .unavailable, "another replica has our server id", hint: "set 'server-id' to a free number"
+        .unavailable, taken, hint: "set 'server-id' to a free number"
       ).with("server", text)
     }
     let gone = ["Could not find", "purged", "not in the master", "GTID", "too far", "missing"]

@@ -6,23 +6,49 @@ extension MySQLRows {
   func value(
     _ column: LoggedColumn, _ bytes: inout ImageBytes, _ zone: MySQLZone
   ) throws(TerraceError) {
-    let target = target(column.target)
-    let problem: TextProblem?
+    let start = bytes
+    guard let problem = try append(column, &bytes, target(column.target), zone) else { return }
+    var again = start
+    fail(column.target, problem.reason, try text(column, &again, zone))
+  }
+
+  /// What stands where a value is wrong, for people.
+  private func text(
+    _ column: LoggedColumn, _ bytes: inout ImageBytes, _ zone: MySQLZone
+  ) throws(TerraceError) -> [UInt8] {
+    let start = bytes.at
+    let target = MySQLTarget(.string)
+    if try append(column, &bytes, target, zone) == nil {
+      let made = target.builder.finish()
+      defer { withExtendedLifetime(made) {} }
+      return made.isNull(0) ? Array("null".utf8) : Array(made.bytes(0))
+    }
+    let digits = MySQLConnection.hex(
+      Array(UnsafeBufferPointer(start: start, count: bytes.at - start)))
+    return Array(("0x" + digits).utf8)
+  }
+
+  private func append(
+    _ column: LoggedColumn, _ bytes: inout ImageBytes, _ target: MySQLTarget, _ zone: MySQLZone
+  ) throws(TerraceError) -> TextProblem? {
     switch column.type {
     case 15, 253, 254, 252:
       let raw = try column.variable(&bytes)
-      problem = text(column, raw, target)
-    default:
-      problem = try rare(column, &bytes, target, zone)
+      return text(column, raw, target)
+    default: return try rare(column, &bytes, target, zone)
     }
-    if let problem { fail(column.target, problem.reason) }
   }
 
   private func text(
     _ column: LoggedColumn, _ raw: UnsafeRawBufferPointer, _ target: MySQLTarget
   ) -> TextProblem? {
     do throws(TextProblem) {
-      if column.isBinary {
+      if column.isBinary, column.type == 254, raw.count < column.meta {
+        // BINARY(n): the log leaves the zeros at its end out.
+        var whole = Array(raw)
+        whole += repeatElement(0, count: column.meta - raw.count)
+        if let problem = Self.binary(whole, target) { return problem }
+      } else if column.isBinary {
         try target.binary(raw)
       } else if column.isGeometry {
         guard let text = MySQLGeometry.text(raw) else { return .notText }
@@ -35,6 +61,15 @@ extension MySQLRows {
       }
       return nil
     } catch { return error }
+  }
+
+  private static func binary(_ bytes: [UInt8], _ target: MySQLTarget) -> TextProblem? {
+    bytes.withUnsafeBytes { bytes -> TextProblem? in
+      do throws(TextProblem) {
+        try target.binary(bytes)
+        return nil
+      } catch { return error }
+    }
   }
 
   private func rare(

@@ -3,7 +3,7 @@ import Formats
 import Store
 
 /// The binary log of one server, for all sources of the process that read from it.
-final class MySQLLog: DatabaseLog {
+final class MySQLLog: DatabaseLog, LogQuestions {
   typealias Position = MySQLPosition
   typealias Subscription = MySQLSubscription
 
@@ -15,6 +15,7 @@ final class MySQLLog: DatabaseLog {
   private var connection: MySQLConnection?
   /// A second connection, for questions about tables.
   private var asking: MySQLConnection?
+  private var ahead = LogAhead()
   private var parser = BinlogParser()
   private var tables: [MySQLSubscription] = []
   private var routes: [UInt64: [(MySQLSubscription, MySQLSubscription.Route)]] = [:]
@@ -59,10 +60,7 @@ final class MySQLLog: DatabaseLog {
       let text = list.map(\.text).joined(separator: ",")
       try connection.query("SET @slave_connect_state = \(MySQLConnection.literal(text))")
       try connection.query("SET @slave_gtid_strict_mode = 0, @slave_gtid_ignore_duplicates = 0")
-      append(4, 4)
-      append(0, 2)
-      append(UInt64(server), 4)
-      try connection.send(command: 0x12, dump)
+      try connection.dump("", 4, server: server, waits: true)
     case .mysql(let set):
       append(4, 2)
       append(UInt64(server), 4)
@@ -72,10 +70,7 @@ final class MySQLLog: DatabaseLog {
       append(UInt64(encoded.count), 4)
       try connection.send(command: 0x1e, dump + encoded)
     case .file:
-      append(position.offset, 4)
-      append(0, 2)
-      append(UInt64(server), 4)
-      try connection.send(command: 0x12, dump + Array(position.file.utf8))
+      try connection.dump(position.file, position.offset, server: server, waits: true)
     }
     self.connection = connection
     self.tables = tables
@@ -85,6 +80,9 @@ final class MySQLLog: DatabaseLog {
     transaction = nil
     adding = nil
     readPosition = nil
+    // What is read again was committed when it was.
+    clock = 0
+    ahead = LogAhead()
   }
 
   func close() {
@@ -98,12 +96,17 @@ final class MySQLLog: DatabaseLog {
   /// The server keeps its log by time: it is told nothing.
   func confirm(_ position: MySQLPosition) throws(TerraceError) {}
 
-  private func schema() throws(TerraceError) -> MySQLSchema {
+  func schema() throws(TerraceError) -> MySQLSchema {
     if let asking, !asking.isBroken { return MySQLSchema(connection: asking) }
     let made = try MySQLConnection(settings)
     try made.query("SET SESSION sql_mode = ''")
     asking = made
     return MySQLSchema(connection: made)
+  }
+
+  func movesAhead(_ name: MySQLTableName) throws(TerraceError) -> Bool {
+    try ahead.movesColumns(
+      of: name, behind: (file, offset), server: server, settings)
   }
 
   // MARK: Reading
@@ -130,16 +133,12 @@ final class MySQLLog: DatabaseLog {
   private func packet(_ bytes: UnsafeRawBufferPointer) throws(TerraceError) {
     switch bytes.first {
     case 0: break
-    case 0xff:
-      let code = bytes.count >= 3 ? Int(bytes[1]) | Int(bytes[2]) << 8 : 0
-      let text = String(decoding: bytes.dropFirst(9), as: UTF8.self)
-      if code == 1236, text.contains("same server") {
+    default:
+      let failure = MySQLFailure.packet(bytes)
+      if MySQLFailure.isTaken(failure) {
         server = server < servers.upperBound ? server + 1 : servers.lowerBound
       }
-      throw MySQLFailure.told(code, text, "reading the binary log").with("server", settings.place)
-    default:
-      throw TerraceError(.unavailable, "the server ended its binary log")
-        .with("server", settings.place)
+      throw failure.with("server", settings.place)
     }
     try take(UnsafeRawBufferPointer(rebasing: bytes.dropFirst()), isBare: false)
   }
@@ -234,8 +233,9 @@ final class MySQLLog: DatabaseLog {
     if MySQLStatement.isDefinition(text) {
       routes = [:]
       parser.forgetTables()
+      ahead.pass(database, text)
       for table in tables {
-        try table.changed(text, database) { () throws(TerraceError) in try schema() }
+        try table.changed(text, database, self)
       }
     }
     // A statement that stands alone commits itself; those between BEGIN and COMMIT do not.
@@ -245,7 +245,7 @@ final class MySQLLog: DatabaseLog {
   private func meet(_ map: TableMap) throws(TerraceError) {
     var found: [(MySQLSubscription, MySQLSubscription.Route)] = []
     for table in tables {
-      let route = try table.route(map) { () throws(TerraceError) in try schema() }
+      let route = try table.route(map, self)
       if let route { found.append((table, route)) }
     }
     routes[map.id] = found

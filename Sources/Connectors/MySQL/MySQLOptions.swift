@@ -21,7 +21,12 @@ struct MySQLOptions: Hashable, Sendable {
   var zone: String?
   var startup: Startup
   var chunkRows: Int
-  var keyColumn: String?
+  /// Rows of a batch of the first read.
+  var fetchRows: Int
+  /// How often the place of a table that does not change moves on; nil: with the files of the log.
+  var heartbeatMillis: Int64?
+  /// Options that were given and do nothing.
+  var idle: [String]
   var switches: MySQLTypeSwitches
   var followsSchema: Bool
 
@@ -41,11 +46,20 @@ struct MySQLOptions: Hashable, Sendable {
       throw options.wrong("scan.incremental.snapshot.chunk.size", "a number from 1 on")
     }
     chunkRows = Int(min(chunk, 1 << 20))
-    keyColumn = options.text("scan.incremental.snapshot.chunk.key-column")
+    let fetch = try options.integer("scan.snapshot.fetch.size") ?? 16_384
+    if fetch < 1 { throw options.wrong("scan.snapshot.fetch.size", "a number from 1 on") }
+    fetchRows = Int(min(fetch, 16_384))
+    heartbeatMillis = try options.duration("heartbeat.interval")
+    if let millis = try options.integer("debezium.heartbeat.interval.ms"), millis > 0 {
+      heartbeatMillis = heartbeatMillis ?? millis
+    }
+    if let millis = heartbeatMillis, millis < 1 {
+      throw options.wrong("heartbeat.interval", "a duration such as 30 s")
+    }
     switches = try MySQLTypeSwitches(&options)
     followsSchema = ["follow", "fail"].contains(
       (options.text("schema-evolution") ?? "ignore").lowercased())
-    try MySQLOptions.allowRest(&options)
+    idle = try MySQLOptions.allowRest(&options)
     try options.finish()
   }
 
@@ -58,7 +72,8 @@ struct MySQLOptions: Hashable, Sendable {
     var settings = MySQLConnection.Settings(
       host: try options.required("hostname"), port: Int(port),
       user: try options.required("username"), password: options.text("password"))
-    let millis = try options.duration("connect.timeout") ?? 30_000
+    let jdbc = try options.integer("jdbc.properties.connectTimeout")
+    let millis = try options.duration("connect.timeout") ?? jdbc ?? 30_000
     settings.connectSeconds = Int(min(max(millis / 1000, 1), 3600))
     try tls(&options, &settings)
     return settings
@@ -152,20 +167,23 @@ struct MySQLOptions: Hashable, Sendable {
     }
   }
 
-  /// Options that are refused, or mean nothing here because they are about many machines.
-  private static func allowRest(_ options: inout ConnectorOptions) throws(TerraceError) {
-    options.allow([
-      "scan.incremental.snapshot.enabled", "scan.snapshot.fetch.size", "connect.max-retries",
-      "connection.pool.size", "heartbeat.interval", "chunk-meta.group.size",
+  /// - Returns: options that were given and mean nothing here, because they are about many machines, Java, or a
+  ///   first read in parts that are put right later.
+  private static func allowRest(
+    _ options: inout ConnectorOptions
+  ) throws(TerraceError) -> [String] {
+    let idle = [
+      "scan.incremental.snapshot.enabled", "scan.incremental.snapshot.chunk.key-column",
+      "connect.max-retries", "connection.pool.size", "chunk-meta.group.size",
       "chunk-key.even-distribution.factor.upper-bound",
       "chunk-key.even-distribution.factor.lower-bound",
       "scan.incremental.close-idle-reader.enabled", "scan.incremental.snapshot.backfill.skip",
       "scan.newly-added-table.enabled", "scan.parse.online.schema.changes.enabled",
       "scan.incremental.snapshot.unbounded-chunk-first.enabled", "use.legacy.json.format",
-      "scan.parallelism", "debezium.heartbeat.interval.ms", "debezium.snapshot.locking.mode",
-      "jdbc.properties.useUnicode", "jdbc.properties.characterEncoding",
-      "jdbc.properties.allowPublicKeyRetrieval", "jdbc.properties.connectTimeout",
-    ])
+      "scan.parallelism", "debezium.snapshot.locking.mode", "jdbc.properties.useUnicode",
+      "jdbc.properties.characterEncoding", "jdbc.properties.allowPublicKeyRetrieval",
+    ]
+    options.allow(idle)
     let known = [
       "debezium.snapshot.mode", "debezium.heartbeat.interval.ms",
       "debezium.snapshot.locking.mode", "jdbc.properties.sslMode", "jdbc.properties.useSSL",
@@ -182,5 +200,7 @@ struct MySQLOptions: Hashable, Sendable {
         hint: "these are translated: " + known.joined(separator: ", ")
       ).with("table", options.table.name).with("option", name)
     }
+    let given = options.table.options
+    return idle.filter { given[$0] != nil }
   }
 }

@@ -15,9 +15,10 @@ final class MySQLRows {
   private let hasMetadata: Bool
   private let notNull: [Bool]
   @exclusivity(unchecked) private var kinds: [UInt8] = []
-  private var bad: [Int] = []
-  private var letters: [DeadLetter] = []
-  @exclusivity(unchecked) private var problem: (column: Int, reason: String)?
+  private var bad: [MySQLBadRow] = []
+  @exclusivity(unchecked) private var problem: (column: Int, reason: String, text: [UInt8]?)?
+  /// Where the rows stand in the log, for dead letters; nil in a first read.
+  var place: MySQLPosition?
   @exclusivity(unchecked) private var nullColumn = -1
   @exclusivity(unchecked) var byteCount = 0
 
@@ -78,27 +79,27 @@ final class MySQLRows {
     if notNull[place], nullColumn < 0 { nullColumn = i }
   }
 
-  func fail(_ i: Int, _ reason: String) {
+  /// - Parameter text: the value, as far as it can be told.
+  func fail(_ i: Int, _ reason: String, _ text: [UInt8]?) {
     targets[physical[i].place].null()
-    if problem == nil { problem = (i, reason) }
+    if problem == nil { problem = (i, reason, text) }
   }
 
   /// Ends the row in hand; true when it is one, and no dead letter.
   @discardableResult
   func end(_ kind: RowKind, _ source: MySQLTableName, millis: Int64) -> Bool {
     if nullColumn >= 0 {
-      if problem == nil { problem = (nullColumn, "null in a column that may not be null") }
+      if problem == nil { problem = (nullColumn, "null in a column that may not be null", nil) }
       nullColumn = -1
     }
     if hasMetadata { appendMetadata(kind, source, millis) }
     let row = kinds.count
     kinds.append(kind.rawValue)
     guard let problem else { return true }
-    letters.append(
-      DeadLetter(
-        row: row - bad.count, place: source.text, bytes: json(row, source),
-        reason: "\(problem.reason), column \(physical[problem.column].name)"))
-    bad.append(row)
+    bad.append(
+      MySQLBadRow(
+        row: row, kind: kind, column: problem.column, reason: problem.reason, text: problem.text,
+        source: source, place: place))
     self.problem = nil
     return false
   }
@@ -118,8 +119,8 @@ final class MySQLRows {
 
   /// Of an update of which one image is no row, the other stands alone.
   func mendUpdate(_ before: Int) {
-    guard let last = bad.last, last >= before else { return }
-    let hasBefore = !bad.contains(before)
+    guard let last = bad.last?.row, last >= before else { return }
+    let hasBefore = !bad.suffix(2).contains { $0.row == before }
     let hasAfter = last != before + 1
     if hasBefore, !hasAfter { kinds[before] = RowKind.delete.rawValue }
     if !hasBefore, hasAfter { kinds[before + 1] = RowKind.insert.rawValue }
@@ -132,26 +133,38 @@ final class MySQLRows {
     let row = kinds.count
     for target in targets where target.builder.count == row { target.null() }
     kinds.append(RowKind.insert.rawValue)
-    bad.append(row)
+    bad.append(MySQLBadRow(row: row, kind: .insert))
     problem = nil
     nullColumn = -1
   }
 
-  /// The row's place among those of its table is all that can be told: its values are what is wrong.
-  private func json(_ row: Int, _ source: MySQLTableName) -> [UInt8] {
-    Array(JSONValue.members([("table", .string(source.text))]).text().utf8)
+  /// Throws the rows so far away.
+  func forget() {
+    for target in targets { _ = target.builder.finish() }
+    clear()
+  }
+
+  private func clear() {
+    kinds.removeAll(keepingCapacity: true)
+    bad = []
+    problem = nil
+    nullColumn = -1
+    byteCount = 0
   }
 
   /// The rows so far; empty afterwards.
-  func take(allInserts: Bool) -> SourceBatch {
+  func take(allInserts: Bool) throws(TerraceError) -> SourceBatch {
     let count = kinds.count
     var batch = Batch(type, targets.map { $0.builder.finish() }, count: count)
     var codes: Buffer? = allInserts ? nil : kinds.withUnsafeBytes { Buffer(copying: $0) }
+    var letters: [DeadLetter] = []
     if !bad.isEmpty {
+      letters = try MySQLBadRow.letters(
+        bad, physical.map { (type.fields[$0.place], batch.columns[$0.place]) })
       var next = 0
       var kept: [Int32] = []
       for row in 0..<count {
-        if next < bad.count, bad[next] == row {
+        if next < bad.count, bad[next].row == row {
           next += 1
         } else {
           kept.append(Int32(row))
@@ -162,10 +175,7 @@ final class MySQLRows {
       codes = allInserts ? nil : good.withUnsafeBytes { Buffer(copying: $0) }
     }
     let made = SourceBatch(rows: batch, kinds: codes, deadLetters: letters)
-    kinds.removeAll(keepingCapacity: true)
-    bad = []
-    letters = []
-    byteCount = 0
+    clear()
     return made
   }
 }

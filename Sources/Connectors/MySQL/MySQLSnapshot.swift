@@ -30,6 +30,12 @@ struct MySQLSnapshot {
     let position: MySQLPosition
     if needsLog {
       position = try server.beginSnapshot()
+      let schema = MySQLSchema(connection: connection)
+      for table in tables {
+        if try schema.described(table.name)?.columns == table.columns { continue }
+        throw TerraceError(.unavailable, "the columns changed while the snapshot began")
+          .with("table", table.name.text)
+      }
     } else {
       try connection.query("START TRANSACTION WITH CONSISTENT SNAPSHOT")
       position = MySQLPosition(.file, file: "", offset: 0)
@@ -76,7 +82,7 @@ struct MySQLSnapshot {
           }
           rows.byteCount += bytes.count + 8
           do throws(TextProblem) { try cell.append(bytes, to: rows.target(i)) } catch {
-            rows.fail(i, error.reason)
+            rows.fail(i, error.reason, Array(bytes))
           }
         }
         rows.end(.insert, table.name, millis: 0)
@@ -84,21 +90,20 @@ struct MySQLSnapshot {
         if !key.isEmpty {
           if count == wants.options.chunkRows { last = Self.literals(key, row, cells.count) }
         }
-        if rows.count >= 16_384 || rows.byteCount > 4 << 20 {
-          return begin.push(rows.take(allInserts: true))
+        if rows.count >= wants.options.fetchRows || rows.byteCount > 4 << 20 {
+          return begin.push(try rows.take(allInserts: true))
         }
         return !begin.isEnded
       }
       if begin.isEnded { throw TerraceError(.unavailable, "the snapshot was ended") }
       if key.isEmpty || count < wants.options.chunkRows { break }
     }
-    if rows.count > 0 { _ = begin.push(rows.take(allInserts: true)) }
+    if rows.count > 0 { _ = begin.push(try rows.take(allInserts: true)) }
   }
 
   /// The columns by which chunks are cut: the primary key, where it compares with a literal as it is ordered.
   private func chunkKey(_ table: MySQLTable) -> [MySQLColumn] {
-    var names = table.primaryKey
-    if names.isEmpty, let own = wants.options.keyColumn { names = [own] }
+    let names = table.primaryKey
     let columns = names.compactMap { name in table.columns.first { $0.name == name } }
     let kinds = [
       "tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "date", "datetime",

@@ -3,7 +3,7 @@ import Formats
 import Store
 import Synchronization
 
-/// Tables of a PostgreSQL server: their rows as they are at first, then every change from the server's log.
+/// Tables of a MySQL or MariaDB server: their rows as they are at first, then every change from the server's log.
 ///
 /// Positions: `new`; `snapshot` while the first rows are given, which cannot be gone on from; then a place in
 /// the log; `done` without a log.
@@ -31,6 +31,8 @@ final class MySQLSource: Source {
   private var held: Int64?
   private var present: MySQLPosition?
   private var stops = false
+  /// When the place of a table that does not change moved on last.
+  private var beatMillis: Int64 = 0
   private var replayEnd: LogPlace<MySQLPosition>?
   private var isClosed = false
   private(set) var drift: SchemaDrift?
@@ -110,7 +112,10 @@ final class MySQLSource: Source {
 
   private func stream() throws(TerraceError) -> SourceBatch? {
     try hub.hub.check()
-    guard let batch = front ?? subscription?.take() else { return nil }
+    guard let batch = front ?? subscription?.take() else {
+      moveOn()
+      return nil
+    }
     front = nil
     let count = batch.batch.rows.count + batch.batch.deadLetters.count
     let cut = cut(batch)
@@ -128,6 +133,22 @@ final class MySQLSource: Source {
     restart = batch.restart
     if let failure = batch.failure { throw failure.with("table", table.name) }
     return count == 0 ? nil : batch.batch
+  }
+
+  /// A server throws old files of its log away: the place of a table that does not change goes on with the log,
+  /// from file to file, or at each heartbeat that was asked for.
+  private func moveOn() {
+    guard replayEnd.map({ place >= $0 }) ?? true, let read = laterPlace else { return }
+    beatMillis = environment.time.nowMillis()
+    moved(to: LogPlace(read, records: 0))
+  }
+
+  private var laterPlace: MySQLPosition? {
+    let read = subscription?.shared.withLock { $0.queue.isEmpty ? $0.read : nil }
+    guard let read, read > place.position else { return nil }
+    if read.file != place.position.file { return read }
+    guard let interval = options.heartbeatMillis else { return nil }
+    return environment.time.nowMillis() - beatMillis >= interval ? read : nil
   }
 
   private func moved(to place: LogPlace<MySQLPosition>) {
@@ -174,6 +195,7 @@ final class MySQLSource: Source {
       guard let present, let subscription else { return false }
       if front != nil { return true }
       return subscription.shared.withLock { $0.queue.isEmpty && $0.read >= present }
+        && laterPlace == nil
     default: return false
     }
   }

@@ -10,11 +10,16 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
     let plan: ImagePlan
     /// Columns of the source that the log has not.
     let missing: [Int]
+    /// Why its rows can only be passed over.
+    let refusal: TerraceError?
 
-    init(_ name: MySQLTableName, _ plan: ImagePlan, missing: [Int]) {
+    init(
+      _ name: MySQLTableName, _ plan: ImagePlan, missing: [Int] = [], refusal: TerraceError? = nil
+    ) {
       self.name = name
       self.plan = plan
       self.missing = missing
+      self.refusal = refusal
     }
   }
 
@@ -25,12 +30,16 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
     var tables: [MySQLTableName: MySQLTable]
     /// Transactions before are passed over.
     var fromMillis: Int64 = .min
+    /// `tables` is how they were at the place in the log, and not only how they are now.
+    var isSure = false
   }
 
   let wanted: Wants
   private let names: MySQLNames
   private var tables: [MySQLTableName: MySQLTable]
   private var stale: Set<MySQLTableName> = []
+  /// Tables of which the columns are known as they were at the place in the log.
+  private var sure: Set<MySQLTableName>
   private let rows: MySQLRows
   private let zone: MySQLZone
   private var lastFlush: Int64 = 0
@@ -39,6 +48,7 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
   init(_ wanted: Wants, from place: LogPlace<MySQLPosition>) throws(TerraceError) {
     self.wanted = wanted
     tables = wanted.tables
+    sure = wanted.isSure ? Set(wanted.tables.keys) : []
     names = try MySQLNames(wanted.options)
     rows = try MySQLRows(wanted.table)
     guard let zone = MySQLZone(wanted.zone) else {
@@ -48,8 +58,10 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
     super.init(wanted.table.reader, from: place)
   }
 
-  override func drain() throws(TerraceError) -> SourceBatch { rows.take(allInserts: false) }
-  override func reset() { _ = rows.take(allInserts: false) }
+  override func drain() throws(TerraceError) -> SourceBatch {
+    try rows.take(allInserts: false)
+  }
+  override func reset() { rows.forget() }
 
   var isFull: Bool { pending >= 16_384 || rows.byteCount > 4 << 20 }
 
@@ -66,65 +78,77 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
   func reads(_ name: MySQLTableName) -> Bool { names.matches(name) }
 
   /// How a table of the log is read; what keeps it from being read goes to the source.
-  func route(
-    _ map: TableMap, _ ask: () throws(TerraceError) -> MySQLSchema
-  ) throws(TerraceError) -> Route? {
+  func route(_ map: TableMap, _ ask: any LogQuestions) throws(TerraceError) -> Route? {
     let name = MySQLTableName(database: map.database, table: map.table)
     guard names.matches(name) else { return nil }
     do throws(TerraceError) {
       if tables[name] == nil || stale.contains(name) { try learn(name, ask) }
-      if let route = try made(map, name) { return route }
+      if let route = try made(map, name, ask) { return route }
       try learn(name, ask)
-      if let route = try made(map, name) { return route }
-      throw TerraceError(
-        .invalid, "the binary log has other columns than the table \(name.text) has now",
-        hint: "SET GLOBAL binlog_row_metadata = 'FULL' tells the columns in the log; "
-          + "“terrace run --rebuild” reads the table again"
-      ).with("log", map.types.count).with("table", tables[name]?.columns.count ?? 0)
+      if let route = try made(map, name, ask) { return route }
+      throw other(name, map)
     } catch {
       if error.kind == .unavailable { throw error }
-      flush(failure: error)
-      halt()
-      return nil
+      // What the source has already may stand there again.
+      let columns = map.types.indices.map { LoggedColumn(type: map.types[$0], meta: map.meta[$0]) }
+      return Route(name, ImagePlan(columns, rows, zone), refusal: error)
     }
   }
 
+  private func other(_ name: MySQLTableName, _ map: TableMap) -> TerraceError {
+    TerraceError(
+      .invalid,
+      "rows in the binary log are from before a change of the columns of \(name.text), and do not "
+        + "name their columns",
+      hint: "SET GLOBAL binlog_row_metadata = 'FULL' lets the log name them from then on; "
+        + "“terrace run --rebuild” reads the table again"
+    ).with("log", map.types.count).with("table", tables[name]?.columns.count ?? 0)
+  }
+
   private func learn(
-    _ name: MySQLTableName, _ ask: () throws(TerraceError) -> MySQLSchema
+    _ name: MySQLTableName, _ ask: any LogQuestions
   ) throws(TerraceError) {
     stale.remove(name)
-    tables[name] = try ask().described(name)
+    sure.remove(name)
+    tables[name] = try ask.schema().described(name)
   }
 
   /// Nil when what is known of the table does not fit its rows.
-  private func made(_ map: TableMap, _ name: MySQLTableName) throws(TerraceError) -> Route? {
+  private func made(
+    _ map: TableMap, _ name: MySQLTableName, _ ask: any LogQuestions
+  ) throws(TerraceError) -> Route? {
     let known = tables[name]?.columns ?? []
-    var found: [MySQLColumn?] = []
-    if let told = map.names {
-      found = told.map { name in known.first { $0.name == name } }
-    } else {
+    if map.told == nil {
+      // By their places: they must be the places of that time.
       guard known.count == map.types.count,
         zip(known, map.types).allSatisfy({ $0.isLogged(as: $1) })
       else { return nil }
-      found = known
+      if !sure.contains(name) {
+        if try ask.movesAhead(name) { return nil }
+        sure.insert(name)
+      }
     }
     var columns: [LoggedColumn] = []
     var missing = Array(rows.physical.indices)
     for (c, type) in map.types.enumerated() {
       let logged = LoggedColumn(type: type, meta: map.meta[c])
-      let columnName = map.names?[c] ?? found[c]?.name
-      if let i = rows.physical.firstIndex(where: { $0.name == columnName }) {
-        // By name it is surely this column, also when its type was another one then.
-        guard let column = found[c],
-          map.names == nil ? column.isLogged(as: type) : column.wasLogged(as: type)
-        else { return nil }
-        let declared = rows.type.fields[rows.physical[i].place].type
-        if !column.fits(declared) { throw Self.misfit(column, declared) }
-        logged.target = i
-        missing.removeAll { $0 == i }
-        try Self.fill(logged, column, declared)
-      }
+      let columnName = map.told?[c].name ?? known[c].name
       columns.append(logged)
+      guard let i = rows.physical.firstIndex(where: { $0.name == columnName }) else { continue }
+      let declared = rows.type.fields[rows.physical[i].place].type
+      let column: MySQLColumn
+      if let told = map.told?[c] {
+        column = try MySQLColumn(told, type, map.meta[c], try ask.schema().collations())
+        let now = known.first { $0.name == columnName }
+        let judged = now.map { $0.wasLogged(as: type) ? $0 : column } ?? column
+        if !judged.isText, !judged.fits(declared) { throw Self.misfit(judged, declared) }
+      } else {
+        column = known[c]
+        if !column.fits(declared) { throw Self.misfit(column, declared) }
+      }
+      logged.target = i
+      missing.removeAll { $0 == i }
+      try Self.fill(logged, column, declared)
     }
     if !missing.isEmpty, !saidMissing {
       saidMissing = true
@@ -172,21 +196,19 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
 
   /// A statement that may have changed one of the tables.
   func changed(
-    _ statement: String, _ database: String, _ ask: () throws(TerraceError) -> MySQLSchema
+    _ statement: String, _ database: String, _ ask: any LogQuestions
   ) throws(TerraceError) {
-    let lower = statement.lowercased()
-    for name in tables.keys.sorted() {
-      guard lower.contains(name.table.lowercased()) else { continue }
-      let isNamed = database == name.database || lower.contains(name.database.lowercased())
-      guard isNamed else { continue }
-      if MySQLStatement.truncates(lower, name) {
+    for name in tables.keys.sorted() where MySQLStatement.concerns(statement, database, name) {
+      if MySQLStatement.truncates(statement.lowercased(), name) {
         flush(restart: "TRUNCATE emptied \(name.text)")
         halt()
         return
       }
+      // Rows before are not read again with what is known behind it.
+      flush()
       stale.insert(name)
       guard wanted.options.followsSchema else { continue }
-      if let drift = try drift(name, statement, try ask()) {
+      if let drift = try drift(name, statement, try ask.schema()) {
         flush(drift: drift)
         halt()
         return
@@ -194,6 +216,8 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
     }
   }
 
+  /// What this statement made of the table. The server tells its columns as they are by now, when later
+  /// statements may have changed them too: what this one does not name is left to those.
   private func drift(
     _ name: MySQLTableName, _ statement: String, _ schema: MySQLSchema
   ) throws(TerraceError) -> SchemaDrift? {
@@ -202,25 +226,43 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
         columns: [], primaryKey: [], isDropped: true, reason: "the table \(name.text) is gone")
     }
     let shape = MySQLCatalog.shape(now, wanted.options.switches)
-    let declared = wanted.table.declared
+    let words = MySQLStatement.names(statement)
+    let isWhole = !MySQLStatement.namesColumns(statement)
+    func isNamed(_ column: String) -> Bool {
+      isWhole || words.contains(column.lowercased())
+    }
+    let declared = wanted.table.declared.fields
+    let renamed = MySQLStatement.renames(statement).filter { old, _ in
+      declared.contains { $0.name == old }
+    }
     var reasons: [String] = []
-    for field in shape.columns {
-      guard let old = declared.fields.first(where: { $0.name == field.name }) else {
-        reasons.append("column \(field.name) is new")
+    var columns: [Field] = []
+    for field in declared {
+      let called = renamed[field.name] ?? field.name
+      if called != field.name { reasons.append("column \(field.name) is called \(called)") }
+      let there = shape.columns.first { $0.name == called }
+      if there == nil, called == field.name, isNamed(called) {
+        reasons.append("column \(called) is gone")
         continue
       }
-      if let column = now.columns.first(where: { $0.name == field.name }), !column.fits(old.type) {
-        reasons.append("column \(field.name) is \(column.full) now")
+      var kept = field
+      kept.name = called
+      if let there, isNamed(called) {
+        kept = there
+        if let column = now.columns.first(where: { $0.name == called }), !column.fits(field.type) {
+          reasons.append("column \(called) is \(column.full) now")
+        }
       }
+      columns.append(kept)
     }
-    let names = Set(shape.columns.map(\.name))
-    for field in declared.fields where !names.contains(field.name) {
-      reasons.append("column \(field.name) is gone")
+    for field in shape.columns where !columns.contains(where: { $0.name == field.name }) {
+      guard isNamed(field.name) else { continue }
+      reasons.append("column \(field.name) is new")
+      columns.append(field)
     }
     if reasons.isEmpty { return nil }
     return SchemaDrift(
-      columns: shape.columns, primaryKey: shape.primaryKey, comment: shape.comment,
-      renamed: MySQLStatement.renames(statement),
+      columns: columns, primaryKey: shape.primaryKey, comment: shape.comment, renamed: renamed,
       reason: "\(name.text): " + reasons.joined(separator: ", "))
   }
 
@@ -230,6 +272,7 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
   func take(
     _ event: BinlogRows, _ route: Route, _ transaction: LogTransaction<MySQLPosition>
   ) {
+    rows.place = transaction.position
     do throws(TerraceError) {
       guard event.columnCount == route.plan.columns.count else {
         throw TerraceError(.corrupted, "rows of another table than the log says")
@@ -259,6 +302,7 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
         }
         continue
       }
+      if let refusal = route.refusal { throw refusal }
       try plan.read(&bytes, present: event.present, isFull: isFull)
       switch event.kind {
       case .write: end(.insert, route, transaction)
@@ -285,90 +329,5 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
   private static func isFull(_ bits: UnsafeRawBufferPointer, _ count: Int) -> Bool {
     for c in 0..<count where bits[c >> 3] >> UInt8(c & 7) & 1 == 0 { return false }
     return true
-  }
-}
-
-/// The tables that a source's patterns name.
-struct MySQLNames {
-  private let database: String
-  private let table: String
-  private let databasePattern: Regex<AnyRegexOutput>
-  private let tablePattern: Regex<AnyRegexOutput>
-
-  init(_ options: MySQLOptions) throws(TerraceError) {
-    database = options.database
-    table = options.table
-    databasePattern = try Self.pattern(options.database, "database-name")
-    tablePattern = try Self.pattern(options.table, "table-name")
-  }
-
-  private static func pattern(
-    _ text: String, _ option: String
-  ) throws(TerraceError) -> Regex<AnyRegexOutput> {
-    do { return try Regex(text) } catch {
-      throw TerraceError(.invalid, "the option '\(option)' is no regular expression")
-        .with("value", text)
-    }
-  }
-
-  func matches(_ name: MySQLTableName) -> Bool {
-    Self.matches(name.database, database, databasePattern)
-      && Self.matches(name.table, table, tablePattern)
-  }
-
-  private static func matches(
-    _ name: String, _ text: String, _ pattern: Regex<AnyRegexOutput>
-  ) -> Bool {
-    if name == text { return true }
-    // A pattern that runs too long says no.
-    return (try? pattern.wholeMatch(in: name)) != nil
-  }
-}
-
-/// What statements in the log say, as far as it must be known.
-enum MySQLStatement {
-  /// Statements that may change columns or names.
-  static func isDefinition(_ text: String) -> Bool {
-    let head = body(text).prefix(24).uppercased()
-    return ["ALTER", "RENAME", "DROP", "TRUNCATE", "CREATE"].contains { head.hasPrefix($0) }
-  }
-
-  /// Without comments before it.
-  private static func body(_ text: String) -> Substring {
-    var rest = text.drop { $0.isWhitespace }
-    while rest.hasPrefix("/*"), let end = rest.firstRange(of: "*/") {
-      rest = rest[end.upperBound...].drop { $0.isWhitespace }
-    }
-    return rest
-  }
-
-  static func truncates(_ lower: String, _ name: MySQLTableName) -> Bool {
-    let words = body(lower).split { " `.;\n\t".contains($0) }.map(String.init)
-    guard words.first == "truncate" else { return false }
-    return words.last == name.table.lowercased() || words.contains(name.table.lowercased())
-  }
-
-  /// Old name to new name of RENAME COLUMN a TO b and CHANGE [COLUMN] a b.
-  static func renames(_ text: String) -> [String: String] {
-    let words = text.replacing(",", with: " , ").split { $0.isWhitespace }.map(String.init)
-    func plain(_ word: String) -> String {
-      word.hasPrefix("`") && word.hasSuffix("`") && word.count > 2
-        ? String(word.dropFirst().dropLast()) : word
-    }
-    var found: [String: String] = [:]
-    for (i, word) in words.enumerated() {
-      let upper = word.uppercased()
-      if upper == "RENAME", i + 4 < words.count, words[i + 1].uppercased() == "COLUMN",
-        words[i + 3].uppercased() == "TO"
-      {
-        found[plain(words[i + 2])] = plain(words[i + 4])
-      } else if upper == "CHANGE", i + 2 < words.count {
-        let at = words[i + 1].uppercased() == "COLUMN" ? i + 2 : i + 1
-        if at + 1 < words.count, plain(words[at]) != plain(words[at + 1]) {
-          found[plain(words[at])] = plain(words[at + 1])
-        }
-      }
-    }
-    return found
   }
 }
