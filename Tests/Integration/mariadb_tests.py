@@ -291,7 +291,8 @@ def huge(world, server):
     found = project.rows("SELECT COUNT(*) AS n, SUM(CAST(v AS BIGINT)) AS s, SUM(CAST(id AS BIGINT)) AS k FROM ods.t")[0]
     expected = tuple(map(int, server.run("SELECT COUNT(*), SUM(v), SUM(id) FROM huge.t")[0]))
     world.checks.equal("rows of one transaction", (status, int(found["n"]), int(found["s"]), int(found["k"])), (0, *expected))
-    world.checks.that("memory is bounded", usage.ru_maxrss < 1_100_000, f"{usage.ru_maxrss / 1000:.0f} MB for {count * 300 / 1e6:.0f} MB of rows, three times")
+    world.checks.note(f"one transaction, {count * 300 / 1e6:.0f} MB of rows, three times: peak {usage.ru_maxrss / 1000:.0f} MB")
+    if not world.quick: world.checks.that("memory is bounded", usage.ru_maxrss < 1_100_000, f"{usage.ru_maxrss} KB")
 
 
 def packed(world, server):
