@@ -198,6 +198,30 @@ final class DataFileWriter {
         deleteRowCount: Int64(file.deletes), source: source))
   }
 
+  /// Copies of files that another writer of this bucket wrote, under names of this one's kind; instead of rows.
+  func copy(_ files: [DataFile]) throws(TerraceError) -> [DataFile] {
+    let prefix =
+      kind == .data
+      ? table.schema.options.dataFilePrefix : table.schema.options.changelogFilePrefix
+    for file in files {
+      var copied = file
+      copied.name = namer.name(prefix, suffix: "parquet")
+      let source = try table.environment.files.open(folder + "/" + file.name)
+      let sink = try table.environment.files.create(folder + "/" + copied.name)
+      // From here on `abandon` removes it.
+      finished.append(copied)
+      var at = 0
+      while at < source.byteCount {
+        let part = try source.read(at: at, count: min(1 << 20, source.byteCount - at))
+        try sink.write(part.bytes)
+        at += part.byteCount
+      }
+      try sink.sync()
+      try sink.close()
+    }
+    return try finish()
+  }
+
   /// Ends the last file. In the order they were written; their names are made durable by the commit.
   func finish() throws(TerraceError) -> [DataFile] {
     try finishFile()
@@ -206,8 +230,10 @@ final class DataFileWriter {
   }
 
   /// Gives up: removes what was written.
-  func abandon() {
-    var names = finished.map(\.name)
+  ///
+  /// - Parameter files: those that were handed out and that nobody will name.
+  func abandon(_ files: [DataFile] = []) {
+    var names = (files + finished).map(\.name)
     if let open { names.append(open.name) }
     open = nil
     finished = []

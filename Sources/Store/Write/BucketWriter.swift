@@ -169,17 +169,19 @@ final class BucketWriter: @unchecked Sendable {
     let changelog = try DataFileWriter(
       shared.table, at: place, .changelog, level: 0, source: .append, namer: shared.namer,
       keyValue: true)
-    let written: [DataFile]
-    let changes: [DataFile]
+    var (written, changes): ([DataFile], [DataFile]) = ([], [])
     do throws(TerraceError) {
       try sorted.forEachKey { (rows) throws(TerraceError) in try data.write(rows) }
-      if shared.producer == .input {
-        try sorted.forEachRow { (rows) throws(TerraceError) in try changelog.write(rows) }
-      }
       written = try data.finish()
-      changes = try changelog.finish()
+      // With each key once both hold the same rows in the same order.
+      if shared.producer == .input, data.rowCount == full.count {
+        changes = try changelog.copy(written)
+      } else if shared.producer == .input {
+        try sorted.forEachRow { (rows) throws(TerraceError) in try changelog.write(rows) }
+        changes = try changelog.finish()
+      }
     } catch {
-      data.abandon()
+      data.abandon(written)
       changelog.abandon()
       throw error
     }
