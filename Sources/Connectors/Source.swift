@@ -36,6 +36,9 @@ package struct SourceBatch: Sendable {
   /// Of a source in parts (partitions) that have an order of their own each: which one all of this is from,
   /// and how many there are. The event time of such a source is the least of its parts'.
   package var part: (number: Int, count: Int)?
+  /// Part of a first load: inserts, and no two rows of all such batches have a primary key in common. They
+  /// come while ``Source/canReplay`` is false, before all others.
+  package var isNew = false
 
   package init(rows: Batch, kinds: Buffer? = nil, deadLetters: [DeadLetter] = []) {
     self.rows = rows

@@ -291,6 +291,13 @@ package final class Pipeline {
     set { runtime.skipsPlayed = newValue }
   }
 
+  /// Rows that come are inserts of keys that come once and were never there: they are handed on, and no
+  /// upsert that the target plays keeps them. The target must be played (``play(_:)``) before others come.
+  package var insertsNew: Bool {
+    get { runtime.insertsNew }
+    set { runtime.insertsNew = newValue }
+  }
+
   /// From here on the rows of the upsert are those of the target: what is in memory is forgotten, and read
   /// again as it is met. Between epochs, when the target has all that was given. Before the first call the
   /// target is empty.

@@ -9,6 +9,8 @@ final class Runtime {
   var isRestoring = false
   /// What comes is known to the tables that play state.
   var skipsPlayed = false
+  /// What comes has keys that no state knows, each once.
+  var insertsNew = false
   /// States record their changes for commits.
   let recordsChanges: Bool
   /// Candidate pairs of a join that are looked at together.

@@ -107,6 +107,10 @@ final class UpsertOperator: Operator {
     if node.isPlayed, runtime.skipsPlayed { return }
     let n = delta.count
     let columns = delta.rows.columns
+    if node.isPlayed, runtime.insertsNew {
+      let typed = zip(columns, type.fields).map { $0.retyped($1.type) }
+      return try emit(DeltaBatch(Batch(type, typed, count: n), weights: delta.weights))
+    }
     let keys = node.key.map { columns[$0] }
     if let validity = Bitmap.all(keys.compactMap(\.validity)) {
       statistics.nullKeys += n - validity.setCount

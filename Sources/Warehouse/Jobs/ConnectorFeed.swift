@@ -34,6 +34,8 @@ final class ConnectorFeed: Feed {
   override var part: (number: Int, count: Int)? { ownPart }
   /// Records were given since the last state commit that will not come again.
   private var gaveUnrepeatable = false
+  /// Likewise rows of a first load: what follows may be about them, and waits until they are committed.
+  private var gaveNew = false
   private let letters: LetterReplay
 
   /// - Parameter positions: makes the table for the connector's positions.
@@ -94,7 +96,10 @@ final class ConnectorFeed: Feed {
   override func next(rows: Int, bytes: Int) throws(TerraceError) -> FeedBatch? {
     while true {
       if let goal, total >= goal { return nil }
-      if goal == nil, toSkip == 0, isBetweenBatches, let again = try letters.block() {
+      if gaveNew, connector.canReplay, isBetweenBatches { return nil }
+      if goal == nil, toSkip == 0, isBetweenBatches, connector.canReplay,
+        let again = try letters.block()
+      {
         gaveUnrepeatable = true
         return try reread(again)
       }
@@ -137,8 +142,10 @@ final class ConnectorFeed: Feed {
       if toSkip == 0 { base = connector.position }
       return false
     }
-    if !couldReplay || !connector.canReplay { gaveUnrepeatable = true }
-    batch = FeedBatch(delta: delta(polled.rows, polled.kinds), letters: polled.deadLetters)
+    if !couldReplay || !connector.canReplay || polled.isNew { gaveUnrepeatable = true }
+    batch = FeedBatch(
+      delta: delta(polled.rows, polled.kinds), letters: polled.deadLetters, isNew: polled.isNew)
+    gaveNew = gaveNew || polled.isNew
     ownPart = polled.part
     return true
   }
@@ -251,6 +258,7 @@ final class ConnectorFeed: Feed {
     identifier: Int64
   ) throws(TerraceError) -> (table: String, id: Int64)? {
     gaveUnrepeatable = false
+    gaveNew = false
     guard let positions else { return nil }
     // In the middle of a batch the connector is further than the job.
     if toSkip == 0, isBetweenBatches, let rows = try connector.takePositions() {

@@ -9,6 +9,8 @@ struct FeedBatch {
   var letters: [DeadLetter] = []
   /// Numbers of letters put aside before, whose rows these are; such a batch is taken whole.
   var reread: [Int64] = []
+  /// See ``SourceBatch/isNew``.
+  var isNew = false
 
   var rowCount: Int { delta.count }
   var recordCount: Int { delta.count + letters.count }
@@ -24,8 +26,8 @@ struct FeedBatch {
       DeadLetter(row: $0.row - row, place: $0.place, bytes: $0.bytes, reason: $0.reason)
     }
     return (
-      FeedBatch(delta: delta.slice(0..<row), letters: Array(letters[..<first])),
-      FeedBatch(delta: delta.slice(row..<delta.count), letters: rest)
+      FeedBatch(delta: delta.slice(0..<row), letters: Array(letters[..<first]), isNew: isNew),
+      FeedBatch(delta: delta.slice(row..<delta.count), letters: rest, isNew: isNew)
     )
   }
 
@@ -46,7 +48,7 @@ struct FeedBatch {
       DeadLetter(
         row: max(0, $0.row - rows), place: $0.place, bytes: $0.bytes, reason: $0.reason)
     }
-    return FeedBatch(delta: delta.slice(rows..<delta.count), letters: rest)
+    return FeedBatch(delta: delta.slice(rows..<delta.count), letters: rest, isNew: isNew)
   }
 
   /// The first `records` records.
@@ -56,7 +58,8 @@ struct FeedBatch {
     for _ in 0..<records {
       if letter < letters.count, letters[letter].row <= rows { letter += 1 } else { rows += 1 }
     }
-    return FeedBatch(delta: delta.slice(0..<rows), letters: Array(letters[..<letter]))
+    return FeedBatch(
+      delta: delta.slice(0..<rows), letters: Array(letters[..<letter]), isNew: isNew)
   }
 }
 

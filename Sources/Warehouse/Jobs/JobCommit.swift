@@ -100,7 +100,8 @@ extension JobRun {
     let isMuch = environment.budget.map {
       $0.usedBytes > $0.limitBytes / 2 && pipeline.playedBytes > $0.limitBytes / 16
     }
-    if isMuch == true || target.hasForeignRows {
+    if isMuch == true || target.hasForeignRows || hasLoaded {
+      hasLoaded = false
       let rows = try TargetRows(target.table, columns: columns)
       try pipeline.play(rows)
       played = rows

@@ -13,6 +13,8 @@ struct JobPlan {
   let needsStateEachEpoch: Bool
   /// The target plays the state of the plan's upsert: its columns, those of the key first. Nil: it does not.
   let playedColumns: [Int]?
+  /// Rows of the one source whose keys are new to it are new to the target: they may go there directly.
+  let takesNewRows: Bool
 
   /// - Parameters:
   ///   - targetKey: columns of the result that are the target's primary key.
@@ -53,8 +55,28 @@ struct JobPlan {
     } else {
       playedColumns = nil
     }
+    takesNewRows = playedColumns != nil && JobPlan.keepsKeys(plan, spec)
     self.plan = plan
     needsStateEachEpoch = !plan.isDeterministic || plan.hasWindows
+  }
+
+  /// Whether the key of the upsert on top is, or holds, the primary key of the only source.
+  private static func keepsKeys(_ plan: Plan, _ spec: JobSpec) -> Bool {
+    guard plan.sources.count == 1 else { return false }
+    var upsert = plan
+    if case .map(let map) = plan { upsert = map.input }
+    guard case .upsert(let node) = upsert else { return false }
+    var key = Set(node.key)
+    var input = node.input
+    if case .map(let map) = input {
+      key = Set(key.compactMap { Played.column(map.expressions[$0]) })
+      input = map.input
+    }
+    guard case .source(let source) = input,
+      case .connector(let table)? = spec.sources[source.reference], !table.primaryKey.isEmpty
+    else { return false }
+    let names = Set(key.map { source.tableType.fields[source.columns[$0]].name })
+    return names.isSuperset(of: table.primaryKey)
   }
 
   private static func tellsUpserts(
@@ -191,7 +213,7 @@ private struct Played {
   }
 
   /// The input column that an expression hands on as it is.
-  private static func column(_ expression: Expression) -> Int? {
+  fileprivate static func column(_ expression: Expression) -> Int? {
     switch expression {
     case .column(let column, _): column
     case .cast(let inner, let type, _) where inner.type.kind == type.kind: Played.column(inner)

@@ -46,6 +46,8 @@ final class JobRun {
   var hasOutput = false
   /// Positions moved since the last commit.
   var hasMoved = false
+  /// Rows of a first load were written since the last commit: the upsert does not have them.
+  var hasLoaded = false
   /// The state is behind the root.
   var stateLags = false
   /// Others keep more than the newest root needs.
@@ -308,11 +310,28 @@ final class JobRun {
     if batch.rowCount == 0 { return 0 }
     hasMoved = true
     driveWatermark(i)
+    if batch.isNew, plan.takesNewRows {
+      try load(batch.delta, i)
+      return batch.rowCount
+    }
     try pipeline.push(batch.delta, to: i)
     if plan.isAppendOnly, pipeline.plan.isAppendOnly {
       for delta in pipeline.takeOutput() { writtenEarly += try write(delta) }
     }
     return batch.rowCount
+  }
+
+  /// Rows that nothing is known of yet go straight to the target, which is asked for them from now on.
+  private func load(_ delta: DeltaBatch, _ i: Int) throws(TerraceError) {
+    pipeline.insertsNew = true
+    defer { pipeline.insertsNew = false }
+    try pipeline.push(delta, to: i)
+    for delta in pipeline.takeChanges() {
+      let rows = try target.writeNew(delta.rows)
+      writtenEarly += rows
+      if rows > 0 { hasOutput = true }
+    }
+    hasLoaded = true
   }
 
   func write(_ delta: DeltaBatch) throws(TerraceError) -> Int {

@@ -11,6 +11,8 @@ protocol JobTarget: AnyObject {
   /// Gets ready to write, after ``recover``.
   func open(generation: Int64) throws(TerraceError)
   func write(_ delta: DeltaBatch) throws(TerraceError) -> Int
+  /// Takes rows of keys that it does not have and that come once.
+  func writeNew(_ rows: Batch) throws(TerraceError) -> Int
   /// Begins to write out what was written, without waiting for it.
   func flush()
   /// Publishes what was written together with the root.
@@ -29,6 +31,9 @@ protocol JobTarget: AnyObject {
 
 extension JobTarget {
   var hasForeignRows: Bool { false }
+  func writeNew(_ rows: Batch) throws(TerraceError) -> Int {
+    try write(DeltaBatch(inserting: rows))
+  }
   func flush() {}
 
   /// Names of the job's commits: of the table, the job and how often it was started over.
@@ -82,6 +87,9 @@ final class TableTarget: JobTarget {
   /// What was written since the last commit, for those who read it next; nil when it is too much.
   private var written: [DeltaBatch]? = []
   private var writtenBytes = 0
+  /// Bytes of a first load since files were written last, and how many make it worth to.
+  private var loadedBytes = 0
+  private static let loadBytes = 64 << 20
   /// The newest snapshot that was seen.
   private var newest: Int64 = 0
   private(set) var hasForeignRows = false
@@ -123,7 +131,6 @@ final class TableTarget: JobTarget {
   func write(_ delta: DeltaBatch) throws(TerraceError) -> Int {
     if delta.count == 0 { return 0 }
     guard let writer else { preconditionFailure("written before it was opened") }
-    let fields = table.schema.fields
     let rows: Batch
     var kinds: Buffer?
     if isAppendOnly {
@@ -133,7 +140,26 @@ final class TableTarget: JobTarget {
       rows = keyed.rows
       kinds = keyed.kinds
     }
+    return try write(rows, kinds, writer)
+  }
+
+  func writeNew(_ rows: Batch) throws(TerraceError) -> Int {
+    guard let writer else { preconditionFailure("written before it was opened") }
+    loadedBytes += rows.byteCount
+    let count = try write(rows, nil, writer)
+    // A first load is long: files are written while it is read.
+    if loadedBytes >= TableTarget.loadBytes {
+      loadedBytes = 0
+      writer.flush()
+    }
+    return count
+  }
+
+  private func write(
+    _ rows: Batch, _ kinds: Buffer?, _ writer: TableWriter
+  ) throws(TerraceError) -> Int {
     if rows.count == 0 { return 0 }
+    let fields = table.schema.fields
     let typed = zip(rows.columns, fields).map { $0.type == $1.type ? $0 : $0.retyped($1.type) }
     let whole = Batch(table.schema.rowType, typed, count: rows.count)
     keep(whole, kinds)
