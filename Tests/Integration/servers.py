@@ -78,7 +78,7 @@ class Postgres:
 
     def connect(self, database="postgres"):
         import pg8000.native
-        return pg8000.native.Connection(self.USER, host="127.0.0.1", port=self.port, database=database, timeout=60)
+        return pg8000.native.Connection(self.USER, host="127.0.0.1", port=self.port, database=database, timeout=60, ssl_context=False)
 
     def run(self, *statements, database="postgres"):
         """Runs statements one by one, each its own transaction; the rows of the last."""

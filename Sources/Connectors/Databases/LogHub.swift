@@ -112,6 +112,10 @@ final class LogHub<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
     if let failure = state.withLock({ $0.failure }) { throw failure }
   }
 
+  /// What any process of the project has told the server at most that it may forget; nil when that is not
+  /// known. A server that has forgotten more was not told so by us.
+  func told() throws(TerraceError) -> Position? { ledger?.told }
+
   /// What the server was told last that it may forget.
   var lastConfirmed: Position? { state.withLock { $0.lastConfirmed } }
 
@@ -192,8 +196,7 @@ final class LogHub<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
     guard let read = log.readPosition else { return }
     var least = tables.map { $0.forgettable(read: read) }.min() ?? read
     if let ledger {
-      let attached = tables.map { ($0.reader, $0.forgettable(read: read)) }
-      try ledger.note(attached)
+      ledger.note(tables.map { ($0.reader, $0.forgettable(read: read)) })
       least = min(least, ledger.least ?? least)
     }
     let bound = least
@@ -203,6 +206,7 @@ final class LogHub<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
       state.lastConfirmed = max(state.lastConfirmed ?? told, told)
       return told
     }
+    try ledger?.tell(told)
     try log.confirm(told)
   }
 

@@ -10,51 +10,77 @@ import Synchronization
 final class LogLedger<Position: LogPosition>: Sendable {
   private let path: String
   private let files: any FileIO
-  private let entries: Mutex<[String: Position]>
+  private let state: Mutex<State>
+  private static var toldName: String { "" }
+
+  private struct State {
+    var entries: [String: Position] = [:]
+    /// What the server was told that it may forget; kept under a name that no reader has.
+    var told: Position?
+    /// Something moved on that is not in the file yet.
+    var isChanged = false
+  }
 
   init(_ path: String, _ files: any FileIO) throws(TerraceError) {
     self.path = path
     self.files = files
-    var read: [String: Position] = [:]
+    var read = State()
     if let bytes = try files.readSmall(path, limit: 16 << 20) {
       do throws(TerraceError) {
         for member in try parseJSON(bytes).asMembers ?? [] {
-          if let text = member.value.asString { read[member.name] = try Position(text: text) }
+          if let text = member.value.asString {
+            read.entries[member.name] = try Position(text: text)
+          }
         }
       } catch { throw error.with("file", path) }
     }
-    entries = Mutex(read)
+    read.told = read.entries.removeValue(forKey: Self.toldName)
+    state = Mutex(read)
   }
 
   /// The least position that somebody needs.
-  var least: Position? { entries.withLock { $0.values.min() } }
+  var least: Position? { state.withLock { $0.entries.values.min() } }
+  /// What the server was told at most that it may forget.
+  var told: Position? { state.withLock { $0.told } }
 
   /// A reader that begins, or begins anew.
   func note(_ reader: String, _ position: Position) throws(TerraceError) {
-    let isNew = entries.withLock { entries in
-      if let old = entries[reader], old <= position { return false }
-      entries[reader] = position
+    let isNew = state.withLock { state in
+      if let old = state.entries[reader], old <= position { return false }
+      state.entries[reader] = position
       return true
     }
     if isNew { try write() }
   }
 
-  /// What attached readers need now; they only move on.
-  func note(_ readers: [(String, Position)]) throws(TerraceError) {
-    let isChanged = entries.withLock { entries in
-      var isChanged = false
-      for (reader, position) in readers where entries[reader].map({ $0 < position }) ?? true {
-        entries[reader] = position
-        isChanged = true
+  /// What attached readers need now; they only move on. Written with what the server is told next.
+  func note(_ readers: [(String, Position)]) {
+    state.withLock { state in
+      for (reader, position) in readers where state.entries[reader].map({ $0 < position }) ?? true {
+        state.entries[reader] = position
+        state.isChanged = true
       }
-      return isChanged
+    }
+  }
+
+  /// Makes durable that the server is told to forget what is before `position`: to be called before it is.
+  func tell(_ position: Position) throws(TerraceError) {
+    let isChanged = state.withLock { state in
+      if state.told.map({ $0 < position }) ?? true {
+        state.told = position
+        state.isChanged = true
+      }
+      defer { state.isChanged = false }
+      return state.isChanged
     }
     if isChanged { try write() }
   }
 
   private func write() throws(TerraceError) {
-    let members = entries.withLock { entries in
-      entries.sorted { $0.key < $1.key }.map {
+    let members = state.withLock { state in
+      var all = state.entries
+      all[Self.toldName] = state.told
+      return all.sorted { $0.key < $1.key }.map {
         JSONValue.Member($0.key, .string($0.value.text))
       }
     }

@@ -144,10 +144,17 @@ final class PostgresBegin: @unchecked Sendable {
     let (begin, wasChanged) = try setUp(slot, tables, isNew)
     switch aim {
     case .goOn(let place, let seen, let until):
+      if let told = try entry.hub.told(), begin > told {
+        throw PostgresSlot.lost(options.slot, "was made anew, or moved on by somebody else")
+      }
       return Start(place: place, seen: seen, until: until, wants: wants)
     case .latest:
       let pinned = try entry.hub.pin(table.reader, at: begin)
       if wasChanged { try awaitRunning(slot) }
+      if options.startup == .never {
+        // What the slot holds already counts.
+        return Start(place: LogPlace(pinned, records: 0), wants: wants)
+      }
       let now = try connection.query("SELECT pg_current_wal_flush_lsn()").text(0, 0) ?? ""
       return Start(
         place: LogPlace(max(pinned, try PostgresPosition(text: now)), records: 0), wants: wants)

@@ -48,6 +48,10 @@ enum PostgresFailure {
     if message.contains("must be superuser or replication role") {
       return "ALTER ROLE … REPLICATION, or another 'username'"
     }
+    if state == "42704", message.contains("publication") {
+      return "make it again, drop the slot (SELECT pg_drop_replication_slot('…')), and "
+        + "“terrace run --rebuild” reads the tables anew: the log cannot be read without it"
+    }
     if state == "55006" { return "another process reads this slot: give each its own 'slot.name'" }
     if state == "42501" {
       return "the user needs REPLICATION, SELECT on the tables, and for the publication to be "

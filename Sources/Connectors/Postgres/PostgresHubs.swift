@@ -40,7 +40,7 @@ enum PostgresHubs {
     let plain = String(
       (name + options.slot).map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "_" })
     let ledger = try LogLedger<PostgresPosition>(
-      folder + "/catalog/logs/postgres-\(plain).json", environment.files)
+      LogLedgers.path(folder, "postgres-\(plain)"), environment.files)
     let beat = options.heartbeatQuery.map { (query: $0, millis: options.heartbeatMillis) }
     let log = PostgresLog(
       options.server, slot: options.slot, heartbeat: beat, time: environment.time)

@@ -5,7 +5,7 @@ import Synchronization
 /// The initial rows of a source: one snapshot of the server, read by several connections in ranges of pages.
 struct PostgresSnapshot {
   /// Pages of one table.
-  private struct Chunk: Sendable {
+  struct Chunk: Sendable {
     var name: PostgresTableName
     /// Told in metadata columns.
     var root: PostgresTableName
@@ -13,6 +13,10 @@ struct PostgresSnapshot {
     /// Nil: to the end.
     var to: Int64?
     var filter: String?
+    /// How its columns come; nil: as text.
+    var columns: [CopyBinaryColumn]?
+    /// No two rows of the snapshot have a key in common.
+    var isNew: Bool
   }
 
   private final class Progress: Sendable {
@@ -75,14 +79,18 @@ struct PostgresSnapshot {
 
   private func chunks(_ tables: [PostgresTable]) throws(TerraceError) -> [Chunk] {
     var made: [Chunk] = []
+    let declared = Set(begin.table.primaryKey)
     for table in tables {
-      let (rows, columns) =
+      let columns = binaryColumns(table)
+      let key = Set(table.primaryKey)
+      let isNew = tables.count == 1 && !key.isEmpty && key.isSubset(of: declared)
+      let (rows, shown) =
         begin.options.startup == .snapshotOnly
         ? (nil, nil) : try slot.filter(table.name)
-      if let columns {
+      if let shown {
         let physical = begin.table.type.fields.map(\.name)
         let metadata = begin.table.metadata.map(\.column)
-        for name in physical where !metadata.contains(name) && !columns.contains(name) {
+        for name in physical where !metadata.contains(name) && !shown.contains(name) {
           throw TerraceError(.invalid, "the publication leaves the column \(name) out")
             .with("table", table.name.text).with("publication", begin.options.publication)
         }
@@ -98,7 +106,8 @@ struct PostgresSnapshot {
           let isLast = to >= pages
           made.append(
             Chunk(
-              name: leaf, root: table.name, from: from, to: isLast ? nil : to, filter: rows))
+              name: leaf, root: table.name, from: from, to: isLast ? nil : to, filter: rows,
+              columns: columns, isNew: isNew))
           if isLast { break }
           from = to
         }
@@ -107,51 +116,37 @@ struct PostgresSnapshot {
     return made
   }
 
+  /// How the columns come in a binary COPY; nil when most would be texts, or are to be looked at.
+  private func binaryColumns(_ table: PostgresTable) -> [CopyBinaryColumn]? {
+    if wants.checksText || !begin.table.metadata.isEmpty { return nil }
+    var columns: [CopyBinaryColumn] = []
+    for field in begin.table.type.fields {
+      guard let column = table.column(field.name) else { return nil }
+      columns.append(CopyBinaryColumn(field.name, column.type, field.type))
+    }
+    if columns.isEmpty { return nil }
+    return columns.count { $0.isDirect } * 2 >= columns.count ? columns : nil
+  }
+
   private static func work(
     _ begin: PostgresBegin, _ wants: PostgresSubscription.Wants, _ chunks: [Chunk],
     _ snapshot: String, _ progress: Progress
   ) throws(TerraceError) {
     let connection = try PostgresConnection(begin.options.server)
+    // Rows of a chunk come in the same order when they are asked for again.
+    try connection.query("SET synchronize_seqscans = off")
+    try connection.query("SET max_parallel_workers_per_gather = 0")
     try connection.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
     try connection.query("SET TRANSACTION SNAPSHOT \(PostgresText.literal(snapshot))")
-    let rows = try PostgresRows(
-      wants.table, database: wants.database, tellsUnchanged: !wants.tellsOldRows,
-      checksText: wants.checksText)
-    let copy = CopyText()
+    let reader = PostgresChunks(
+      connection, begin,
+      try PostgresRows(
+        wants.table, database: wants.database, tellsUnchanged: !wants.tellsOldRows,
+        checksText: wants.checksText))
     while !begin.isEnded, !progress.failed.load(ordering: .relaxed) {
       let i = progress.next.wrappingAdd(1, ordering: .relaxed).oldValue
       guard i < chunks.count else { break }
-      try read(chunks[i], connection, rows, copy, begin)
+      try reader.read(chunks[i])
     }
-  }
-
-  private static func read(
-    _ chunk: Chunk, _ connection: PostgresConnection, _ rows: PostgresRows, _ copy: CopyText,
-    _ begin: PostgresBegin
-  ) throws(TerraceError) {
-    let columns = rows.physical.map { PostgresText.name($0.name) }.joined(separator: ", ")
-    var conditions: [String] = []
-    if chunk.from > 0 { conditions.append("ctid >= '(\(chunk.from),0)'::tid") }
-    if let to = chunk.to { conditions.append("ctid < '(\(to),0)'::tid") }
-    if let filter = chunk.filter { conditions.append("(\(filter))") }
-    let condition =
-      conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND ")
-    try connection.query(
-      "COPY (SELECT \(columns) FROM ONLY \(chunk.name.quoted)\(condition)) TO STDOUT")
-    var isWanted = true
-    while isWanted {
-      let isMore = try connection.nextCopyRow { (bytes) throws(TerraceError) in
-        try copy.read(bytes, into: rows)
-        rows.end(
-          .insert, from: chunk.root, millis: 0, place: { "\(chunk.name.text) snapshot" },
-          raw: { Array(bytes) })
-      }
-      if !isMore { break }
-      if rows.recordCount >= 8192 || rows.textBytes > 4 << 20 {
-        isWanted = begin.push(rows.take(allInserts: true))
-      }
-    }
-    if rows.recordCount > 0, isWanted { _ = begin.push(rows.take(allInserts: true)) }
-    if !isWanted { throw TerraceError(.unavailable, "the snapshot was given up") }
   }
 }

@@ -19,10 +19,13 @@ struct PostgresType: Hashable, Sendable {
   var kind: Kind
   /// As the server writes it; for messages.
   var name: String
+  /// Object id of a type that every server has; 0 for others.
+  private(set) var builtIn: UInt32 = 0
 
   /// From a type's object id and modifier; nil for types that are none of the built-in ones.
   init?(oid: UInt32, modifier: Int32, name: String) {
     self.name = name
+    builtIn = oid
     let digits = modifier >= 0 ? Int(min(modifier, 6)) : 6
     let length = modifier >= 5 ? Int(modifier - 4) : nil
     switch oid {

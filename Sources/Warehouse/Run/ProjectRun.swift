@@ -61,6 +61,9 @@ package final class ProjectRun {
     let jobs = try ProjectRun.selected(project.jobs, settings.select)
     // What is wrong with their settings is said before anything runs.
     for spec in jobs { _ = try RestartPolicy(spec.settings) }
+    try LogLedgers.forget(
+      allBut: Set(project.jobs.map(\.name)), folder: open.folder,
+      open.warehouse.environment.files)
     select = settings.select
     once = settings.once
     specs = Mutex(jobs)

@@ -1,0 +1,259 @@
+"""PostgreSQL as a source, case by case: what the log can tell, what a server can be asked for, and what is refused with its reason."""
+import datetime
+import os
+import pathlib
+import subprocess
+import time
+
+import flow
+import servers
+from postgres_tests import options, rows_here, rows_there, settle, synced
+
+CONF = "layers: ods\nwarehouse: warehouse\ncatalog.uri: catalog/metastore.db\n"
+
+
+def opened(world, name):
+    project = world.project(name)
+    project.write("terrace.conf", CONF)
+    return project
+
+
+def refused(world, what, project, *words):
+    """A run ends with an error that says all of this."""
+    done = project.call("run", "--once", code=None)
+    text = done.stderr + done.stdout
+    world.checks.that(f"{what} is refused", done.returncode != 0, f"exit {done.returncode}: {flow.clip(text)}")
+    for word in words: world.checks.that(f"{what}: the error says “{word}”", word in text, flow.clip(text))
+
+
+def log(world):
+    """TRUNCATE, partitions, publications that leave out, identities, tables without a key, patterns and metadata, heartbeats; all in one run."""
+    with servers.Postgres() as server:
+        server.run(
+            "CREATE TABLE emptied (id int PRIMARY KEY, v text)", "INSERT INTO emptied SELECT g, 'old' FROM generate_series(1, 500) g",
+            "CREATE TABLE parts (region text, id int, v text, PRIMARY KEY (region, id)) PARTITION BY LIST (region)",
+            "CREATE TABLE parts_a PARTITION OF parts FOR VALUES IN ('a')",
+            "CREATE TABLE parts_b PARTITION OF parts FOR VALUES IN ('b', 'c') PARTITION BY RANGE (id)",
+            "CREATE TABLE parts_b1 PARTITION OF parts_b FOR VALUES FROM (0) TO (100)", "CREATE TABLE parts_b2 PARTITION OF parts_b DEFAULT",
+            "INSERT INTO parts SELECT chr(97 + g % 3), g, 'v' || g FROM generate_series(1, 300) g",
+            "CREATE TABLE shown (id int PRIMARY KEY, n int, a text, secret text)", "ALTER TABLE shown REPLICA IDENTITY FULL",
+            "CREATE TABLE listed (id int PRIMARY KEY, n int, a text, secret text)",
+            "INSERT INTO shown SELECT g, g, 'a' || g, 's' FROM generate_series(1, 50) g", "INSERT INTO listed TABLE shown",
+            "CREATE PUBLICATION partly FOR TABLE shown WHERE (n > 10), listed (id, a)",
+            "CREATE TABLE coded (code text NOT NULL, v int)", "CREATE UNIQUE INDEX coded_code ON coded (code)",
+            "ALTER TABLE coded REPLICA IDENTITY USING INDEX coded_code", "INSERT INTO coded SELECT 'c' || g, g FROM generate_series(1, 50) g",
+            "CREATE TABLE bag (v text)", "ALTER TABLE bag REPLICA IDENTITY FULL", "INSERT INTO bag SELECT 'v' || g % 5 FROM generate_series(1, 40) g",
+            "CREATE TABLE shard_1 (id int PRIMARY KEY, v text)", "CREATE TABLE shard_2 (id int PRIMARY KEY, v text)", "CREATE TABLE shard_x (id int PRIMARY KEY, v text)",
+            "INSERT INTO shard_1 SELECT g, 'one' FROM generate_series(1, 30) g", "INSERT INTO shard_2 SELECT g, 'two' FROM generate_series(31, 60) g",
+            "CREATE TABLE beats (at timestamptz)")
+        project = opened(world, "log")
+        pair = [("id", "INT NOT NULL"), ("v", "STRING")]
+        synced(project, "emptied", pair, ["id"], options(server, "emptied"))
+        synced(project, "parts", [("region", "STRING NOT NULL"), *pair], ["region", "id"], options(server, "parts"))
+        partly = {"slot.name": "partly", "publication.name": "partly"}
+        synced(project, "shown", [("id", "INT NOT NULL"), ("n", "INT"), ("a", "STRING")], ["id"], options(server, "shown", **partly))
+        synced(project, "listed", [("id", "INT NOT NULL"), ("a", "STRING")], ["id"], options(server, "listed", **partly))
+        synced(project, "coded", [("code", "STRING NOT NULL"), ("v", "INT")], ["code"], options(server, "coded"))
+        project.spec("ods.bag", f"CREATE TEMPORARY TABLE bag_cdc (v STRING) WITH ({options(server, 'bag')});\n"
+                     "CREATE MATERIALIZED TABLE ods.bag (PRIMARY KEY (v) NOT ENFORCED) AS SELECT v, COUNT(*) AS n FROM bag_cdc GROUP BY v;\n")
+        beat = {"heartbeat.interval": "1s", "heartbeat.action.query": "INSERT INTO public.beats VALUES (now())", "slot.name": "beating"}
+        told = "t STRING METADATA FROM 'table_name' VIRTUAL, s STRING METADATA FROM 'schema_name' VIRTUAL, d STRING METADATA FROM 'database_name' VIRTUAL, at TIMESTAMP_LTZ(3) METADATA FROM 'op_ts' VIRTUAL"
+        project.spec("ods.shards", f"CREATE TEMPORARY TABLE shards_cdc (id INT NOT NULL, v STRING, {told}, PRIMARY KEY (id) NOT ENFORCED) WITH ("
+                     + options(server, "shard_[0-9]+", **beat) + ");\n"
+                     "CREATE TABLE ods.shards (id INT NOT NULL, v STRING, t STRING, s STRING, d STRING, at TIMESTAMP_LTZ(3), PRIMARY KEY (id) NOT ENFORCED);\n"
+                     "INSERT INTO ods.shards SELECT id, v, t, s, d, at FROM shards_cdc;\n")
+        project.apply()
+        terrace = project.start()
+
+        def all_equal(when):
+            settle(world, project, server, "emptied", "emptied", ["id", "v"])
+            settle(world, project, server, "parts", "parts", ["region", "id", "v"])
+            settle(world, project, server, "shown", "(SELECT * FROM shown WHERE n > 10) s", ["id", "n", "a"])
+            settle(world, project, server, "listed", "listed", ["id", "a"])
+            settle(world, project, server, "coded", "coded", ["code", "v"])
+            settle(world, project, server, "bag", "(SELECT v, count(*) AS n FROM bag GROUP BY v) b", ["v", "n"])
+            settle(world, project, server, "shards", "(SELECT id, v, 'shard_1' AS t, 'public' AS s, 'postgres' AS d FROM shard_1 UNION ALL "
+                   "SELECT id, v, 'shard_2', 'public', 'postgres' FROM shard_2) s", ["id", "v", "t", "s", "d"])
+        try:
+            all_equal("snapshot")
+            times = lambda: [row["at"] for row in project.rows("SELECT at FROM ods.shards")]
+            world.checks.equal("op_ts of first rows", {at[:19] for at in times()}, {"1970-01-01 00:00:00"})
+            server.run(
+                "UPDATE emptied SET v = 'gone' WHERE id < 10", "TRUNCATE emptied", "INSERT INTO emptied SELECT g, 'new' FROM generate_series(400, 600) g",
+                "UPDATE emptied SET v = 'newer' WHERE id > 590", "UPDATE parts SET v = v || '!' WHERE id % 7 = 0", "DELETE FROM parts WHERE id % 11 = 0",
+                # Rows that go to another partition.
+                "UPDATE parts SET region = 'a', id = id + 1000 WHERE region = 'b' AND id < 60", "UPDATE parts SET id = id + 500 WHERE region = 'c' AND id < 40",
+                "CREATE TABLE parts_d PARTITION OF parts FOR VALUES IN ('d')", "INSERT INTO parts SELECT 'd', g, 'late' FROM generate_series(1, 20) g",
+                # In and out of what the publication shows.
+                "UPDATE shown SET n = n - 20 WHERE id BETWEEN 20 AND 29", "UPDATE shown SET n = n + 20 WHERE id < 5", "DELETE FROM shown WHERE id > 45",
+                "UPDATE listed SET secret = 'x', a = a || '!' WHERE id < 9", "DELETE FROM listed WHERE id = 20",
+                "UPDATE coded SET code = code || 'x', v = -v WHERE v % 3 = 0", "DELETE FROM coded WHERE v = 4", "INSERT INTO coded VALUES ('c3', 3)",
+                "DELETE FROM bag WHERE ctid IN (SELECT ctid FROM bag WHERE v = 'v1' LIMIT 3)", "UPDATE bag SET v = 'v9' WHERE v = 'v2'", "INSERT INTO bag VALUES ('v0'), ('v7'), ('v7')",
+                "UPDATE shard_1 SET v = 'changed' WHERE id < 5", "DELETE FROM shard_2 WHERE id = 60", "INSERT INTO shard_2 VALUES (99, 'late')", "INSERT INTO shard_x VALUES (7, 'not of them')")
+            all_equal("changes")
+            hour = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=1)
+            world.checks.equal("op_ts of changes", sum(at > f"{hour:%Y-%m-%d %H:%M:%S}" for at in times()), 5)
+            project.wait("heartbeats", lambda: server.run("SELECT count(*) FROM beats")[0][0] > 1, 10)
+            server.run("BEGIN; TRUNCATE emptied, coded; INSERT INTO coded VALUES ('again', 1); COMMIT")
+            settle(world, project, server, "coded", "coded", ["code", "v"])
+            settle(world, project, server, "emptied", "emptied", ["id", "v"])
+            project.stop(terrace)
+        finally: terrace.kill()
+
+
+def starts(world):
+    """Where reading begins, odd values among the first rows, and what is refused."""
+    with servers.Postgres() as server:
+        server.run("CREATE TABLE t (id int PRIMARY KEY, v text)", "INSERT INTO t VALUES (1, 'old')", "CREATE PUBLICATION terrace_before FOR TABLE t",
+                   "SELECT pg_create_logical_replication_slot('before', 'pgoutput')", "INSERT INTO t VALUES (2, 'between')")
+        pair = [("id", "INT NOT NULL"), ("v", "STRING")]
+        project = opened(world, "starts")
+        for name, more in {"snapshot": {"scan.startup.mode": "snapshot"}, "once_only": {"debezium.snapshot.mode": "initial_only"}, "latest": {"scan.startup.mode": "latest-offset"},
+                           "committed": {"scan.startup.mode": "committed-offset", "slot.name": "before"}, "never": {"debezium.snapshot.mode": "never"}}.items():
+            synced(project, name, pair, ["id"], options(server, "t", **{"slot.name": f"s_{name}", **more}))
+        project.apply()
+        project.once()
+        server.run("INSERT INTO t VALUES (3, 'later')", "UPDATE t SET v = 'changed' WHERE id = 1")
+        project.once()
+        rows = {name: [tuple(row.values()) for row in project.rows(f"SELECT id, v FROM ods.{name} ORDER BY id")] for name in ("snapshot", "once_only", "latest", "committed", "never")}
+        world.checks.equal("snapshot", rows["snapshot"], [(1, "old"), (2, "between")])
+        world.checks.equal("initial_only", rows["once_only"], [(1, "old"), (2, "between")])
+        world.checks.equal("latest-offset", rows["latest"], [(1, "changed"), (3, "later")])
+        world.checks.equal("committed-offset", rows["committed"], [(1, "changed"), (2, "between"), (3, "later")])
+        world.checks.equal("never", rows["never"], [(1, "changed"), (3, "later")])
+        world.checks.equal("slots", [r[0] for r in server.run("SELECT slot_name FROM pg_replication_slots ORDER BY 1")], ["before", "s_latest", "s_never"])
+
+        # Values that a column cannot hold are dead letters, alone, among rows that come in binary.
+        server.run("CREATE TABLE odd (id int PRIMARY KEY, d date, ts timestamptz, n numeric(10, 2), w numeric, s varchar(20))",
+                   "INSERT INTO odd SELECT g, date '2024-01-01' + g, now(), g / 3.0, g / 7.0, 's' || g FROM generate_series(1, 5000) g",
+                   "UPDATE odd SET ts = 'infinity' WHERE id = 10", "UPDATE odd SET d = '-infinity' WHERE id = 4999", "UPDATE odd SET n = 'NaN' WHERE id = 2500",
+                   "UPDATE odd SET d = '0044-03-15 BC', ts = '0044-03-15 BC' WHERE id = 77", "UPDATE odd SET s = 'much too long' WHERE id = 78")
+        project = opened(world, "odd")
+        columns = [("id", "INT NOT NULL"), ("d", "DATE"), ("ts", "TIMESTAMP_LTZ(6)"), ("n", "DECIMAL(10, 2)"), ("w", "DECIMAL(38, 3)"), ("s", "VARCHAR(8)")]
+        synced(project, "odd", columns, ["id"], options(server, "odd", **{"slot.name": "odd", "scan.incremental.snapshot.chunk.size": "640"}))
+        project.apply()
+        project.once()
+        settle(world, project, server, "odd", "(SELECT * FROM odd WHERE id NOT IN (10, 4999, 2500, 78)) o", ["id", "n", "s"])
+        world.checks.equal("years before ours", [tuple(r.values()) for r in project.rows("SELECT CAST(d AS STRING) AS d, CAST(w AS STRING) AS w FROM ods.odd WHERE id = 77")], [("-0043-03-15", "11.000")])
+        letters = project.call("dlq", "list", "ods.odd").stdout
+        for id_ in ("10", "4999", "2500", "78"): world.checks.that(f"row {id_} is a dead letter", f"{id_}\\t" in letters or f"{id_}\t" in letters, flow.clip(letters))
+
+        # What cannot be right is refused before a row is read.
+        server.run("CREATE TABLE silent (id int PRIMARY KEY, v text)", "ALTER TABLE silent REPLICA IDENTITY NOTHING", "CREATE TABLE keyless (id int, v text)",
+                   "CREATE PUBLICATION narrow FOR TABLE t (id)")
+        for name, table, key, more, words in [
+                ("silent", "silent", ["id"], {}, ["REPLICA IDENTITY FULL"]), ("keyless", "keyless", ["id"], {}, ["REPLICA IDENTITY FULL"]),
+                ("other", "t", ["v"], {}, ["REPLICA IDENTITY FULL", "PRIMARY KEY has v"]), ("narrow", "t", ["id"], {"publication.name": "narrow"}, ["leaves the column v out", "narrow"]),
+                ("nowhere", "nowhere", ["id"], {}, ["no table public.nowhere"]),
+                ("unmade", "t", ["id"], {"publication.name": "unmade", "debezium.publication.autocreate.mode": "disabled"}, ["CREATE PUBLICATION"])]:
+            project = opened(world, name)
+            synced(project, "t", [("id", "INT NOT NULL"), ("v", "STRING NOT NULL" if key == ["v"] else "STRING")], key, options(server, table, **{"slot.name": f"r_{name}", **more}))
+            project.apply()
+            refused(world, name, project, *words)
+
+
+def lost(world):
+    """A slot that is gone, made anew or without its log, and a publication that is gone: said, never passed over."""
+    with servers.Postgres(settings=["max_slot_wal_keep_size = 1", "min_wal_size = 32MB", "max_wal_size = 32MB"]) as server:
+        pair = [("id", "INT NOT NULL"), ("v", "STRING")]
+        for name in ("gone", "anew", "behind", "publication"):
+            server.run(f"CREATE TABLE {name} (id int PRIMARY KEY, v text)", f"INSERT INTO {name} VALUES (1, 'first')")
+            project = opened(world, name)
+            synced(project, name, pair, ["id"], options(server, name, **{"slot.name": f"s_{name}"}))
+            project.apply()
+            project.once()
+            world.checks.equal(f"{name} before", project.value(f"SELECT COUNT(*) FROM ods.{name}"), 1)
+        for name in ("gone", "anew"): server.run(f"INSERT INTO {name} VALUES (2, 'lost')", f"SELECT pg_drop_replication_slot('s_{name}')")
+        server.run("SELECT pg_create_logical_replication_slot('s_anew', 'pgoutput')", "DROP PUBLICATION terrace_s_publication", "INSERT INTO publication VALUES (2, 'unseen')",
+                   "INSERT INTO anew VALUES (3, 'later')", "INSERT INTO behind VALUES (2, 'lost')")
+        refused(world, "a slot that is gone", world.project("gone"), "s_gone is gone", "--rebuild")
+        refused(world, "a slot made anew", world.project("anew"), "s_anew was made anew", "--rebuild")
+        refused(world, "a publication that is gone", world.project("publication"), "terrace_s_publication", "--rebuild")
+        server.run(*["SELECT pg_switch_wal()", "CREATE TABLE IF NOT EXISTS filler (a int)", "INSERT INTO filler VALUES (1)"] * 4, "CHECKPOINT")
+        world.checks.equal("the slot without its log", server.run("SELECT wal_status FROM pg_replication_slots WHERE slot_name = 's_behind'")[0][0], "lost")
+        refused(world, "a slot without its log", world.project("behind"), "s_behind has lost its part of the log", "--rebuild")
+        server.run(*[f"SELECT pg_drop_replication_slot('s_{name}')" for name in ("anew", "behind", "publication")])
+        for name in ("gone", "anew", "behind", "publication"):
+            project = world.project(name)
+            project.once("--rebuild", f"ods.{name}")
+            settle(world, project, server, name, name, ["id", "v"], 5)
+            server.run(f"INSERT INTO {name} VALUES (9, 'goes on')")
+            project.once()
+            settle(world, project, server, name, name, ["id", "v"], 5)
+
+
+def tls(world):
+    """Where TLS is asked for, the server proves who it is or nothing is said to it."""
+    with servers.Postgres() as server:
+        folder = server.folder
+
+        def openssl(*words): subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True, cwd=folder)
+        for ca in ("ca", "other"): openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={ca}", "-keyout", f"{ca}.key", "-out", f"{ca}.crt")
+        (folder / "names").write_text("subjectAltName=DNS:localhost\n")
+        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.csr")
+        openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names", "-out", "server.crt")
+        for name in ("server.key", "server.crt", "ca.crt", "other.crt"):
+            file = pathlib.Path(folder / name)
+            file.chmod(0o600 if name == "server.key" else 0o644)
+            if os.geteuid() == 0: os.chown(file, server.data.stat().st_uid, -1)
+        server.run("CREATE TABLE t (id int PRIMARY KEY, v text)", "INSERT INTO t VALUES (1, 'said')")
+
+        def project(name, **more):
+            made = opened(world, name)
+            synced(made, "t", [("id", "INT NOT NULL"), ("v", "STRING")], ["id"], options(server, "t", **{"slot.name": "tls", "connect.timeout": "5s", **more}))
+            made.apply()
+            return made
+        ca, other = {"sslrootcert": folder / "ca.crt", "hostname": "localhost"}, {"sslrootcert": folder / "other.crt", "hostname": "localhost"}
+        refused(world, "a server without TLS", project("plain", ssl="true", **ca), "TLS")
+        with open(server.data / "postgresql.conf", "a") as file: file.write(f"ssl = on\nssl_cert_file = '{folder}/server.crt'\nssl_key_file = '{folder}/server.key'\n")
+        # Connections without TLS are seen, and counted, and not let in but for this script's.
+        (server.data / "pg_hba.conf").write_text("hostssl all all all trust\nhostssl replication all all trust\nhost all all 127.0.0.1/32 trust\n")
+        server.stop()
+        server.start()
+        good = project("good", **ca)
+        good.once()
+        settle(world, good, server, "t", "t", ["id", "v"], 5)
+        terrace = good.start()
+        try:
+            good.wait("connections", lambda: server.run("SELECT count(*) FROM pg_stat_replication")[0][0] > 0, 20)
+            found = server.run("SELECT count(*), bool_and(s.ssl) FROM pg_stat_activity a JOIN pg_stat_ssl s USING (pid) WHERE a.application_name = 'terrace'")[0]
+            world.checks.that("every connection has TLS", found[0] > 0 and found[1], str(found))
+            good.stop(terrace)
+        finally: terrace.kill()
+        refused(world, "another authority", project("other", ssl="true", **other), "certificate")
+        refused(world, "another authority, by sslrootcert alone", project("alone", **other), "certificate")
+        refused(world, "another name", project("name", **{**ca, "hostname": "127.0.0.1"}), "127.0.0.1")
+        refused(world, "an authority of nobody's", project("nobody", ssl="true", hostname="localhost"), "certificate")
+
+
+def huge(world):
+    """One transaction of half a million rows, with a kill in its middle: each once, in bounded memory."""
+    rows = 500_000 if world.quick else 3_000_000
+    with servers.Postgres() as server:
+        server.run("CREATE TABLE big (id int PRIMARY KEY, v text)", "CREATE TABLE small (id int PRIMARY KEY, v text)")
+        project = opened(world, "huge")
+        pair = [("id", "INT NOT NULL"), ("v", "STRING")]
+        for name in ("big", "small"): synced(project, name, pair, ["id"], options(server, name))
+        project.write("terrace.conf", CONF + "memory.limit: 256 mb\n")
+        project.apply()
+        project.once()
+        server.run(f"BEGIN; INSERT INTO big SELECT g, md5(g::text) FROM generate_series(1, {rows}) g; UPDATE big SET v = 'u' || v WHERE id % 10 = 0; COMMIT",
+                   "INSERT INTO small VALUES (1, 'behind it')")
+        terrace = project.start()
+        try:
+            project.wait("a part", lambda: project.latest("ods.big") > 2, 60)
+            flow.kill(terrace)
+            terrace = project.start()
+            project.wait("the rows", lambda: project.value("SELECT COUNT(*) FROM ods.big") == rows and project.value("SELECT COUNT(*) FROM ods.small") == 1, 60)
+            peak = next(int(line.split()[1]) // 1024 for line in open(f"/proc/{terrace.pid}/status") if line.startswith("VmHWM"))
+            world.checks.that("memory is bounded", peak < 700, f"{peak} MB")
+            project.wait("the updates", lambda: project.value("SELECT COUNT(*) FROM ods.big WHERE v LIKE 'u%'") == rows // 10, 60)
+            world.checks.note(f"{rows} rows in a transaction: {peak} MB at most")
+            here = project.rows("SELECT COUNT(*) AS n, COUNT(DISTINCT v) AS d, SUM(CAST(CHAR_LENGTH(v) AS BIGINT)) AS l FROM ods.big")[0]
+            there = server.run("SELECT count(*), count(DISTINCT v), sum(length(v)) FROM big")[0]
+            world.checks.equal("the rows", [int(v) for v in here.values()], [int(v) for v in there])
+            project.stop(terrace)
+        finally: terrace.kill()
+
+
+TESTS = [log, starts, lost, tls, huge]
