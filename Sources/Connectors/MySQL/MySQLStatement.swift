@@ -57,7 +57,7 @@ enum MySQLStatement {
     body(text).prefix(5).uppercased() == "ALTER"
   }
 
-  /// Whether a statement names a column.
+  /// The names and words of a statement, in lower case.
   static func names(_ text: String) -> Set<String> { Set(words(text).map { $0.lowercased() }) }
 
   /// Whether a statement may be about a table.

@@ -75,8 +75,6 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
 
   // MARK: Tables
 
-  func reads(_ name: MySQLTableName) -> Bool { names.matches(name) }
-
   /// How a table of the log is read; what keeps it from being read goes to the source.
   func route(_ map: TableMap, _ ask: any LogQuestions) throws(TerraceError) -> Route? {
     let name = MySQLTableName(database: map.database, table: map.table)
