@@ -62,4 +62,28 @@ final class NormalizedKeysTests: XCTestCase {
     XCTAssertEqual(
       (0..<1000).map { rows.pointer(Int32.self)[$0] }, (0..<1000).map { Int32(999 - $0) })
   }
+
+  /// Few bytes differ in the first eight, or in all of the key: the short form of the sort.
+  func test_sortedRows_ordersKeysThatDifferInFewBytes() {
+    var random = SeededRandom(seed: 17)
+    for (spread, tail) in [(3, 0), (200, 0), (200, 5), (1 << 30, 5), (1 << 30, 0)] {
+      let numbers = ColumnBuilder(.bigint.notNull)
+      let texts = ColumnBuilder(.string.notNull)
+      for _ in 0..<3000 {
+        numbers.append(Int64(random.next() % UInt64(spread)) * 65_536)
+        texts.append(tail == 0 ? "" : "text \(random.next() % UInt64(tail))")
+      }
+      let columns = [numbers.finish(), texts.finish()]
+      let types: [DataType] = tail == 0 ? [.bigint.notNull] : [.bigint.notNull, .string.notNull]
+      let keys = KeyEncoder(types).encode(Array(columns[..<types.count]), count: 3000)
+      let rows = keys.sortedRows()
+      let expected = (0..<3000).sorted {
+        let order = keys.compare($0, keys, $1)
+        return order != 0 ? order < 0 : $0 < $1
+      }
+      XCTAssertEqual(
+        (0..<3000).map { rows.pointer(Int32.self)[$0] }, expected.map { Int32($0) },
+        "spread \(spread), tail \(tail)")
+    }
+  }
 }
