@@ -14,8 +14,8 @@ package enum Connectors {
     case "datagen": return try DatagenSource(table, environment)
     case "nexmark": return try NexmarkSource(table, environment)
     case let name? where KafkaTable.isKafka(name): return try KafkaSource(table, environment)
-    case "postgres-cdc": return try PostgresSource(table, environment)
-    case "mysql-cdc", "mariadb-cdc": return try MySQLSource(table, environment)
+    case "postgres-cdc": return try LogSource<PostgresOrigin>(table, environment)
+    case "mysql-cdc", "mariadb-cdc": return try LogSource<MySQLOrigin>(table, environment)
     default: throw unknown(table)
     }
   }

@@ -42,6 +42,8 @@ final class LogHub<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
     var lastConfirmed: Position?
   }
 
+  /// Held while a source makes on the server what the log needs.
+  let setup = Mutex<Void>(())
   private let state: Mutex<State>
   private let log: Log
   private let ledger: LogLedger<Position>?
@@ -98,12 +100,10 @@ final class LogHub<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
     }
   }
 
-  /// - Returns: whether nobody is left.
-  func detach(_ reader: String) -> Bool {
+  func detach(_ reader: String) {
     state.withLock {
       $0.tables.removeAll { $0.reader == reader }
       $0.pins[reader] = nil
-      return $0.tables.isEmpty && $0.pins.isEmpty
     }
   }
 
@@ -115,6 +115,9 @@ final class LogHub<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
   /// What any process of the project has told the server at most that it may forget; nil when that is not
   /// known. A server that has forgotten more was not told so by us.
   func told() throws(TerraceError) -> Position? { ledger?.told }
+
+  /// Its reader has not ended with an error.
+  var isAlive: Bool { state.withLock { $0.failure == nil } }
 
   /// What the server was told last that it may forget.
   var lastConfirmed: Position? { state.withLock { $0.lastConfirmed } }

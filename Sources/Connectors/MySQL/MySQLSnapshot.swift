@@ -4,11 +4,12 @@ import Store
 /// The first rows of a source's tables, all as they were at one moment of the binary log; read in the order of
 /// their keys, a chunk at a time.
 struct MySQLSnapshot {
-  private let begin: MySQLBegin
+  private let begin: LogBegin<MySQLLog>
   private let connection: MySQLConnection
   private let wants: MySQLSubscription.Wants
 
-  init(_ begin: MySQLBegin, _ connection: MySQLConnection, _ wants: MySQLSubscription.Wants) {
+  init(_ begin: LogBegin<MySQLLog>, _ connection: MySQLConnection, _ wants: MySQLSubscription.Wants)
+  {
     self.begin = begin
     self.connection = connection
     self.wants = wants

@@ -4,13 +4,13 @@ import Store
 /// Reads chunks of an initial snapshot over one connection: binary where it can, as text where it must.
 final class PostgresChunks {
   private let connection: PostgresConnection
-  private let begin: PostgresBegin
+  private let begin: LogBegin<PostgresLog>
   private let rows: PostgresRows
   private let text = CopyText()
   private static let batchRows = 16_384
   private static let batchBytes = 4 << 20
 
-  init(_ connection: PostgresConnection, _ begin: PostgresBegin, _ rows: PostgresRows) {
+  init(_ connection: PostgresConnection, _ begin: LogBegin<PostgresLog>, _ rows: PostgresRows) {
     self.connection = connection
     self.begin = begin
     self.rows = rows

@@ -45,7 +45,7 @@ final class PostgresLog: DatabaseLog {
     behind position: PostgresPosition, _ tables: [PostgresSubscription]
   ) throws(TerraceError) {
     close()
-    let names = Set(tables.map(\.wanted.publication)).sorted()
+    let names = Set(tables.map(\.wanted.options.publication)).sorted()
     let list = names.map { PostgresText.name($0) }.joined(separator: ", ")
     let connection = try PostgresConnection(settings, isReplication: true)
     do throws(TerraceError) {
@@ -179,7 +179,7 @@ final class PostgresLog: DatabaseLog {
     var found: [(PostgresSubscription, PostgresSubscription.Route)] = []
     for table in tables {
       guard var route = table.route(relation) else { continue }
-      if table.wanted.followsSchema {
+      if table.wanted.options.followsSchema {
         let schema = PostgresSchema(try ordinary())
         route.drift = try PostgresDrift.drift(relation, table.wanted.table, schema)
       }

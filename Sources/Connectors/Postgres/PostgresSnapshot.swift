@@ -24,14 +24,14 @@ struct PostgresSnapshot {
     let failed = Atomic<Bool>(false)
   }
 
-  private let begin: PostgresBegin
+  private let begin: LogBegin<PostgresLog>
   private let connection: PostgresConnection
   private let schema: PostgresSchema
   private let slot: PostgresSlot
   private let wants: PostgresSubscription.Wants
 
   init(
-    _ begin: PostgresBegin, _ connection: PostgresConnection, _ schema: PostgresSchema,
+    _ begin: LogBegin<PostgresLog>, _ connection: PostgresConnection, _ schema: PostgresSchema,
     _ slot: PostgresSlot, _ wants: PostgresSubscription.Wants
   ) {
     self.begin = begin
@@ -46,15 +46,15 @@ struct PostgresSnapshot {
   /// - Returns: what the snapshot saw, and the place in the log behind which nothing of that comes.
   func read(
     _ tables: [PostgresTable]
-  ) throws(TerraceError) -> (PostgresVisibility, PostgresPosition) {
+  ) throws(TerraceError) -> SnapshotOverlap<PostgresPosition> {
     let chunks = try chunks(tables)
     try connection.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
     let named = try connection.query("SELECT pg_export_snapshot(), pg_current_snapshot()::text")
-    let seen = try PostgresVisibility(named.text(0, 1) ?? "")
+    let seen = named.text(0, 1) ?? ""
     let end = try connection.query("SELECT pg_current_wal_insert_lsn()").text(0, 0) ?? ""
     let until = try PostgresPosition(text: end)
     let snapshot = named.text(0, 0) ?? ""
-    let count = max(1, min(begin.options.snapshotThreads, chunks.count))
+    let count = max(1, min(wants.options.snapshotThreads, chunks.count))
     let workers = Workers(count: count)
     let progress = Progress()
     let running = (0..<count).map { _ in
@@ -74,25 +74,25 @@ struct PostgresSnapshot {
     workers.stop()
     if let failure { throw failure }
     try connection.query("COMMIT")
-    return (seen, until)
+    return SnapshotOverlap(seen: seen, until: until)
   }
 
   private func chunks(_ tables: [PostgresTable]) throws(TerraceError) -> [Chunk] {
     var made: [Chunk] = []
-    let declared = Set(begin.table.primaryKey)
+    let declared = Set(wants.table.primaryKey)
     for table in tables {
       let columns = binaryColumns(table)
       let key = Set(table.primaryKey)
       let isNew = tables.count == 1 && !key.isEmpty && key.isSubset(of: declared)
       let (rows, shown) =
-        begin.options.startup == .snapshotOnly
+        wants.options.startup == .snapshotOnly
         ? (nil, nil) : try slot.filter(table.name)
       if let shown {
-        let physical = begin.table.type.fields.map(\.name)
-        let metadata = begin.table.metadata.map(\.column)
+        let physical = wants.table.type.fields.map(\.name)
+        let metadata = wants.table.metadata.map(\.column)
         for name in physical where !metadata.contains(name) && !shown.contains(name) {
           throw TerraceError(.invalid, "the publication leaves the column \(name) out")
-            .with("table", table.name.text).with("publication", begin.options.publication)
+            .with("table", table.name.text).with("publication", wants.options.publication)
         }
       }
       for leaf in try schema.leaves(table) {
@@ -102,7 +102,7 @@ struct PostgresSnapshot {
         let pages = size.integer(0, 0) ?? 0
         var from: Int64 = 0
         while true {
-          let to = from + begin.options.chunkPages
+          let to = from + wants.options.chunkPages
           let isLast = to >= pages
           made.append(
             Chunk(
@@ -118,9 +118,9 @@ struct PostgresSnapshot {
 
   /// How the columns come in a binary COPY; nil when most would be texts, or are to be looked at.
   private func binaryColumns(_ table: PostgresTable) -> [CopyBinaryColumn]? {
-    if wants.checksText || !begin.table.metadata.isEmpty { return nil }
+    if wants.checksText || !wants.table.metadata.isEmpty { return nil }
     var columns: [CopyBinaryColumn] = []
-    for field in begin.table.type.fields {
+    for field in wants.table.type.fields {
       guard let column = table.column(field.name) else { return nil }
       columns.append(CopyBinaryColumn(field.name, column.type, field.type))
     }
@@ -129,10 +129,10 @@ struct PostgresSnapshot {
   }
 
   private static func work(
-    _ begin: PostgresBegin, _ wants: PostgresSubscription.Wants, _ chunks: [Chunk],
+    _ begin: LogBegin<PostgresLog>, _ wants: PostgresSubscription.Wants, _ chunks: [Chunk],
     _ snapshot: String, _ progress: Progress
   ) throws(TerraceError) {
-    let connection = try PostgresConnection(begin.options.server)
+    let connection = try PostgresConnection(wants.options.server)
     // Rows of a chunk come in the same order when they are asked for again.
     try connection.query("SET synchronize_seqscans = off")
     try connection.query("SET max_parallel_workers_per_gather = 0")
@@ -141,7 +141,8 @@ struct PostgresSnapshot {
     let reader = PostgresChunks(
       connection, begin,
       try PostgresRows(
-        wants.table, database: wants.database, tellsUnchanged: !wants.tellsOldRows,
+        wants.table, database: wants.options.server.database,
+        tellsUnchanged: !wants.options.tellsOldRows,
         checksText: wants.checksText))
     while !begin.isEnded, !progress.failed.load(ordering: .relaxed) {
       let i = progress.next.wrappingAdd(1, ordering: .relaxed).oldValue

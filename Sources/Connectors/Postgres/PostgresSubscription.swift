@@ -17,11 +17,8 @@ final class PostgresSubscription: LogSubscription<PostgresPosition>, @unchecked 
 
   struct Wants {
     var table: ConnectorTable
-    var database: String
+    var options: PostgresOptions
     var names: Set<PostgresTableName>
-    var publication: String
-    var tellsOldRows: Bool
-    var followsSchema: Bool
     var checksText: Bool
   }
 
@@ -38,7 +35,8 @@ final class PostgresSubscription: LogSubscription<PostgresPosition>, @unchecked 
     self.wanted = wanted
     self.seen = seen
     rows = try PostgresRows(
-      wanted.table, database: wanted.database, tellsUnchanged: !wanted.tellsOldRows,
+      wanted.table, database: wanted.options.server.database,
+      tellsUnchanged: !wanted.options.tellsOldRows,
       checksText: wanted.checksText)
     super.init(wanted.table.reader, from: place)
   }
@@ -68,7 +66,7 @@ final class PostgresSubscription: LogSubscription<PostgresPosition>, @unchecked 
     let key = wanted.table.primaryKey.compactMap { name in
       relation.columns.firstIndex { $0.name == name }
     }
-    if order.contains(-1), !wanted.followsSchema, !saidMissing {
+    if order.contains(-1), !wanted.options.followsSchema, !saidMissing {
       saidMissing = true
       let missing = zip(order, rows.physical).filter { $0.0 < 0 }.map(\.1.name)
       say(
@@ -108,7 +106,7 @@ final class PostgresSubscription: LogSubscription<PostgresPosition>, @unchecked 
   ) {
     guard takes(route, transaction, xid) else { return }
     var count = 1
-    if wanted.tellsOldRows {
+    if wanted.options.tellsOldRows {
       guard case .whole = held else { return lacksOldRows(route) }
       fill(route, old, nil, bytes)
       end(.updateBefore, route, old, bytes, transaction)
@@ -131,11 +129,11 @@ final class PostgresSubscription: LogSubscription<PostgresPosition>, @unchecked 
     _ xid: UInt32
   ) {
     guard takes(route, transaction, xid) else { return }
-    if wanted.tellsOldRows {
+    if wanted.options.tellsOldRows {
       guard case .whole = held else { return lacksOldRows(route) }
     }
     fill(route, old, nil, bytes)
-    end(.delete, route, old, bytes, transaction, isKeyOnly: !wanted.tellsOldRows)
+    end(.delete, route, old, bytes, transaction, isKeyOnly: !wanted.options.tellsOldRows)
     took(1)
   }
 

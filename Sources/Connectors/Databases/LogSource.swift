@@ -3,37 +3,38 @@ import Formats
 import Store
 import Synchronization
 
-/// Tables of a MySQL or MariaDB server: their rows as they are at first, then every change from the server's log.
+/// Tables of a server that keeps a log of changes: their rows as they are at first, then every change.
 ///
 /// Positions: `new`; `snapshot` while the first rows are given, which cannot be gone on from; then a place in
-/// the log; `done` without a log.
-final class MySQLSource: Source {
+/// the log, with what the snapshot saw until the log has passed it; `done` without a log.
+final class LogSource<Origin: LogOrigin>: Source {
+  private typealias Position = Origin.Log.Position
+
   private enum Phase {
     case fresh
     /// Something is under way on another thread; rows may come from it.
-    case beginning(MySQLBegin, isNew: Bool)
+    case beginning(LogBegin<Origin.Log>)
     case streaming
     case done
   }
 
-  let type: RowType
-  let style: ChangeStyle
   private let table: ConnectorTable
-  private let options: MySQLOptions
-  private let environment: Environment
-  private let hub: (key: MySQLHubs.Key, hub: LogHub<MySQLLog>)
+  private let origin: Origin
+  private let time: any Timekeeper
   private var phase = Phase.fresh
   private var gaveRows = false
-  private var subscription: MySQLSubscription?
-  private var place = LogPlace(MySQLPosition(.file, file: "", offset: 0), records: 0)
+  private var subscription: Origin.Log.Subscription?
+  /// Nil before it is known where the log begins.
+  private var place: LogPlace<Position>?
+  private var overlap: SnapshotOverlap<Position>?
   /// A batch of which a part may not be given yet.
-  private var front: LogBatch<MySQLPosition>?
+  private var front: LogBatch<Position>?
   private var held: Int64?
-  private var present: MySQLPosition?
+  private var present: Position?
   private var stops = false
-  /// When the place of a table that does not change moved on last.
+  /// When the place of a table without changes moved on last.
   private var beatMillis: Int64 = 0
-  private var replayEnd: LogPlace<MySQLPosition>?
+  private var replayEnd: LogPlace<Position>?
   private var isClosed = false
   private(set) var drift: SchemaDrift?
   private(set) var restart: String?
@@ -42,40 +43,42 @@ final class MySQLSource: Source {
     var table = table
     if table.reader.isEmpty { table.reader = table.name }
     self.table = table
-    self.environment = environment
-    options = try MySQLOptions(table)
-    style = .retractions
-    // Also a check of the columns.
-    type = try MySQLRows(table).type
-    hub = MySQLHubs.acquire(options, folder: table.folder, environment)
+    time = environment.time
+    origin = try Origin(table, environment)
   }
+
+  var type: RowType { origin.type }
+  var style: ChangeStyle { origin.style }
 
   // MARK: Records
 
   func poll(rows: Int, bytes: Int) throws(TerraceError) -> SourceBatch? {
     if drift != nil || restart != nil { return nil }
-    var left = replayEnd.map { place < $0 } ?? false ? 60_000 : 0
+    var left = isReplaying ? 60_000 : 0
     while true {
       if let batch = try step() { return batch }
       if left <= 0 || drift != nil || restart != nil { return nil }
-      environment.time.sleep(millis: 5)
+      time.sleep(millis: 5)
       left -= 5
       if left <= 0 {
         throw TerraceError(.unavailable, "the server's log does not come")
-          .with("table", table.name).with("server", options.server.place)
+          .with("table", table.name).with("server", origin.place)
       }
     }
+  }
+
+  private var isReplaying: Bool {
+    guard let replayEnd else { return false }
+    return place.map { $0 < replayEnd } ?? true
   }
 
   private func step() throws(TerraceError) -> SourceBatch? {
     switch phase {
     case .fresh:
-      let begin = MySQLBegin(table, options, environment)
-      phase = .beginning(begin, isNew: true)
-      begin.start(.begin)
+      begin()
       return nil
-    case .beginning(let begin, let isNew):
-      if let batch = begin.next(waiting: isNew ? 50 : 0) {
+    case .beginning(let begin):
+      if let batch = begin.next(waiting: place == nil ? 50 : 0) {
         gaveRows = true
         return batch
       }
@@ -97,21 +100,27 @@ final class MySQLSource: Source {
     }
   }
 
-  private func adopt(_ start: MySQLBegin.Start) throws(TerraceError) {
-    if options.startup == .snapshotOnly {
+  private func begin() {
+    let aim = place.map { LogBegin<Origin.Log>.Aim.goOn($0, overlap) } ?? .begin
+    let begin = LogBegin<Origin.Log>(time)
+    phase = .beginning(begin)
+    begin.start { [origin] (begin) throws(TerraceError) in try origin.begin(aim, begin) }
+  }
+
+  private func adopt(_ start: LogStart<Origin.Log>) throws(TerraceError) {
+    guard let made = start.subscription else {
       phase = .done
       return
     }
-    let made = try MySQLSubscription(start.wants, from: start.place)
-    try hub.hub.attach(made)
+    (place, overlap) = (made.from, start.overlap)
+    try origin.hub.attach(made)
     subscription = made
-    place = start.place
     phase = .streaming
     if stops { try markPresent() }
   }
 
   private func stream() throws(TerraceError) -> SourceBatch? {
-    try hub.hub.check()
+    try origin.hub.check()
     guard let batch = front ?? subscription?.take() else {
       moveOn()
       return nil
@@ -135,38 +144,38 @@ final class MySQLSource: Source {
     return count == 0 ? nil : batch.batch
   }
 
-  /// A server throws old files of its log away: the place of a table that does not change goes on with the log,
-  /// from file to file, or at each heartbeat that was asked for.
   private func moveOn() {
-    guard replayEnd.map({ place >= $0 }) ?? true, let read = laterPlace else { return }
-    beatMillis = environment.time.nowMillis()
+    guard !isReplaying, let read = laterPlace else { return }
+    beatMillis = time.nowMillis()
     moved(to: LogPlace(read, records: 0))
   }
 
-  private var laterPlace: MySQLPosition? {
+  private var laterPlace: Position? {
     let read = subscription?.shared.withLock { $0.queue.isEmpty ? $0.read : nil }
-    guard let read, read > place.position else { return nil }
-    if read.file != place.position.file { return read }
-    guard let interval = options.heartbeatMillis else { return nil }
-    return environment.time.nowMillis() - beatMillis >= interval ? read : nil
+    guard let read, let place, read > place.position,
+      origin.movesOn(from: place.position, to: read, after: time.nowMillis() - beatMillis)
+    else { return nil }
+    return read
   }
 
-  private func moved(to place: LogPlace<MySQLPosition>) {
-    self.place = max(self.place, place)
+  private func moved(to place: LogPlace<Position>) {
+    let now = max(self.place ?? place, place)
+    self.place = now
+    if let overlap, now.position >= overlap.until { self.overlap = nil }
   }
 
   /// Records of a batch that may be given now.
-  private func cut(_ batch: LogBatch<MySQLPosition>) -> Int {
+  private func cut(_ batch: LogBatch<Position>) -> Int {
     for (record, transaction) in batch.transactions {
       // A transaction of which a part was given is given whole.
-      if transaction.position == place.position, place.records > 0 { continue }
+      if let place, transaction.position == place.position, place.records > 0 { continue }
       if let held, transaction.millis >= held { return record }
       if let present, transaction.position >= present { return record }
     }
     return batch.batch.rows.count + batch.batch.deadLetters.count
   }
 
-  private func isBehind(_ batch: LogBatch<MySQLPosition>) -> Bool {
+  private func isBehind(_ batch: LogBatch<Position>) -> Bool {
     cut(batch) == 0 && !batch.transactions.isEmpty
       && batch.transactions.contains { entry in
         (held.map { entry.of.millis >= $0 } ?? false)
@@ -182,8 +191,7 @@ final class MySQLSource: Source {
   }
 
   private func markPresent() throws(TerraceError) {
-    if present != nil { return }
-    present = try MySQLServer(connection: try MySQLConnection(options.server)).position()
+    if present == nil { present = try origin.present() }
   }
 
   func endInput() {}
@@ -203,25 +211,18 @@ final class MySQLSource: Source {
   // MARK: Positions
 
   var canReplay: Bool {
-    switch phase {
-    case .beginning(_, let isNew): return !isNew
-    default: return true
-    }
+    if case .beginning = phase { return place != nil }
+    return true
   }
 
   var position: String {
-    switch phase {
-    case .fresh: return Self.text([("phase", .string("new"))])
-    case .beginning(_, true):
-      return Self.text([("phase", .string(gaveRows ? "snapshot" : "new"))])
-    case .done: return Self.text([("phase", .string("done"))])
-    case .beginning(_, false), .streaming:
-      return Self.text(place.members)
-    }
+    if case .done = phase { return Self.phase("done") }
+    guard let place else { return Self.phase(gaveRows ? "snapshot" : "new") }
+    return JSONValue.members(place.members + (overlap?.members ?? [])).text()
   }
 
-  private static func text(_ members: [(String, JSONValue?)]) -> String {
-    JSONValue.members(members).text()
+  private static func phase(_ name: String) -> String {
+    JSONValue.members([("phase", .string(name))]).text()
   }
 
   func seek(_ position: String) throws(TerraceError) {
@@ -236,15 +237,18 @@ final class MySQLSource: Source {
       return
     default: break
     }
-    place = try LogPlace(value)
-    let begin = MySQLBegin(table, options, environment)
-    phase = .beginning(begin, isNew: false)
-    begin.start(.goOn(place))
+    let place = try LogPlace<Position>(value)
+    overlap = try SnapshotOverlap(value)
+    self.place = place
+    _ = try origin.hub.pin(table.reader, at: place.position)
+    begin()
   }
 
   func replay(to position: String) throws(TerraceError) {
     let value = try JSONValue.parse(position)
-    if try value.optionalString("phase") == nil { replayEnd = try LogPlace(value) }
+    if try value.optionalString("phase") != nil { return }
+    let end = try LogPlace<Position>(value)
+    replayEnd = max(replayEnd ?? end, end)
   }
 
   func confirm(_ position: String) throws(TerraceError) {
@@ -289,7 +293,7 @@ final class MySQLSource: Source {
   func takeNotices() -> [String] {
     var notices = kept
     kept = []
-    if case .beginning(let begin, _) = phase { notices += begin.takeNotices() }
+    if case .beginning(let begin) = phase { notices += begin.takeNotices() }
     notices += subscription?.takeNotices() ?? []
     return notices
   }
@@ -297,8 +301,8 @@ final class MySQLSource: Source {
   func close() {
     if isClosed { return }
     isClosed = true
-    if case .beginning(let begin, _) = phase { begin.stop() }
-    MySQLHubs.release(hub.key, hub.hub, reader: table.reader)
+    if case .beginning(let begin) = phase { begin.stop() }
+    origin.release()
   }
 
   deinit { close() }

@@ -1,0 +1,162 @@
+import Columns
+import Formats
+import Store
+import Synchronization
+
+/// What a kind of server knows of how a ``LogSource`` reads it.
+protocol LogOrigin: Sendable {
+  associatedtype Log: DatabaseLog & SendableMetatype
+
+  /// Checks options and columns, and joins the readers of the server's log; does not connect.
+  init(_ table: ConnectorTable, _ environment: Environment) throws(TerraceError)
+  var type: RowType { get }
+  var style: ChangeStyle { get }
+  /// Host and port, for messages.
+  var place: String { get }
+  var hub: LogHub<Log> { get }
+  /// Reads what is to be read before the log; on a thread of `begin`.
+  func begin(
+    _ aim: LogBegin<Log>.Aim, _ begin: LogBegin<Log>
+  ) throws(TerraceError) -> LogStart<Log>
+  /// Everything that is committed now lies before.
+  func present() throws(TerraceError) -> Log.Position
+  /// Whether the place of a table without changes, which moved last before `millis`, is to go on with the log.
+  func movesOn(from place: Log.Position, to read: Log.Position, after millis: Int64) -> Bool
+  func release()
+}
+
+extension LogOrigin {
+  /// Servers that are told what they may forget.
+  func movesOn(from place: Log.Position, to read: Log.Position, after millis: Int64) -> Bool {
+    false
+  }
+}
+
+/// How a source goes on from its first rows.
+struct LogStart<Log: DatabaseLog & SendableMetatype>: Sendable {
+  /// Nil when nothing comes after the first rows.
+  var subscription: Log.Subscription?
+  var overlap: SnapshotOverlap<Log.Position>?
+}
+
+/// What the log tells that the first rows hold already.
+struct SnapshotOverlap<Position: LogPosition>: Hashable, Sendable {
+  /// What the snapshot saw, in the server's words.
+  var seen: String
+  /// Behind it, nothing of that comes any more.
+  var until: Position
+
+  init(seen: String, until: Position) {
+    self.seen = seen
+    self.until = until
+  }
+
+  /// As it stands in a position; nil when there is none.
+  init?(_ json: JSONValue) throws(TerraceError) {
+    guard let seen = try json.optionalString("seen") else { return nil }
+    self.init(seen: seen, until: try Position(text: try json.string("until")))
+  }
+
+  var members: [(String, JSONValue?)] {
+    [("seen", .string(seen)), ("until", .string(until.text))]
+  }
+}
+
+/// Brings a source to the place in the log from which it is streamed: on a thread of its own, so that the
+/// job's thread never waits for a server. A new source's rows are read first.
+final class LogBegin<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
+  /// What the source is to become.
+  enum Aim: Sendable {
+    case begin
+    case goOn(LogPlace<Log.Position>, SnapshotOverlap<Log.Position>?)
+  }
+
+  private struct State: ~Copyable {
+    var queue: [SourceBatch] = []
+    var bytes = 0
+    var outcome: Result<LogStart<Log>, TerraceError>?
+    var notices: [String] = []
+    var isEnded = false
+  }
+
+  let time: any Timekeeper
+  private let state = Mutex(State())
+  private var thread: Workers?
+  private static var queueBytes: Int { 48 << 20 }
+
+  init(_ time: any Timekeeper) { self.time = time }
+
+  func start(
+    _ work: @escaping @Sendable (LogBegin) throws(TerraceError) -> LogStart<Log>
+  ) {
+    let thread = Workers(count: 1)
+    self.thread = thread
+    thread.submit {
+      let outcome: Result<LogStart<Log>, TerraceError>
+      do throws(TerraceError) { outcome = .success(try work(self)) } catch {
+        outcome = .failure(error)
+      }
+      self.state.withLock { $0.outcome = outcome }
+    }
+  }
+
+  func stop() {
+    state.withLock { $0.isEnded = true }
+    thread?.stop()
+    thread = nil
+  }
+
+  // MARK: The job's thread
+
+  /// A batch of the snapshot; nil when none has come within `millis`.
+  func next(waiting millis: Int) -> SourceBatch? {
+    var left = millis
+    while true {
+      let (batch, isOver) = state.withLock { state -> (SourceBatch?, Bool) in
+        if state.queue.isEmpty { return (nil, state.outcome != nil) }
+        let first = state.queue.removeFirst()
+        state.bytes -= first.rows.byteCount
+        return (first, false)
+      }
+      if let batch { return batch }
+      if isOver || left <= 0 { return nil }
+      time.sleep(millis: 1)
+      left -= 1
+    }
+  }
+
+  /// Set when all batches were taken and the thread is done.
+  var outcome: Result<LogStart<Log>, TerraceError>? {
+    state.withLock { $0.queue.isEmpty ? $0.outcome : nil }
+  }
+
+  func takeNotices() -> [String] {
+    state.withLock { state in
+      let notices = state.notices
+      state.notices = []
+      return notices
+    }
+  }
+
+  // MARK: The own threads
+
+  var isEnded: Bool { state.withLock { $0.isEnded } }
+  func say(_ text: String) { state.withLock { $0.notices.append(text) } }
+
+  /// Hands a batch over; waits while too much lies in the queue.
+  ///
+  /// - Returns: false when nobody wants it any more.
+  func push(_ batch: SourceBatch) -> Bool {
+    while true {
+      let (isEnded, isFull) = state.withLock { ($0.isEnded, $0.bytes > Self.queueBytes) }
+      if isEnded { return false }
+      if !isFull { break }
+      time.sleep(millis: 2)
+    }
+    state.withLock {
+      $0.queue.append(batch)
+      $0.bytes += batch.rows.byteCount
+    }
+    return true
+  }
+}

@@ -1,0 +1,120 @@
+import Columns
+import Store
+import Synchronization
+
+/// Tables of a PostgreSQL server: first rows of one snapshot, then the log of a slot.
+struct PostgresOrigin: LogOrigin {
+  struct HubKey: Hashable, Sendable {
+    var server: PostgresConnection.Settings
+    var slot: String
+    var folder: String
+  }
+
+  private static let hubs = LogHubs<HubKey, PostgresLog>()
+
+  let type: RowType
+  let style: ChangeStyle
+  let hub: LogHub<PostgresLog>
+  private let table: ConnectorTable
+  private let options: PostgresOptions
+  private let key: HubKey
+
+  init(_ table: ConnectorTable, _ environment: Environment) throws(TerraceError) {
+    let options = try PostgresOptions(table)
+    self.table = table
+    self.options = options
+    style = options.tellsOldRows ? .retractions : .upserts
+    // Also a check of the columns.
+    let rows = try PostgresRows(
+      table, database: options.server.database, tellsUnchanged: !options.tellsOldRows)
+    type = rows.type
+    key = HubKey(server: options.server, slot: options.slot, folder: table.folder)
+    hub = try Self.hubs.acquire(key) { () throws(TerraceError) in
+      let server = options.server
+      let name = "\(server.host)-\(server.port)-\(server.database)-\(options.slot)"
+      let plain = String(name.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "_" })
+      let ledger = try LogLedger<PostgresPosition>(
+        LogLedgers.path(table.folder, "postgres-\(plain)"), environment.files)
+      let beat = options.heartbeatQuery.map { (query: $0, millis: options.heartbeatMillis) }
+      let log = PostgresLog(server, slot: options.slot, heartbeat: beat, time: environment.time)
+      return LogHub(log, ledger: ledger, time: environment.time)
+    }
+  }
+
+  var place: String { options.server.place }
+  func release() { Self.hubs.release(key, hub, reader: table.reader) }
+
+  func begin(
+    _ aim: LogBegin<PostgresLog>.Aim, _ begin: LogBegin<PostgresLog>
+  ) throws(TerraceError) -> LogStart<PostgresLog> {
+    let connection = try PostgresConnection(options.server)
+    let schema = PostgresSchema(connection)
+    let tables = try PostgresTables.found(options, table, schema)
+    let slot = PostgresSlot(connection: connection, options: options)
+    var names = Set(tables.map(\.name))
+    for table in tables where table.isPartitioned {
+      names.formUnion(try schema.leaves(table))
+    }
+    let wants = PostgresSubscription.Wants(
+      table: table, options: options, names: names,
+      checksText: connection.parameter("server_encoding") == "SQL_ASCII")
+    let snapshot = PostgresSnapshot(begin, connection, schema, slot, wants)
+    if case .begin = aim, options.startup == .snapshotOnly {
+      _ = try snapshot.read(tables)
+      return LogStart()
+    }
+    var isNew = true
+    if case .goOn = aim { isNew = false }
+    let (held, wasChanged) = try setUp(slot, tables, isNew)
+    if case .goOn(let place, let overlap) = aim {
+      if let told = try hub.told(), held > told {
+        throw PostgresSlot.lost(options.slot, "was made anew, or moved on by somebody else")
+      }
+      return try start(wants, place, overlap)
+    }
+    let pinned = try hub.pin(table.reader, at: held)
+    if wasChanged {
+      try slot.awaitRunning(
+        isEnded: { begin.isEnded }, say: { begin.say("\(table.name): \($0)") },
+        time: { begin.time.sleep(millis: $0) })
+    }
+    if options.startup == .initial {
+      return try start(wants, LogPlace(pinned, records: 0), try snapshot.read(tables))
+    }
+    // With `never`, what the slot holds already counts.
+    let from = options.startup == .never ? pinned : max(pinned, try present(connection))
+    return try start(wants, LogPlace(from, records: 0), nil)
+  }
+
+  private func start(
+    _ wants: PostgresSubscription.Wants, _ place: LogPlace<PostgresPosition>,
+    _ overlap: SnapshotOverlap<PostgresPosition>?
+  ) throws(TerraceError) -> LogStart<PostgresLog> {
+    let seen: PostgresVisibility?
+    if let text = overlap?.seen { seen = try PostgresVisibility(text) } else { seen = nil }
+    return LogStart(
+      subscription: try PostgresSubscription(wants, from: place, seen: seen), overlap: overlap)
+  }
+
+  func present() throws(TerraceError) -> PostgresPosition {
+    try present(try PostgresConnection(options.server))
+  }
+
+  private func present(_ connection: PostgresConnection) throws(TerraceError) -> PostgresPosition {
+    let text = try connection.query("SELECT pg_current_wal_flush_lsn()").text(0, 0) ?? ""
+    return try PostgresPosition(text: text)
+  }
+
+  /// Publication, then slot: the log of a slot must know the publication from its beginning on.
+  private func setUp(
+    _ slot: PostgresSlot, _ tables: [PostgresTable], _ isNew: Bool
+  ) throws(TerraceError) -> (PostgresPosition, Bool) {
+    let result = hub.setup.withLock { _ -> Result<(PostgresPosition, Bool), TerraceError> in
+      do throws(TerraceError) {
+        let wasChanged = isNew ? try slot.publish(tables) : false
+        return .success((try slot.begin(makes: isNew), wasChanged))
+      } catch { return .failure(error) }
+    }
+    return try result.get()
+  }
+}
