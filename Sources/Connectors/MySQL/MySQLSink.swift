@@ -80,21 +80,13 @@ struct MySQLSinkOptions: Sendable {
   }
 }
 
-/// A table of MySQL or MariaDB as a target: the rows of an epoch, and a mark of the epoch, in one transaction.
+/// A table of MySQL or MariaDB as a target.
 ///
-/// Of the rows of one key the last one counts; they are sent in statements of many rows. The transaction is open
-/// from the first row on until the job's root is published; the mark tells after a crash whether it was
-/// committed.
-final class MySQLSink: Sink {
-  private let table: ConnectorTable
+/// Of the rows of one key the last one counts; they are sent in statements of many rows.
+final class MySQLSink: EpochSink<MySQLConnection> {
   private let options: MySQLSinkOptions
-  private let names: any NameSource
   private let columns: [Field]
   private let key: [Int]
-  private var connection: MySQLConnection?
-  private var isOpen = false
-  private var last: String?
-  private var pending: String?
   private let out = ByteWriter()
   private let texts: [ValueFormat]
   private let scratch = ByteWriter()
@@ -105,13 +97,7 @@ final class MySQLSink: Sink {
   private static let flushBytes = 1 << 20
 
   init(_ table: ConnectorTable, _ environment: Environment) throws(TerraceError) {
-    self.table = table
     options = try MySQLSinkOptions(table)
-    names = environment.names
-    if let column = table.metadata.first {
-      throw TerraceError(.invalid, "jdbc has no metadata").with("table", table.name)
-        .with("column", column.column)
-    }
     for field in table.type.fields {
       switch field.type.kind {
       case .map, .multiset, .row, .array:
@@ -123,29 +109,13 @@ final class MySQLSink: Sink {
     columns = table.type.fields
     texts = columns.map { ValueFormat($0.type) }
     key = table.primaryKey.compactMap { table.type.index(of: $0) }
+    let marks = MySQLTableName(database: options.target.database, table: "terrace_epochs")
+    try super.init(table, marks: marks.quoted, environment)
   }
 
   // MARK: Writing
 
-  func write(_ rows: Batch, kinds: Buffer?) throws(TerraceError) {
-    if rows.count == 0 { return }
-    let codes = kinds?.pointer(UInt8.self)
-    defer { withExtendedLifetime(kinds) {} }
-    for i in 0..<rows.count {
-      let kind = codes.map { $0[i] } ?? RowKind.insert.rawValue
-      // The row after it says what becomes of the key.
-      if kind == RowKind.updateBefore.rawValue, !key.isEmpty { continue }
-      if key.isEmpty, kind != RowKind.insert.rawValue {
-        throw TerraceError(
-          .invalid, "rows go or change, and the table has no PRIMARY KEY",
-          hint: "declare PRIMARY KEY (…) NOT ENFORCED as the target table has it"
-        ).with("table", table.name)
-      }
-      try add(rows, i, isDelete: kind == RowKind.delete.rawValue)
-    }
-  }
-
-  private func add(_ rows: Batch, _ row: Int, isDelete: Bool) throws(TerraceError) {
+  override func add(_ rows: Batch, _ row: Int, isDelete: Bool) throws(TerraceError) {
     if deletes != isDelete || out.count >= Self.flushBytes { try flush() }
     if !key.isEmpty {
       scratch.removeAll()
@@ -224,7 +194,7 @@ final class MySQLSink: Sink {
   }
 
   /// Sends the statement in hand.
-  private func flush() throws(TerraceError) {
+  override func flush() throws(TerraceError) {
     guard let isDelete = deletes else { return }
     if isDelete {
       out.append(")")
@@ -241,25 +211,16 @@ final class MySQLSink: Sink {
     do throws(TerraceError) { try connection.execute(Array(out.bytes)) } catch {
       throw error.with("table", options.target.text)
     }
+    forget()
+  }
+
+  override func forget() {
     out.removeAll()
     keys.removeAll(keepingCapacity: true)
     deletes = nil
   }
 
-  private func opened() throws(TerraceError) -> MySQLConnection {
-    if let connection, isOpen { return connection }
-    let connection: MySQLConnection
-    if let idle = self.connection { connection = idle } else { connection = try connect() }
-    try connection.query("START TRANSACTION")
-    isOpen = true
-    return connection
-  }
-
-  private var marks: String {
-    MySQLTableName(database: options.target.database, table: "terrace_epochs").quoted
-  }
-
-  private func connect() throws(TerraceError) -> MySQLConnection {
+  override func connect() throws(TerraceError) -> MySQLConnection {
     let made = try MySQLConnection(options.server)
     // Values that do not fit are errors, not cut; times are moments.
     try made.query(
@@ -285,55 +246,14 @@ final class MySQLSink: Sink {
         hint: "declare PRIMARY KEY (\(target.primaryKey.joined(separator: ", "))) NOT ENFORCED"
       ).with("table", options.target.text)
     }
-    connection = made
     return made
   }
+}
 
-  // MARK: Epochs
+extension MySQLConnection: EpochConnection {
+  func run(_ statement: String) throws(TerraceError) -> Bool { try !query(statement).isEmpty }
 
-  func prepare(epoch: Int64) throws(TerraceError) -> String {
-    try flush()
-    guard isOpen, let connection else { return last ?? "" }
-    let mark = "\(epoch)-\(names.uuid())"
-    try connection.query("INSERT INTO \(marks) (mark) VALUES (\(MySQLConnection.literal(mark)))")
-    if let last {
-      try connection.query("DELETE FROM \(marks) WHERE mark = \(MySQLConnection.literal(last))")
-    }
-    pending = mark
-    return mark
+  static func lookup(_ mark: String, in marks: String) -> String {
+    "SELECT 1 FROM \(marks) WHERE mark = \(literal(mark)) FOR UPDATE"
   }
-
-  func publish(_ prepared: String) throws(TerraceError) {
-    guard let pending, pending == prepared, let connection else { return }
-    self.pending = nil
-    isOpen = false
-    // When this fails nobody knows whether it was done: recovery looks for the mark.
-    try connection.query("COMMIT")
-    last = prepared
-  }
-
-  func recover(_ prepared: String?) throws(TerraceError) -> SinkRecovery {
-    abandon()
-    guard let prepared, !prepared.isEmpty else { return .complete }
-    let connection = try connect()
-    // The transaction of a process that died a moment ago may still hold its mark: waited for, not passed by.
-    let found = try connection.query(
-      "SELECT 1 FROM \(marks) WHERE mark = \(MySQLConnection.literal(prepared)) FOR UPDATE")
-    try connection.query("COMMIT")
-    if found.isEmpty { return .redo }
-    last = prepared
-    return .complete
-  }
-
-  private func abandon() {
-    // The server takes an open transaction back when its connection goes.
-    connection = nil
-    isOpen = false
-    pending = nil
-    deletes = nil
-    keys = []
-    out.removeAll()
-  }
-
-  func close() { abandon() }
 }

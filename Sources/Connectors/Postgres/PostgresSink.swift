@@ -1,36 +1,22 @@
 import Columns
 import Store
 
-/// A table of PostgreSQL as a target: the rows of an epoch, and a mark of the epoch, in one transaction.
+/// A table of PostgreSQL as a target.
 ///
 /// Rows are sent by COPY. With a key they go to a temporary table first, of which the last row of each key
-/// is merged in. The transaction is open from the first row on until the job's root is published; the mark
-/// tells after a crash whether it was committed.
-final class PostgresSink: Sink {
-  private let table: ConnectorTable
+/// is merged in.
+final class PostgresSink: EpochSink<PostgresConnection> {
   private let options: PostgresSinkOptions
-  private let names: any NameSource
   private let columns: [String]
   private let key: [String]
   private let writer: CopyWriter
-  private var connection: PostgresConnection?
-  private var isOpen = false
   private var staged = 0
-  /// Mark of the last epoch that is known to be there.
-  private var last: String?
-  private var pending: String?
 
   private static let stage = "pg_temp.terrace_rows"
   private static let flushBytes = 8 << 20
 
   init(_ table: ConnectorTable, _ environment: Environment) throws(TerraceError) {
-    self.table = table
     options = try PostgresSinkOptions(table)
-    names = environment.names
-    if let column = table.metadata.first {
-      throw TerraceError(.invalid, "jdbc has no metadata").with("table", table.name)
-        .with("column", column.column)
-    }
     for field in table.type.fields {
       switch field.type.kind {
       case .map, .multiset, .row:
@@ -42,56 +28,34 @@ final class PostgresSink: Sink {
     columns = table.type.fields.map(\.name)
     key = table.primaryKey
     writer = CopyWriter(table.type.fields.map(\.type))
+    let marks = PostgresTableName(schema: options.target.schema, table: "terrace_epochs").quoted
+    try super.init(table, marks: marks, environment)
   }
 
   // MARK: Writing
 
-  func write(_ rows: Batch, kinds: Buffer?) throws(TerraceError) {
-    if rows.count == 0 { return }
-    let codes = kinds?.pointer(UInt8.self)
-    if key.isEmpty, let codes {
-      for i in 0..<rows.count where codes[i] != RowKind.insert.rawValue {
-        throw TerraceError(
-          .invalid, "rows go or change, and the table has no PRIMARY KEY",
-          hint: "declare PRIMARY KEY (…) NOT ENFORCED as the target table has it"
-        ).with("table", table.name)
-      }
+  override func add(_ rows: Batch, _ row: Int, isDelete: Bool) throws(TerraceError) {
+    writer.append(rows, row)
+    if !key.isEmpty {
+      writer.out.append("\t" as StaticString)
+      writer.out.append(String(staged))
+      writer.out.append(isDelete ? "\tt" as StaticString : "\tf" as StaticString)
     }
-    defer { withExtendedLifetime(kinds) {} }
-    for i in 0..<rows.count {
-      let kind = codes.map { $0[i] } ?? RowKind.insert.rawValue
-      // The row after it says what becomes of the key.
-      if kind == RowKind.updateBefore.rawValue { continue }
-      writer.append(rows, i)
-      if !key.isEmpty {
-        writer.out.append("\t" as StaticString)
-        writer.out.append(String(staged))
-        writer.out.append(
-          kind == RowKind.delete.rawValue ? "\tt" as StaticString : "\tf" as StaticString)
-      }
-      writer.out.append(UInt8(ascii: "\n"))
-      staged += 1
-      if writer.out.count >= Self.flushBytes { try flush() }
-    }
+    writer.out.append(UInt8(ascii: "\n"))
+    staged += 1
+    if writer.out.count >= Self.flushBytes { try flush() }
   }
 
-  private func opened() throws(TerraceError) -> PostgresConnection {
-    if let connection, isOpen { return connection }
-    let connection: PostgresConnection
-    if let idle = self.connection { connection = idle } else { connection = try connect() }
-    try connection.query("BEGIN")
-    isOpen = true
-    return connection
-  }
-
-  private func connect() throws(TerraceError) -> PostgresConnection {
+  override func connect() throws(TerraceError) -> PostgresConnection {
     let made = try PostgresConnection(options.server)
-    connection = made
     // Rows that somebody else holds are waited for, but not for ever; a peer that is gone is noticed.
     try made.query("SET lock_timeout = '30s'")
     try made.query("SET tcp_keepalives_idle = 10")
+    // One transaction; the lock, because two that make a table at once fail, IF NOT EXISTS or not.
     try made.query(
-      "CREATE TABLE IF NOT EXISTS \(marks) (mark text PRIMARY KEY, at timestamptz DEFAULT now())")
+      "SELECT pg_advisory_xact_lock(hashtext('terrace_epochs')); "
+        + "CREATE TABLE IF NOT EXISTS \(marks) (mark text PRIMARY KEY, at timestamptz DEFAULT now())"
+    )
     if !key.isEmpty {
       try made.query(
         "CREATE TEMP TABLE terrace_rows AS SELECT \(list(columns)), 0::int8 AS \"__place\", "
@@ -100,16 +64,12 @@ final class PostgresSink: Sink {
     return made
   }
 
-  private var marks: String {
-    PostgresTableName(schema: options.target.schema, table: "terrace_epochs").quoted
-  }
-
   private func list(_ names: [String], prefix: String = "") -> String {
     names.map { prefix + PostgresText.name($0) }.joined(separator: ", ")
   }
 
   /// Sends what is buffered, and merges it.
-  private func flush() throws(TerraceError) {
+  override func flush() throws(TerraceError) {
     if staged == 0 { return }
     let connection = try opened()
     let target = options.target.quoted
@@ -125,6 +85,10 @@ final class PostgresSink: Sink {
         try merge(connection)
       }
     } catch { throw error.with("table", options.target.text) }
+    forget()
+  }
+
+  override func forget() {
     writer.out.removeAll()
     staged = 0
   }
@@ -157,46 +121,15 @@ final class PostgresSink: Sink {
     }
     try connection.query("TRUNCATE \(Self.stage)")
   }
+}
 
-  // MARK: Epochs
+extension PostgresConnection: EpochConnection {
+  func run(_ statement: String) throws(TerraceError) -> Bool { try query(statement).rowCount > 0 }
+  static func literal(_ text: String) -> String { PostgresText.literal(text) }
 
-  func prepare(epoch: Int64) throws(TerraceError) -> String {
-    try flush()
-    guard isOpen, let connection else { return last ?? "" }
-    let mark = "\(epoch)-\(names.uuid())"
-    try connection.query("INSERT INTO \(marks) (mark) VALUES ($1)", [mark])
-    if let last { try connection.query("DELETE FROM \(marks) WHERE mark = $1", [last]) }
-    pending = mark
-    return mark
+  /// A reader passes an open transaction by; who would add the same mark waits for it.
+  static func lookup(_ mark: String, in marks: String) -> String {
+    "WITH added AS (INSERT INTO \(marks) (mark) VALUES (\(literal(mark))) "
+      + "ON CONFLICT DO NOTHING RETURNING 1) SELECT 1 WHERE NOT EXISTS (SELECT FROM added)"
   }
-
-  func publish(_ prepared: String) throws(TerraceError) {
-    guard let pending, pending == prepared, let connection else { return }
-    self.pending = nil
-    isOpen = false
-    // When this fails nobody knows whether it was done: recovery looks for the mark.
-    try connection.query("COMMIT")
-    last = prepared
-  }
-
-  func recover(_ prepared: String?) throws(TerraceError) -> SinkRecovery {
-    abandon()
-    guard let prepared, !prepared.isEmpty else { return .complete }
-    let connection = try connect()
-    let found = try connection.query("SELECT 1 FROM \(marks) WHERE mark = $1", [prepared])
-    if found.rowCount == 0 { return .redo }
-    last = prepared
-    return .complete
-  }
-
-  private func abandon() {
-    // The server takes an open transaction back when its connection goes.
-    connection = nil
-    isOpen = false
-    pending = nil
-    staged = 0
-    writer.out.removeAll()
-  }
-
-  func close() { abandon() }
 }
