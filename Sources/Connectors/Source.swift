@@ -18,6 +18,17 @@ package struct DeadLetter: Sendable {
   package var place: String
   package var bytes: [UInt8]
   package var reason: String
+  /// Of a message: the bytes of its key, if it has one and the table reads keys.
+  package var key: [UInt8]?
+  /// A message without a value, which is not an empty one.
+  package var isTombstone = false
+
+  /// The same, with so many rows fewer before it.
+  package func moved(by rows: Int) -> DeadLetter {
+    var moved = self
+    moved.row = max(0, row - rows)
+    return moved
+  }
 
   package init(row: Int, place: String, bytes: [UInt8], reason: String) {
     self.row = row

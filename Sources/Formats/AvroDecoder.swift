@@ -127,9 +127,27 @@ final class AvroDecoder {
       try decimal(step, try cursor.readBytes(step.extra >> 8), step.extra & 0xff, cursor)
     case .scaled64, .scaled128, .scaled32: try scaled(step, &cursor)
     case .list, .map, .entries: try items(step, &cursor, depth)
+    case .text, .fewBytes: try checked(step, &cursor)
+    case .timeOfDay:
+      let value = try cursor.readZigzag()
+      guard value >= 0, value < 86_400_000 else {
+        throw cursor.broken("a time out of range").with("value", value)
+      }
+      append(step, Int32(truncatingIfNeeded: value))
     case .refuse: throw cursor.broken("an Avro union branch that the wanted type cannot hold")
     default: try skip(step, &cursor, depth)
     }
+  }
+
+  private func checked(_ step: AvroStep, _ cursor: inout ByteCursor) throws(TerraceError) {
+    let bytes = try cursor.readBytes(try length(&cursor))
+    var size = bytes.count
+    if step.op == .text {
+      if !UTF8Text.isValid(bytes) { throw cursor.broken("text that is not UTF-8") }
+      if size > step.extra { size = UTF8Text.characterCount(bytes) }
+    }
+    if size > step.extra { throw cursor.broken("longer than the type allows") }
+    try append(step, bytes: bytes, cursor)
   }
 
   private func scaled(_ step: AvroStep, _ cursor: inout ByteCursor) throws(TerraceError) {
@@ -188,11 +206,15 @@ final class AvroDecoder {
         if step.op == .map {
           let size = try length(&cursor)
           let key = try cursor.readBytes(size)
+          if plan.isStrict, !UTF8Text.isValid(key) { throw cursor.broken("text that is not UTF-8") }
           builder._withUnsafeGuaranteedRef { $0.children[0].append(bytes: key) }
         }
         try decode(body, &cursor, depth &+ 1)
         if cursor.position == before { try spendItem(cursor) }
         total &+= 1
+        if total & 0xffff == 0, builder._withUnsafeGuaranteedRef({ $0.allocatedBytes }) > 1 << 30 {
+          throw cursor.broken("over 1 GiB of items in a batch")
+        }
         if total >= Int(Int32.max) { throw cursor.broken("over 2 billion items in a batch") }
       }
     }

@@ -12,6 +12,8 @@ enum AvroOp: UInt8 {
   case scaled64, scaled128, scaled32
   // Values of children.
   case list, map, entries, record, union
+  // The same, checked: text of at most `extra` characters, bytes of at most `extra`, a time of day.
+  case text, fewBytes, timeOfDay
   /// A branch that the wanted type has no room for.
   case refuse
 }
@@ -39,9 +41,12 @@ final class AvroPlan {
   private(set) var root: Int32 = 0
   let builders: [ColumnBuilder]
   private static let stepLimit = 1 << 20
+  /// Whether values are checked that a file's writer is trusted with.
+  let isStrict: Bool
   private var skippedRecords: [ObjectIdentifier: Int32] = [:]
 
-  init(_ schema: AvroSchema, wanted: RowType) throws(TerraceError) {
+  init(_ schema: AvroSchema, wanted: RowType, isStrict: Bool = false) throws(TerraceError) {
+    self.isStrict = isStrict
     builders = wanted.fields.map { ColumnBuilder($0.type) }
     guard let record = AvroTypes.rootRecord(schema) else {
       throw TerraceError(.corrupted, "the rows of this Avro file are not records")
@@ -176,7 +181,8 @@ final class AvroPlan {
     case (.double, .double): return add(.double, builder)
     case (.char, _), (.varchar, _), (.binary, _), (.varbinary, _):
       return try text(schema, type, builder)
-    case (.time, .int(let logical)) where logical != .date: return add(.int32, builder)
+    case (.time, .int(let logical)) where logical != .date:
+      return add(isStrict ? .timeOfDay : .int32, builder)
     case (.time, .long(.timeMicros)): return add(.scaled32, builder, extra: -1000)
     case (.decimal(let precision, let scale), .decimal(_, let fileScale, let fixed)):
       if scale != fileScale { throw mismatch(schema, type).with("scale", fileScale) }
@@ -194,7 +200,14 @@ final class AvroPlan {
     _ schema: AvroSchema, _ type: DataType, _ builder: ColumnBuilder
   ) throws(TerraceError) -> Int32 {
     switch schema {
-    case .string, .bytes, .decimal(_, _, nil): return add(.bytes, builder)
+    case .string, .bytes, .decimal(_, _, nil):
+      if !isStrict { return add(.bytes, builder) }
+      switch type.kind {
+      case .char(let length), .varchar(let length): return add(.text, builder, extra: length)
+      case .binary(let length), .varbinary(let length):
+        return add(.fewBytes, builder, extra: length)
+      default: return add(.bytes, builder)
+      }
     case .fixed(let size), .decimal(_, _, .some(let size)):
       return add(.fixedBytes, builder, extra: size)
     case .enumeration(let names):

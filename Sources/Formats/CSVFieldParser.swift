@@ -166,6 +166,9 @@ final class CSVFieldParser {
         if emptyIsNull, node.pointee.isNullable { return node.pointee.appendNull() }
         throw problem(.empty, start, node)
       }
+      if op == .bytes {
+        return try value(node, UnsafeBufferPointer(start: start, count: count), start)
+      }
       do throws(TextProblem) { try scalars.append(node, start, at) } catch {
         throw problem(error, start, node)
       }
@@ -216,6 +219,11 @@ final class CSVFieldParser {
       if !UTF8Text.isValid(bytes) { throw problem(.notUTF8, place, node) }
     } else if text.count == 0 {
       throw problem(.empty, place, node)
+    }
+    if node.pointee.op == .bytes, node.pointee.binary != .prefixedHex {
+      do throws(TextProblem) { return try json.binary(node, text) } catch {
+        throw problem(error, place, node)
+      }
     }
     do throws(TextProblem) { try scalars.long(node, bytes) } catch {
       throw problem(error, place, node)

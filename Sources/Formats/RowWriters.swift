@@ -64,6 +64,11 @@ private struct RowCells {
     pairs[index].column._withUnsafeGuaranteedRef { $0.isNull(row) }
   }
 
+  /// Of a column of bytes.
+  func bytes(_ index: Int, _ row: Int) -> UnsafeRawBufferPointer {
+    pairs[index].column._withUnsafeGuaranteedRef { $0.bytes(row) }
+  }
+
   @inline(__always) func appendJSON(_ index: Int, _ row: Int, to out: ByteWriter) {
     pairs[index].format._withUnsafeGuaranteedRef { format in
       pairs[index].column._withUnsafeGuaranteedRef { format.appendJSON($0, row, to: out) }
@@ -95,6 +100,8 @@ package struct CSVOptions: Sendable {
   package var null = ""
   /// Whether nothing at all is null too, where the column is no text.
   package var emptyIsNull = false
+  /// Bytes are base64, as Flink has them, and not `0x…`.
+  package var isBase64 = false
 
   package init() {}
 }
@@ -108,8 +115,16 @@ package struct CSVRows {
   private let options: CSVOptions
   private let null: [UInt8]
   private let cell = ByteWriter()
+  /// Columns whose bytes are written in base64.
+  private let base64: [Bool]
 
   package init(_ type: RowType, options: CSVOptions = CSVOptions()) {
+    base64 = type.fields.map { field in
+      switch field.type.kind {
+      case .binary, .varbinary: options.isBase64
+      default: false
+      }
+    }
     formats = type.fields.map { ValueFormat($0.type) }
     header = type.fields.map(\.name)
     self.options = options
@@ -151,7 +166,11 @@ package struct CSVRows {
         continue
       }
       cell.removeAll()
-      cells.append(index, row, to: cell)
+      if base64[index] {
+        Base64Text.append(cells.bytes(index, row), to: cell)
+      } else {
+        cells.append(index, row, to: cell)
+      }
       appendCell(to: out)
     }
   }

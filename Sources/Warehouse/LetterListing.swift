@@ -175,7 +175,7 @@ package struct LetterBox {
         decoders[letter.source] = try Connectors.letterDecoder(
           table, open.warehouse.environment)
       }
-      switch try decoders[letter.source]?.decode(place: letter.place, letter.bytes) {
+      switch try decoders[letter.source]?.decode(letter.letter, keepsKey: letter.keepsKey) {
       case .rows(let rows, _)?:
         if rows.count > 0 { outcome.rows += 1 } else { outcome.passed += 1 }
       case .refused(let reason)?:

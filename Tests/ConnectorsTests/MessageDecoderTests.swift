@@ -89,6 +89,58 @@ final class MessageDecoderTests: XCTestCase {
     XCTAssertEqual(rows[3], "skipped 1")
   }
 
+  func test_keys_areRawOrCSVToo() throws {
+    let columns: [(String, DataType)] = [("k", .string), ("n", .int), ("b", .bytes)]
+    XCTAssertEqual(
+      try read(
+        table(
+          [
+            "key.format": "raw", "key.fields": "k", "value.format": "csv",
+            "value.fields-include": "EXCEPT_KEY",
+          ], columns: columns), [("a,b", "7,AP8="), (nil, "8,"), ("", "9,!")]),
+      [
+        "+I[a,b, 7, 0x00ff] 0", "+I[NULL, 8, NULL] 1",
+        "!2 not bytes in base64, column 3, field b, near !",
+      ])
+    XCTAssertEqual(
+      try read(
+        table(
+          [
+            "key.format": "csv", "key.fields": "k;n", "value.format": "raw",
+            "value.fields-include": "EXCEPT_KEY",
+          ], columns: columns), [("x,5", "\u{1}"), ("x", "y"), ("\"q,\"\"r\",6", "")]),
+      [
+        "+I[x, 5, 0x01] 0", "!1 in the key: another number of fields than columns, column 2, near ",
+        "+I[q,\"r, 6, 0x] 2",
+      ])
+  }
+
+  func test_letters_areReadAgainWithTheirKeys() throws {
+    let options = [
+      "connector": "upsert-kafka", "topic": "t", "properties.bootstrap.servers": "x:1",
+      "key.format": "json", "value.format": "json",
+    ]
+    let table = table(
+      options, columns: [("id", DataType.bigint.notNull), ("name", .string)], key: ["id"])
+    let decoder = try KafkaLetterDecoder(
+      ConnectorTable(
+        name: "t", type: table.type, primaryKey: ["id"], options: options, folder: "/"))
+    func fate(_ key: String?, _ value: String?, keepsKey: Bool = true) throws -> [String] {
+      var letter = DeadLetter(row: 0, place: "t-0@5", bytes: Array((value ?? "").utf8), reason: "")
+      letter.key = key.map { Array($0.utf8) }
+      letter.isTombstone = value == nil
+      switch try decoder.decode(letter, keepsKey: keepsKey) {
+      case .rows(let rows, let kinds):
+        return FileFixture.text(SourceBatch(rows: rows, kinds: kinds))
+      case .refused(let reason): return ["! " + reason]
+      }
+    }
+    XCTAssertEqual(try fate("{\"id\":7}", "{\"id\":7,\"name\":\"a\"}"), ["+U[7, a]"])
+    XCTAssertEqual(try fate("{\"id\":7}", nil), ["-D[7, NULL]"])
+    XCTAssertEqual(try fate(nil, nil), ["! a message of a table of upserts without a key"])
+    XCTAssert(try fate("{\"id\":7}", nil, keepsKey: false)[0].contains("kept no keys"))
+  }
+
   func test_upserts_deleteByTombstones() throws {
     let all = table(
       ["key.format": "json", "value.format": "json"],

@@ -9,6 +9,7 @@ import subprocess
 import time
 
 from flow import Failure, clip, kill
+from kafka_size import job_at_size
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -328,4 +329,12 @@ def places(world):
         cluster.close()
 
 
-TESTS = [the_issues_job, places, upserts_there_and_back, faults_and_kills]
+def the_issues_job_at_size(world):
+    """Only in full counts: 10,000 records a side for each of COUNT."""
+    if world.quick: return
+    cluster = Cluster(world.scratch / "cluster")
+    try: job_at_size(world, cluster, issue_job(cluster.servers), SETTINGS)
+    finally: cluster.close()
+
+
+TESTS = [the_issues_job, the_issues_job_at_size, places, upserts_there_and_back, faults_and_kills]

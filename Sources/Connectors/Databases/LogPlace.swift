@@ -79,9 +79,7 @@ extension LogBatch {
       deadLetters: Array(all[..<letters]))
     rest.batch = SourceBatch(
       rows: batch.rows.slice(rows..<count), kinds: batch.kinds?.part(rows..<count),
-      deadLetters: all[letters...].map {
-        DeadLetter(row: $0.row - rows, place: $0.place, bytes: $0.bytes, reason: $0.reason)
-      })
+      deadLetters: all[letters...].map { $0.moved(by: rows) })
     first.transactions = transactions.filter { $0.record < records }
     rest.transactions = transactions.filter { $0.record >= records }.map {
       ($0.record - records, $0.of)

@@ -11,7 +11,8 @@ package enum LetterFate {
 
 /// Reads records again that were put aside, with the table as it is declared now.
 package protocol LetterDecoder: AnyObject {
-  func decode(place: String, _ bytes: [UInt8]) throws(TerraceError) -> LetterFate
+  /// - Parameter keepsKey: false for letters of before keys were kept.
+  func decode(_ letter: DeadLetter, keepsKey: Bool) throws(TerraceError) -> LetterFate
 }
 
 extension Connectors {
@@ -26,7 +27,8 @@ extension Connectors {
     default:
       throw TerraceError(
         .unsupported,
-        "replaying dead letters of connector '\(table.options["connector"] ?? "")'"
+        "replaying dead letters of connector '\(table.options["connector"] ?? "")'",
+        hint: "a later change of the row may have come since: change the row in the database again"
       ).with("table", table.name)
     }
   }
@@ -47,9 +49,10 @@ final class FileLetterDecoder: LetterDecoder {
       self.table.path, folder: table.folder, pattern: nil, environment.files)
   }
 
-  func decode(place: String, _ bytes: [UInt8]) throws(TerraceError) -> LetterFate {
+  func decode(_ letter: DeadLetter, keepsKey: Bool) throws(TerraceError) -> LetterFate {
+    let place = letter.place
     let block = MessageBlock()
-    bytes.withUnsafeBytes { block.append(value: $0, key: nil) }
+    letter.bytes.withUnsafeBytes { block.append(value: $0, key: nil) }
     let decoder = self.decoder
     let records = try block.withText(keys: false, isJSON: table.format.isJSON) {
       text throws(TerraceError) in try decoder.decode(text)
@@ -67,25 +70,32 @@ final class FileLetterDecoder: LetterDecoder {
   }
 }
 
-/// Values of messages: `topic-partition@offset` is known of their metadata, the rest is null.
+/// Messages, with their keys: `topic-partition@offset` is known of their metadata, the rest is null.
 final class KafkaLetterDecoder: LetterDecoder {
   private let table: ConnectorTable
   private let decoder: MessageDecoder
+  private let hasKeys: Bool
 
   init(_ table: ConnectorTable) throws(TerraceError) {
     let kafka = try KafkaTable(table, .source)
-    guard let decoder = kafka.decoder, table.options["key.format"] == nil else {
-      throw TerraceError(
-        .unsupported, "replaying dead letters of messages with keys: only their values are kept"
-      ).with("table", table.name)
-    }
+    guard let decoder = kafka.decoder else { preconditionFailure("made for a source") }
+    hasKeys = table.options["key.format"] != nil
     self.table = table
     self.decoder = decoder
   }
 
-  func decode(place: String, _ bytes: [UInt8]) throws(TerraceError) -> LetterFate {
+  func decode(_ letter: DeadLetter, keepsKey: Bool) throws(TerraceError) -> LetterFate {
+    if hasKeys, !keepsKey {
+      return .refused("put aside by a version that kept no keys: write the message again")
+    }
+    let place = letter.place
     let block = MessageBlock()
-    bytes.withUnsafeBytes { block.append(value: $0, key: nil) }
+    letter.bytes.withUnsafeBytes { value in
+      (letter.key ?? []).withUnsafeBytes { key in
+        block.append(
+          value: letter.isTombstone ? nil : value, key: letter.key == nil || !hasKeys ? nil : key)
+      }
+    }
     let decoded = try decoder.decode(block)
     if let reject = decoded.rejects.first { return .refused(reject.reason) }
     var columns: [Column] = []

@@ -162,8 +162,11 @@ final class MessageDecoder {
     _ rejects: [RejectedMessage], _ block: MessageBlock, place: (Int) -> String
   ) -> [DeadLetter] {
     rejects.map {
-      DeadLetter(
+      var letter = DeadLetter(
         row: $0.row, place: place($0.message), bytes: block.value($0.message), reason: $0.reason)
+      letter.key = block.keySpans[$0.message].isNone ? nil : block.key($0.message)
+      letter.isTombstone = block.valueSpans[$0.message].isNone
+      return letter
     }
   }
 }

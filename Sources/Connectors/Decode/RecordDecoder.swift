@@ -34,6 +34,13 @@ protocol RecordDecoder: AnyObject {
   func decode(_ text: RecordText) throws(TerraceError) -> DecodedRecords
 }
 
+/// Of formats whose records do not stand alone.
+final class NoDecoder: RecordDecoder {
+  func decode(_ text: RecordText) throws(TerraceError) -> DecodedRecords {
+    throw TerraceError(.unsupported, "records of this format alone")
+  }
+}
+
 extension JSONBlockDecoder {
   func decode(_ text: RecordText) -> DecodedBlock {
     switch text.shape {

@@ -47,7 +47,7 @@ struct RecordFormat {
   /// Files of rows that do not grow, whose places are numbers of rows.
   var isContainer: Bool { kind == .parquet || kind == .avro }
   var isJSON: Bool { kind == .json || isChanges }
-  var isForMessages: Bool { !isContainer }
+  var isForMessages: Bool { kind != .parquet }
 
   /// - Parameters:
   ///   - option: the name of the option that names the format.
@@ -59,7 +59,9 @@ struct RecordFormat {
     guard let kind = Kind(rawValue: name.lowercased()) else {
       throw TerraceError(
         .unsupported, "format '\(name)'",
-        hint: "formats: " + Kind.allCases.map(\.rawValue).joined(separator: ", ")
+        hint: name.hasSuffix("avro-confluent")
+          ? "schemas of a registry are not read; 'avro' takes messages written with the table's own schema"
+          : "formats: " + Kind.allCases.map(\.rawValue).joined(separator: ", ")
       ).with("table", options.table.name)
     }
     self.kind = kind
@@ -70,6 +72,10 @@ struct RecordFormat {
     }
     let prefix = lead + kind.rawValue
     if isContainer {
+      if kind == .avro, try options.choice("\(prefix).encoding", ["binary", "json"]) == "json" {
+        throw TerraceError(.unsupported, "'\(prefix).encoding' = 'json'")
+          .with("table", options.table.name)
+      }
       options.allow(options.table.options.keys.filter { $0.hasPrefix(prefix + ".") })
       return
     }
@@ -162,6 +168,7 @@ struct RecordFormat {
     if try options.flag("\(prefix).disable-quote-character") { csv.quote = 0xff }
     allowsComments = try options.flag("\(prefix).allow-comments")
     csv.hasHeader = false
+    csv.isBase64 = true
     // Without one, only missing numbers and times are null; an empty text is one.
     csv.null = options.text("\(prefix).null-literal") ?? Self.noNull
     csv.emptyIsNull = true
@@ -188,7 +195,8 @@ struct RecordFormat {
     case .raw:
       try checkRaw(declared)
       return try RawDecoder(self, type)
-    case .json, .csv, .parquet, .avro: return try PlainDecoder(self, type, declared: declared)
+    case .avro: return try AvroMessageDecoder(type, declared: declared)
+    case .json, .csv, .parquet: return try PlainDecoder(self, type, declared: declared)
     }
   }
 

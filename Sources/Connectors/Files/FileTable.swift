@@ -118,6 +118,8 @@ struct FileTable {
   }
 
   func decoder() throws(TerraceError) -> any RecordDecoder {
+    // Files of rows have a reader of their own; their records cannot be taken alone.
+    if format.isContainer { return NoDecoder() }
     let stored = table.declared.fields.filter { !table.partitionKeys.contains($0.name) }
     return try format.decoder(
       physical, declared: RowType(stored), keys: keys, style: style, metadata: metadata)

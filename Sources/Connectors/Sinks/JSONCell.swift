@@ -50,7 +50,7 @@ final class JSONCell {
     case .float, .double: plain.appendJSON(column, row, to: out)
     case .binary, .varbinary:
       out.append(UInt8(ascii: "\""))
-      Self.appendBase64(column.bytes(row), to: out)
+      Base64Text.append(column.bytes(row), to: out)
       out.append(UInt8(ascii: "\""))
     case .date, .time, .timestamp, .timestampLTZ:
       out.append(UInt8(ascii: "\""))
@@ -145,21 +145,5 @@ final class JSONCell {
       digits -= 1
     }
     return digits
-  }
-
-  static func appendBase64(_ bytes: UnsafeRawBufferPointer, to out: ByteWriter) {
-    let letters: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-    var i = 0
-    while i < bytes.count {
-      let left = min(3, bytes.count - i)
-      var bits = UInt32(bytes[i]) << 16
-      if left > 1 { bits |= UInt32(bytes[i + 1]) << 8 }
-      if left > 2 { bits |= UInt32(bytes[i + 2]) }
-      for k in 0..<4 {
-        let digit = Int(bits >> UInt32(18 - 6 * k) & 63)
-        out.append(k <= left ? letters.utf8Start[digit] : UInt8(ascii: "="))
-      }
-      i += 3
-    }
   }
 }

@@ -9,6 +9,7 @@ final class RowEncoder {
   private let json: JSONCell
   private let csv: CSVRows
   private let charset: Charset?
+  private let avro: AvroValueEncoder?
 
   init(_ type: RowType, _ format: RecordFormat) throws(TerraceError) {
     self.format = format
@@ -19,6 +20,7 @@ final class RowEncoder {
     var options = format.csv
     if options.null == RecordFormat.noNull { options.null = "" }
     csv = CSVRows(type, options: options)
+    avro = format.kind == .avro ? try AvroValueEncoder(type) : nil
     if format.kind == .raw { try format.checkRaw(type) }
     if format.kind == .raw, type.fields[0].type.isText {
       charset = try Charset(format.charset, isDecoding: false)
@@ -57,7 +59,8 @@ final class RowEncoder {
       let column = rows.columns[0]
       if column.isNull(row) { return TextSpan(start: start, count: -1) }
       try raw(column, row, to: out)
-    case .parquet, .avro: preconditionFailure("a container is no text")
+    case .avro: try avro?.append(rows, row, to: out)
+    case .parquet: preconditionFailure("a container is no text")
     }
     return TextSpan(start: start, count: out.count - start)
   }

@@ -19,6 +19,7 @@ final class DeadLetters {
   static let columns: [(String, DataType)] = [
     ("place", .string), ("reason", .string), ("bytes", .bytes),
     ("time", DataType(.timestampLTZ(3))), ("source", .string), ("id", DataType.bigint.notNull),
+    ("key", .bytes),
   ]
 
   static func name(of job: String) -> TableName {
@@ -61,12 +62,19 @@ final class DeadLetters {
     for (index, letter) in letters.enumerated() {
       builders[0].append(letter.place)
       builders[1].append(Redaction.clean(letter.reason))
-      builders[2].append(.bytes(letter.bytes))
+      if letter.isTombstone {
+        builders[2].appendNull()
+      } else {
+        builders[2].append(.bytes(letter.bytes))
+      }
       builders[3].append(.int(now))
       // Tables made before letters had numbers end here.
       if builders.count < 6 { continue }
       builders[4].append(source)
       builders[5].append(count + Int64(index))
+      // Nor have tables made before keys were kept a column for them.
+      if builders.count < 7 { continue }
+      if let key = letter.key { builders[6].append(.bytes(key)) } else { builders[6].appendNull() }
     }
     try writer.write(Batch(type, builders.map { $0.finish() }, count: letters.count))
     hasRows = true
@@ -115,8 +123,20 @@ struct StoredLetter {
   var place: String
   var reason: String
   var bytes: [UInt8]
+  var isTombstone = false
+  /// Of a message; `keepsKey` is false in tables made before keys were kept.
+  var key: [UInt8]?
+  var keepsKey = false
   /// When it was put aside, milliseconds since 1970.
   var millis: Int64
+
+  /// As it was put aside.
+  var letter: DeadLetter {
+    var letter = DeadLetter(row: 0, place: place, bytes: bytes, reason: reason)
+    letter.key = key
+    letter.isTombstone = isTombstone
+    return letter
+  }
 }
 
 extension DeadLetters {
@@ -131,6 +151,7 @@ extension DeadLetters {
     let scan = table.scan()
     let read = try scan.read(try scan.plan(try table.snapshots.latestComplete()))
     defer { read.close() }
+    let keyPlace = table.schema.rowType.index(of: "key")
     let hasNumbers = table.schema.rowType.index(of: "id") != nil
     var letters: [StoredLetter] = []
     while letters.count < limit, let batch = try read.next() {
@@ -147,6 +168,10 @@ extension DeadLetters {
             id: id, source: hasNumbers ? text(4, row) : "", place: text(0, row),
             reason: text(1, row),
             bytes: batch.columns[2].isNull(row) ? [] : Array(batch.columns[2].bytes(row)),
+            isTombstone: keyPlace != nil && batch.columns[2].isNull(row),
+            key: keyPlace.map { batch.columns[$0] }.flatMap {
+              $0.isNull(row) ? nil : Array($0.bytes(row))
+            }, keepsKey: keyPlace != nil,
             millis: batch.columns[3].isNull(row) ? 0 : batch.columns[3].pointer(Int64.self)[row]))
       }
     }

@@ -22,9 +22,7 @@ struct FeedBatch {
   /// The rows before `row` with the letters that stand before it, and the rest.
   func split(at row: Int) -> (FeedBatch, FeedBatch) {
     let first = letterCount(before: row)
-    let rest = letters[first...].map {
-      DeadLetter(row: $0.row - row, place: $0.place, bytes: $0.bytes, reason: $0.reason)
-    }
+    let rest = letters[first...].map { $0.moved(by: row) }
     return (
       FeedBatch(delta: delta.slice(0..<row), letters: Array(letters[..<first]), isNew: isNew),
       FeedBatch(delta: delta.slice(row..<delta.count), letters: rest, isNew: isNew)
@@ -44,10 +42,7 @@ struct FeedBatch {
       }
       gone += 1
     }
-    let rest = letters[letter...].map {
-      DeadLetter(
-        row: max(0, $0.row - rows), place: $0.place, bytes: $0.bytes, reason: $0.reason)
-    }
+    let rest = letters[letter...].map { $0.moved(by: rows) }
     return FeedBatch(delta: delta.slice(rows..<delta.count), letters: rest, isNew: isNew)
   }
 

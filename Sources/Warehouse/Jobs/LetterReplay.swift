@@ -90,7 +90,7 @@ final class LetterReplay {
     if !own.isEmpty {
       let decoder = try Connectors.letterDecoder(table, environment.warehouse.environment)
       for letter in own {
-        switch try decoder.decode(place: letter.place, letter.bytes) {
+        switch try decoder.decode(letter.letter, keepsKey: letter.keepsKey) {
         case .refused: continue
         case .rows(let rows, let kinds):
           if rows.count > 0 { block.rows.append((rows, kinds)) }

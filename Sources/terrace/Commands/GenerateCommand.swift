@@ -4,7 +4,8 @@ import Warehouse
 
 extension Terrace {
   static let generateCommands: Command = Command(
-    name: "generate", summary: "Source files to try things with: shop", subcommands: [shopCommand])
+    name: "generate", summary: "Source files to try things with: shop, nexmark",
+    subcommands: [shopCommand, nexmarkCommand])
 
   private static let shopCommand: Command = Command(
     name: "shop", summary: "Write change streams of a shop, as the example in layers/ reads them",
@@ -35,6 +36,62 @@ extension Terrace {
       "terrace generate shop input --append --changes 100000 --rate 2000",
     ],
     run: generateShop)
+
+  private static let nexmarkCommand: Command = Command(
+    name: "nexmark", summary: "Write persons, auctions and bids of the NEXMark model",
+    details: """
+      Three folders of JSON lines: person, auction and bid; of 50 events one is a person, three are
+      auctions. The same seed gives the same files. As a source of a spec: 'connector' = 'nexmark'.
+      """,
+    operands: [Operand("DIR", "the folder that gets person/, auction/ and bid/")],
+    flags: [
+      Flag("--events", "", "N", "events in all (default: 1000000)"),
+      Flag("--seed", "", "N", "another history (default: 0)"),
+      Flag("--start", "", "DAY", "the day of the first event (default: 2015-07-15)"),
+      Flag(
+        "--file-events", "", "N",
+        "events in a slice, which is one file in each folder (default: 100000)"),
+      Flag("--rate", "", "N", "events a second, with files as time goes by"),
+      Flag(
+        "--format", "-f", "FORMAT", "how to print what was written", choices: ["table", "json"]),
+    ],
+    examples: ["terrace generate nexmark input --events 100000"],
+    run: generateNexmark)
+
+  private static func generateNexmark(
+    _ arguments: Arguments, _ console: Console
+  ) throws(TerraceError) {
+    var wanted = NexmarkGeneration(folder: arguments.operand("DIR"))
+    wanted.events = try arguments.integer("--events", from: 1) ?? wanted.events
+    wanted.seed = try arguments.integer("--seed")
+    wanted.start = arguments.text("--start")
+    wanted.sliceSize = try arguments.integer("--file-events", from: 1) ?? wanted.sliceSize
+    wanted.rate = try arguments.integer("--rate", from: 1)
+    let progress = Progress(console)
+    Interruption.watch()
+    let outcome: NexmarkGeneration.Outcome
+    do throws(TerraceError) {
+      outcome = try wanted.run(
+        Environment(), progress: { progress.show("\(DisplayText.count($0, "event"))") },
+        isInterrupted: { Interruption.happened })
+    } catch {
+      progress.clear()
+      throw error
+    }
+    progress.clear()
+    if arguments.text("--format") == "json" {
+      try console.output.line(outcome.json)
+    } else {
+      for stream in outcome.streams where stream.files > 0 {
+        try console.say(
+          "\(stream.name): \(DisplayText.count(stream.events, "event")) in "
+            + "\(DisplayText.count(stream.files, "file")), \(DisplayText.bytes(stream.bytes))")
+      }
+    }
+    try console.output.flush()
+    console.note("-- \(DisplayText.count(outcome.events, "event")), \(seconds(progress.seconds))")
+    if !outcome.isWhole { console.exitCode = Interruption.exitCode ?? 1 }
+  }
 
   private static func generateShop(
     _ arguments: Arguments, _ console: Console

@@ -7,9 +7,14 @@
  * kafkatool SERVERS consume TOPIC            all that is there, as "PARTITION<TAB>OFFSET<TAB>KEY<TAB>VALUE"
  * kafkatool SERVERS count TOPIC              a bare loop over all that is there: "MESSAGES BYTES SECONDS CPU"
  * kafkatool SERVERS ends TOPIC               "PARTITION<TAB>END" of each partition
+ * kafkatool SERVERS feed TOPIC ROWS FACTOR NULLS   obeys lines "FROM TO": writes rows of about 1 KB whose ids are number * FACTOR
+ *                                            mod ROWS, name1 null in ids that NULLS divides (0: none), to all partitions in
+ *                                            turn, and answers "ok" when they are there; "poison": a record that is none to each
+ * kafkatool SERVERS follow TOPIC ROWS        takes what comes until its stdin ends: "MESSAGES DISTINCT SUM WRONG", of ids under ROWS
  * kafkatool SERVERS committed GROUP TOPIC    "PARTITION<TAB>OFFSET<TAB>METADATA" of each partition
  */
 #include <librdkafka/rdkafka.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,6 +196,80 @@ static int fill(const char *topic, long rows) {
   return failed != 0;
 }
 
+static int feed(const char *topic, long rows, long factor, long nulls) {
+  char value[1200], filling[801], line[128];
+  rd_kafka_conf_t *conf = rd_kafka_conf_new();
+  set(conf, "linger.ms", "20");
+  set(conf, "queue.buffering.max.messages", "1000000");
+  rd_kafka_conf_set_dr_msg_cb(conf, delivered);
+  rd_kafka_t *rk = client(RD_KAFKA_PRODUCER, conf);
+  int count = partitions(rk, topic);
+  rd_kafka_topic_t *rkt = rd_kafka_topic_new(rk, topic, NULL);
+  unsigned state = 7;
+  while (fgets(line, sizeof line, stdin)) {
+    long from = 0, to = count;
+    int isPoison = !strncmp(line, "poison", 6);
+    if (!isPoison && sscanf(line, "%ld %ld", &from, &to) != 2) return 64;
+    for (long i = from; i < to; i++) {
+      long id = (long)((unsigned __int128)i * factor % rows);
+      for (int k = 0; k < 800; k++) filling[k] = 'a' + ((state = state * 1664525 + 1013904223) >> 24) % 26;
+      filling[800] = 0;
+      char other[40] = "null";
+      if (!nulls || id % nulls) snprintf(other, sizeof other, "\"other %ld\"", id);
+      int size = isPoison ? snprintf(value, sizeof value, "{\"id\": \"no number\", \"name\": %ld", i)
+        : snprintf(value, sizeof value, "{\"name\": \"n%ld\", \"id\": %ld, \"name1\": %s, \"num_dou\": %ld.25, \"num_float\": 0.5, "
+        "\"num_int\": %ld, \"stringmessages\": \"%s\"}", id, id, other, id, id % 1000, filling);
+      while (rd_kafka_produce(rkt, i % count, RD_KAFKA_MSG_F_COPY, value, size, NULL, 0, NULL)) {
+        if (rd_kafka_last_error() != RD_KAFKA_RESP_ERR__QUEUE_FULL) { fprintf(stderr, "%s\n", rd_kafka_err2str(rd_kafka_last_error())); return 1; }
+        rd_kafka_poll(rk, 50);
+      }
+    }
+    for (int i = 0; i < 120 && rd_kafka_outq_len(rk); i++) rd_kafka_flush(rk, 1000);
+    if (failed || rd_kafka_outq_len(rk)) { fprintf(stderr, "not all was acknowledged\n"); return 1; }
+    printf("ok\n");
+    fflush(stdout);
+  }
+  rd_kafka_topic_destroy(rkt);
+  rd_kafka_destroy(rk);
+  return 0;
+}
+
+static int follow(const char *topic, long rows) {
+  rd_kafka_conf_t *conf = rd_kafka_conf_new();
+  set(conf, "group.id", "kafkatool");
+  set(conf, "enable.auto.commit", "false");
+  rd_kafka_t *rk = client(RD_KAFKA_CONSUMER, conf);
+  int count = partitions(rk, topic), isEnding = 0;
+  rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(count);
+  for (int p = 0; p < count; p++) rd_kafka_topic_partition_list_add(list, topic, p)->offset = RD_KAFKA_OFFSET_BEGINNING;
+  rd_kafka_assign(rk, list);
+  rd_kafka_topic_partition_list_destroy(list);
+  unsigned char *seen = calloc(rows, 1);
+  long total = 0, distinct = 0, wrong = 0;
+  unsigned long sum = 0;
+  for (int idle = 0; idle < 20;) {
+    struct pollfd input = {.fd = 0, .events = POLLIN};
+    if (!isEnding && poll(&input, 1, 0) > 0) isEnding = 1;
+    rd_kafka_message_t *m = rd_kafka_consumer_poll(rk, 100);
+    // What is on its way when the input ends still counts.
+    if (!m) { idle += isEnding; continue; }
+    idle = 0;
+    if (!m->err) {
+      long name = -1, id = -1;
+      char text[256] = "";
+      if (m->len < sizeof text) memcpy(text, m->payload, m->len);
+      if (sscanf(text, "{\"name\":\"n%ld\",\"id\":%ld}", &name, &id) != 2 || name != id || id < 0 || id >= rows) wrong++;
+      else { distinct += !seen[id]; seen[id] = 1; sum += id; }
+      total++;
+    }
+    rd_kafka_message_destroy(m);
+  }
+  printf("%ld %ld %lu %ld\n", total, distinct, sum, wrong);
+  rd_kafka_consumer_close(rk);
+  rd_kafka_destroy(rk);
+  return 0;
+}
+
 static int ends(const char *topic) {
   rd_kafka_t *rk = client(RD_KAFKA_CONSUMER, rd_kafka_conf_new());
   for (int p = 0, count = partitions(rk, topic); p < count; p++) {
@@ -225,6 +304,8 @@ int main(int argc, char **argv) {
   servers = argv[1];
   if (!strcmp(argv[2], "produce")) return produce(argv[3]);
   if (!strcmp(argv[2], "fill") && argc == 5) return fill(argv[3], atol(argv[4]));
+  if (!strcmp(argv[2], "feed") && argc == 7) return feed(argv[3], atol(argv[4]), atol(argv[5]), atol(argv[6]));
+  if (!strcmp(argv[2], "follow") && argc == 5) return follow(argv[3], atol(argv[4]));
   if (!strcmp(argv[2], "consume")) return consume(argv[3], 1);
   if (!strcmp(argv[2], "count")) return consume(argv[3], 0);
   if (!strcmp(argv[2], "ends")) return ends(argv[3]);
