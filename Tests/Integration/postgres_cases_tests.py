@@ -3,6 +3,7 @@ import datetime
 import os
 import pathlib
 import subprocess
+import threading
 import time
 
 import flow
@@ -182,6 +183,40 @@ def lost(world):
             settle(world, project, server, name, name, ["id", "v"], 5)
 
 
+def slow_commit(world):
+    """A transaction that is in the log before other readers see its rows: a table whose first rows are read in between has them all the same."""
+    with servers.Postgres(settings=["synchronous_standby_names = 'nobody'", "synchronous_commit = local"]) as server:
+        for name in ("early", "late"): server.run(f"CREATE TABLE {name} (id int PRIMARY KEY, v text)", f"INSERT INTO {name} VALUES (1, 'first')")
+        server.run("CREATE PUBLICATION pair FOR TABLE early, late")
+        project, pair = opened(world, "slow_commit"), [("id", "INT NOT NULL"), ("v", "STRING")]
+        synced(project, "early", pair, ["id"], options(server, "early", **{"publication.name": "pair"}))
+        project.apply()
+        terrace = project.start()
+        try:
+            project.wait("the first rows", lambda: project.value("SELECT COUNT(*) FROM ods.early") == 1, 30)
+            waiting = server.connect()
+            waiting.run("SET synchronous_commit = on")
+            pid = waiting.run("SELECT pg_backend_pid()")[0][0]
+            # A standby that does not exist is waited for, with the commit in the log and nobody seeing it.
+            thread = threading.Thread(target=lambda: waiting.run("WITH a AS (INSERT INTO early VALUES (2, 'slow')) INSERT INTO late VALUES (2, 'slow')"), daemon=True)
+            thread.start()
+            project.wait("the commit in the log", lambda: project.value("SELECT COUNT(*) FROM ods.early") == 2, 30)
+            world.checks.equal("what others see", server.run("SELECT COUNT(*) FROM early")[0][0], 1)
+            behind = "SELECT confirmed_flush_lsn > (SELECT pg_current_wal_lsn() - 256) FROM pg_replication_slots"
+            project.wait("the slot to move on", lambda: server.run(behind)[0][0], 30)
+            project.stop(terrace)
+            synced(project, "late", pair, ["id"], options(server, "late", **{"publication.name": "pair"}))
+            project.apply()
+            terrace = project.start()
+            time.sleep(2)
+            server.run(f"SELECT pg_cancel_backend({pid})")
+            thread.join(30)
+            settle(world, project, server, "late", "late", ["id", "v"])
+            settle(world, project, server, "early", "early", ["id", "v"])
+            project.stop(terrace)
+        finally: terrace.kill()
+
+
 def tls(world):
     """Where TLS is asked for, the server proves who it is or nothing is said to it."""
     with servers.Postgres() as server:
@@ -256,4 +291,4 @@ def huge(world):
         finally: terrace.kill()
 
 
-TESTS = [log, starts, lost, tls, huge]
+TESTS = [log, starts, lost, slow_commit, tls, huge]

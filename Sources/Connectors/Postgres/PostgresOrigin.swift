@@ -73,7 +73,8 @@ struct PostgresOrigin: LogOrigin {
       return try start(wants, place, overlap)
     }
     let pinned = try hub.pin(table.reader, at: held)
-    if wasChanged {
+    // Everything before the place is seen by what is read now.
+    if wasChanged || options.startup == .initial {
       try slot.awaitRunning(
         isEnded: { begin.isEnded }, say: { begin.say("\(table.name): \($0)") },
         time: { begin.time.sleep(millis: $0) })
