@@ -250,9 +250,9 @@ def shards(world, server):
                f"CREATE TABLE shard_{i}.orders_2 (v INT, id INT PRIMARY KEY, more INT)", f"CREATE TABLE shard_{i}.orders_x (id INT)",
                f"INSERT INTO shard_{i}.orders_1 VALUES ({i}1, 1)", f"INSERT INTO shard_{i}.orders_2 VALUES (2, {i}2, 0)")])
     project = new(world, "shards")
-    metadata = ", d STRING METADATA FROM 'database_name' VIRTUAL, t STRING METADATA FROM 'table_name' VIRTUAL, at TIMESTAMP_LTZ(3) METADATA FROM 'op_ts' VIRTUAL, k STRING METADATA FROM 'row_kind' VIRTUAL"
-    spec(project, server, "orders", "id INT NOT NULL, v INT" + metadata, "shard_[0-9].orders_[0-9]", select="id, v, d, t, CAST(at AS STRING), k",
-         target="id INT, v INT, d STRING, t STRING, at STRING, k STRING, PRIMARY KEY (d, t, id) NOT ENFORCED")
+    metadata = ", d STRING METADATA FROM 'database_name' VIRTUAL, t STRING METADATA FROM 'table_name' VIRTUAL, at TIMESTAMP_LTZ(3) METADATA FROM 'op_ts' VIRTUAL, k STRING METADATA FROM 'row_kind' VIRTUAL, ms BIGINT METADATA FROM 'op_ts' VIRTUAL"
+    spec(project, server, "orders", "id INT NOT NULL, v INT" + metadata, "shard_[0-9].orders_[0-9]", select="id, v, d, t, CAST(at AS STRING), k, ms",
+         target="id INT, v INT, d STRING, t STRING, at STRING, k STRING, ms BIGINT, PRIMARY KEY (d, t, id) NOT ENFORCED")
     project.apply()
     project.once()
     first = [(1, 1, "shard_0", "orders_1"), (2, 2, "shard_0", "orders_2"), (11, 1, "shard_1", "orders_1"), (12, 2, "shard_1", "orders_2")]
@@ -262,6 +262,7 @@ def shards(world, server):
     rows = all_rows(project, "orders")
     world.checks.equal("rows later", [row[:4] for row in rows], [first[0], (5, 5, "shard_0", "orders_1"), first[2], (12, 7, "shard_1", "orders_2")])
     kind = {row[0]: (row[4][:3], row[5]) for row in rows}
+    world.checks.equal("times as numbers", {row[0]: row[6] // 10**11 for row in rows}, {1: 0, 5: 17, 11: 0, 12: 17})
     world.checks.equal("times and kinds", kind, {1: ("197", "+I"), 5: ("202", "+I"), 11: ("197", "+I"), 12: ("202", "+U")})
 
 

@@ -5,13 +5,12 @@ import Formats
 ///
 /// A value that its column cannot hold makes the row a dead letter; its neighbours are not touched.
 final class MySQLRows {
-  private enum Origin { case value, table, database, time, kind }
-
   let type: RowType
   /// Names of the columns that come from the server, and where they lie in `type`.
   let physical: [(name: String, place: Int)]
   let targets: [MySQLTarget]
-  private let origins: [Origin]
+  /// Nil for columns of the server.
+  private let metadata: [LogMetadata?]
   private let hasMetadata: Bool
   private let notNull: [Bool]
   @exclusivity(unchecked) private var kinds: [UInt8] = []
@@ -26,49 +25,19 @@ final class MySQLRows {
     type = table.type
     targets = type.fields.map { MySQLTarget($0.type) }
     notNull = type.fields.map { !$0.type.isNullable }
-    var origins: [Origin] = []
+    var origins: [LogMetadata?] = []
     var physical: [(name: String, place: Int)] = []
     for (c, field) in type.fields.enumerated() {
       if let metadata = table.metadata.first(where: { $0.column == field.name }) {
-        origins.append(try Self.origin(metadata.key, field, table))
+        origins.append(try LogMetadata(metadata.key, field, table, hasSchemas: false))
       } else {
-        origins.append(.value)
+        origins.append(nil)
         physical.append((field.name, c))
       }
     }
-    self.origins = origins
+    metadata = origins
     self.physical = physical
     hasMetadata = physical.count < origins.count
-  }
-
-  private static func origin(
-    _ key: String, _ field: Field, _ table: ConnectorTable
-  ) throws(TerraceError) -> Origin {
-    let found: Origin
-    switch key {
-    case "table_name": found = .table
-    case "database_name": found = .database
-    case "op_ts": found = .time
-    case "row_kind": found = .kind
-    default:
-      throw TerraceError(
-        .invalid, "mysql-cdc has no metadata '\(key)'",
-        hint: "table_name, database_name, op_ts, row_kind"
-      ).with("table", table.name).with("column", field.name)
-    }
-    let fits: Bool
-    switch (found, field.type.kind) {
-    case (.time, .timestampLTZ(let p)), (.time, .timestamp(let p)): fits = p <= 6
-    case (.time, .bigint): fits = true
-    case (.time, _): fits = false
-    default: fits = field.type.isText
-    }
-    if !fits {
-      throw TerraceError(
-        .invalid, "the metadata '\(key)' is a \(found == .time ? "TIMESTAMP_LTZ(3)" : "STRING")"
-      ).with("table", table.name).with("column", field.name)
-    }
-    return found
   }
 
   @inline(__always) func target(_ i: Int) -> MySQLTarget { targets[physical[i].place] }
@@ -105,15 +74,10 @@ final class MySQLRows {
   }
 
   private func appendMetadata(_ kind: RowKind, _ source: MySQLTableName, _ millis: Int64) {
-    for (c, origin) in origins.enumerated() {
-      let builder = targets[c].builder
-      switch origin {
-      case .value: break
-      case .table: builder.append(source.table)
-      case .database: builder.append(source.database)
-      case .kind: builder.append(kind.text)
-      case .time: targets[c].moment(second: millis / 1000, micro: millis % 1000 * 1000)
-      }
+    let origin = LogMetadata.Origin(
+      table: source.table, database: source.database, millis: millis)
+    for (c, metadata) in metadata.enumerated() {
+      metadata?.append(kind, from: origin, to: targets[c].builder, targets[c].type)
     }
   }
 

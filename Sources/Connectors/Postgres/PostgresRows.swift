@@ -6,7 +6,10 @@ import Formats
 /// A value that its column cannot hold makes the row a dead letter; its neighbours are not touched.
 final class PostgresRows {
   /// What a column of the source is filled from.
-  private enum Origin { case value, table, schema, database, time, kind, unchanged }
+  private enum Origin {
+    case value, unchanged
+    case metadata(LogMetadata)
+  }
 
   let type: RowType
   /// Names of the columns that come from the server, and where they lie in `type`.
@@ -52,7 +55,8 @@ final class PostgresRows {
       if tellsUnchanged, c == type.count - 1 {
         origins.append(.unchanged)
       } else if let metadata = table.metadata.first(where: { $0.column == field.name }) {
-        origins.append(try PostgresRows.origin(metadata.key, field, table))
+        origins.append(
+          .metadata(try LogMetadata(metadata.key, field, table, hasSchemas: true)))
       } else {
         origins.append(.value)
         physical.append((field.name, c))
@@ -70,37 +74,6 @@ final class PostgresRows {
     let id = (fields.map(\.id).max() ?? -1) + 1
     fields.append(Field(id: id, name: ConnectorTable.unchangedColumn, type: .bytes))
     return RowType(fields)
-  }
-
-  private static func origin(
-    _ key: String, _ field: Field, _ table: ConnectorTable
-  ) throws(TerraceError) -> Origin {
-    let found: Origin
-    switch key {
-    case "table_name": found = .table
-    case "schema_name": found = .schema
-    case "database_name": found = .database
-    case "op_ts": found = .time
-    case "row_kind": found = .kind
-    default:
-      throw TerraceError(
-        .invalid, "postgres-cdc has no metadata '\(key)'",
-        hint: "table_name, schema_name, database_name, op_ts, row_kind"
-      ).with("table", table.name).with("column", field.name)
-    }
-    let fits: Bool
-    switch (found, field.type.kind) {
-    case (.time, .timestampLTZ(let p)), (.time, .timestamp(let p)): fits = p <= 6
-    case (.time, .bigint): fits = true
-    case (.time, _): fits = false
-    default: fits = field.type.isText
-    }
-    if !fits {
-      throw TerraceError(
-        .invalid, "the metadata '\(key)' is a \(found == .time ? "TIMESTAMP_LTZ(3)" : "STRING")"
-      ).with("table", table.name).with("column", field.name)
-    }
-    return found
   }
 
   // MARK: A row
@@ -156,11 +129,10 @@ final class PostgresRows {
     for (c, origin) in origins.enumerated() {
       switch origin {
       case .value: break
-      case .table: builders[c].append(source.table)
-      case .schema: builders[c].append(source.schema)
-      case .database: builders[c].append(database)
-      case .kind: builders[c].append(kind.text)
-      case .time: appendTime(millis, c)
+      case .metadata(let metadata):
+        let origin = LogMetadata.Origin(
+          table: source.table, schema: source.schema, database: database, millis: millis)
+        metadata.append(kind, from: origin, to: builders[c], type.fields[c].type)
       case .unchanged:
         if hasUnchanged {
           mask.withUnsafeBytes { builders[c].append(bytes: $0) }
@@ -181,14 +153,6 @@ final class PostgresRows {
           reason: "\(problem.reason), column \(physical[problem.column].name)"))
       bad.append(row)
       self.problem = nil
-    }
-  }
-
-  private func appendTime(_ millis: Int64, _ c: Int) {
-    switch type.fields[c].type.kind {
-    case .timestamp(let p), .timestampLTZ(let p):
-      builders[c].append(p <= 3 ? millis : millis &* 1000)
-    default: builders[c].append(millis)
     }
   }
 
