@@ -106,6 +106,8 @@ package protocol Source: AnyObject {
   /// Why what was given so far is worthless, and the job must empty its target and begin anew: an initial
   /// snapshot that was interrupted, a table that was emptied outside.
   var restart: String? { get }
+  /// A first read is under way that would have to begin anew, were it interrupted now.
+  var mayBeginAnew: Bool { get }
 
   /// For tags by the clock, in sources that know when a record was committed: nothing committed at or after
   /// `millis` (since 1970) is given any more; nil takes the bound away.
@@ -133,6 +135,7 @@ extension Source {
   package func confirm(_ position: String) throws(TerraceError) {}
   package var drift: SchemaDrift? { nil }
   package var restart: String? { nil }
+  package var mayBeginAnew: Bool { false }
   package var worksToDecode: Bool { false }
   package func hold(at millis: Int64?) {}
   package func hasGiven(before millis: Int64) -> Bool? { nil }

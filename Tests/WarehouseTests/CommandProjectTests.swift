@@ -56,6 +56,24 @@ final class CommandProjectTests: XCTestCase {
       """)
   }
 
+  func test_targetsOutside_areRefusedWhenTwoFilesGiveOneNameToTwoOfThem() throws {
+    try makeChain()
+    func out(_ columns: String, _ query: String) -> String {
+      """
+      CREATE TEMPORARY TABLE big_out (\(columns)) WITH ('connector' = 'print');
+      INSERT INTO big_out SELECT \(query) FROM ods.orders;
+      """
+    }
+    try spec("dwd/first.sql", out("id BIGINT", "id"))
+    try spec("dwd/second.sql", out("id BIGINT, amount INT", "id, amount"))
+    let refused = try run(2, "plan")
+    XCTAssertTrue(refused.errors.contains("another table of the name 'big_out'"), refused.errors)
+    try spec("dwd/second.sql", out("id BIGINT", "id + 1000"))
+    try run(0, "plan")
+    try spec("dwd/second.sql", out("id BIGINT", "id").replacing("big_out", with: "big"))
+    XCTAssertTrue(try run(2, "plan").errors.contains("another table of the name 'big'"))
+  }
+
   private func daily() throws -> String {
     try run(0, "query", "SELECT city, n, total FROM dws.daily ORDER BY city", "-f", "csv").output
   }

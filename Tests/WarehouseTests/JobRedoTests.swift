@@ -8,7 +8,7 @@ import XCTest
 @testable import Warehouse
 
 /// A server with transactions that die with their process, and the name of the last one that did not.
-private final class Ledger: Sendable {
+final class Ledger: Sendable {
   enum Crash: Sendable, CaseIterable { case none, prepared, beforeCommit, afterCommit }
   private let content = Mutex<(rows: [String], name: String?)>(([], nil))
   private let crash = Mutex(Crash.none)
@@ -38,7 +38,7 @@ private final class Ledger: Sendable {
   }
 }
 
-private final class LedgerSink: Sink {
+final class LedgerSink: Sink {
   private let ledger: Ledger
   private var open: [String] = []
 

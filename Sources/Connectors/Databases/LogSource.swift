@@ -215,6 +215,11 @@ final class LogSource<Origin: LogOrigin>: Source {
     return true
   }
 
+  var mayBeginAnew: Bool {
+    if case .done = phase { return false }
+    return place == nil
+  }
+
   var position: String {
     if case .done = phase { return Self.phase("done") }
     guard let place else { return Self.phase(gaveRows ? "snapshot" : "new") }

@@ -250,6 +250,7 @@ final class ConnectorFeed: Feed {
   }
 
   override var restart: String? { connector.restart }
+  override var mayBeginAnew: Bool { connector.mayBeginAnew }
 
   override var isReplayed: Bool { goal.map { total >= $0 } ?? true }
   override func endReplay() { goal = nil }

@@ -117,6 +117,8 @@ class Feed {
   var canReplay: Bool { true }
   /// Why the job must empty its target and begin anew; nil in general.
   var restart: String? { nil }
+  /// Whether that may yet come, of what was given so far.
+  var mayBeginAnew: Bool { false }
   var position: JSONValue { .null }
   /// Goes on behind this position. The feed has given nothing yet.
   func seek(_ position: JSONValue) throws(TerraceError) {}

@@ -69,7 +69,19 @@ package final class Job {
   /// Begins anew because a source asks for it.
   private func restart(_ reason: String) throws(TerraceError) -> EpochOutcome {
     notices += run?.takeNotices() ?? []
-    notices.append("\(spec.name) is emptied and begins anew: \(reason)")
+    if run?.target.canTakeBack == false {
+      throw noted(
+        TerraceError(
+          .unsupported, "to take rows back that are outside: \(reason)",
+          hint: "empty the target, then “terrace run --rebuild \(spec.name)”"))
+    }
+    if case .connector = spec.target {
+      notices.append(
+        "\(spec.name) begins anew: \(reason); what is gone at the source leaves the target at the end"
+      )
+    } else {
+      notices.append("\(spec.name) is emptied and begins anew: \(reason)")
+    }
     try startOver()
     try recover()
     return .idle

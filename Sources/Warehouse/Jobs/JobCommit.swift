@@ -34,6 +34,7 @@ extension JobRun {
     try letters?.commit(identifier: next.epoch)
     next.letters = letters?.snapshotID
     next.letterCount = letters?.count ?? 0
+    target.expect(restart: mayBeginAnew)
     let snapshot = try target.commit(next, watermark: watermark)
     try keepPlaying()
     root = next

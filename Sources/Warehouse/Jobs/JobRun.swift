@@ -335,10 +335,13 @@ final class JobRun {
   }
 
   func write(_ delta: DeltaBatch) throws(TerraceError) -> Int {
+    target.expect(restart: mayBeginAnew)
     let rows = try target.write(delta)
     if rows > 0 { hasOutput = true }
     return rows
   }
+
+  var mayBeginAnew: Bool { feeds.contains(where: \.mayBeginAnew) }
 
   // MARK: Barriers
 

@@ -17,6 +17,10 @@ protocol JobTarget: AnyObject {
   func flush()
   /// Publishes what was written together with the root.
   func commit(_ root: Root, watermark: Int64?) throws(TerraceError) -> Snapshot
+  /// Whether the sources may yet ask to begin anew: told before rows are written and committed.
+  func expect(restart: Bool)
+  /// Whether rows that were written can be taken back, as when the job begins anew.
+  var canTakeBack: Bool { get }
   /// Empties the target and publishes a root of epoch 0, from which the job begins anew.
   func startOver(_ root: Root) throws(TerraceError)
   /// Nothing of what was written since the last commit may become visible.
@@ -31,6 +35,8 @@ protocol JobTarget: AnyObject {
 
 extension JobTarget {
   var hasForeignRows: Bool { false }
+  func expect(restart: Bool) {}
+  var canTakeBack: Bool { true }
   func writeNew(_ rows: Batch) throws(TerraceError) -> Int {
     try write(DeltaBatch(inserting: rows))
   }

@@ -34,6 +34,8 @@ struct Root {
   var letterCount: Int64 = 0
   /// What the sink outside has prepared.
   var prepared: String?
+  /// Rows outside that a first read may yet have to take back; nil once it is whole.
+  var tentative: TentativeRows.Place?
 
   static let prefix = Snapshot.rootPropertyPrefix
 
@@ -55,6 +57,7 @@ struct Root {
       found["letter-count"] = String(letterCount)
     }
     if let prepared { found["prepared"] = prepared }
+    if let tentative { found["tentative"] = tentative.json.text() }
     return Dictionary(uniqueKeysWithValues: found.map { (Root.prefix + $0.key, $0.value) })
   }
 
@@ -105,6 +108,7 @@ extension Root {
     letters = property("letters").flatMap { Int64($0) }
     letterCount = property("letter-count").flatMap { Int64($0) } ?? 0
     prepared = property("prepared")
+    tentative = try json("tentative").map { (json) throws(TerraceError) in try .init(json) }
   }
 }
 

@@ -11,7 +11,13 @@ final class SinkTarget: JobTarget {
   private let isAppendOnly: Bool
   private let key: [Int]
   private let warehouse: OpenWarehouse
+  private let written: RowType
   private var writer: TableWriter?
+  private var generation: Int64 = 1
+  private var mayBeginAnew = false
+  /// What the root says of rows that may have to be taken back, and these rows while they are kept.
+  private var place: TentativeRows.Place?
+  private var tentative: TentativeRows?
 
   init(
     _ connector: ConnectorTable, job: String, isAppendOnly: Bool,
@@ -22,6 +28,7 @@ final class SinkTarget: JobTarget {
     // Columns that are only read are no columns of the rows that are written.
     let virtual = Set(connector.metadata.filter(\.isVirtual).map(\.column))
     let written = RowType(connector.type.fields.filter { !virtual.contains($0.name) })
+    self.written = written
     key = connector.primaryKey.compactMap { written.index(of: $0) }
     warehouse = environment.warehouse
     _ = try warehouse.create(database: HiddenTables.database)
@@ -44,10 +51,13 @@ final class SinkTarget: JobTarget {
 
   func recover() throws(TerraceError) -> (root: Root, snapshot: Snapshot)? {
     let found = try finished(job, table)
-    switch try sink.recover(found?.root.prepared) {
-    case .complete: return found
-    case .redo: return try found.flatMap { (found) throws(TerraceError) in try forget(found.root) }
-    }
+    let whole =
+      switch try sink.recover(found?.root.prepared) {
+      case .complete: found
+      case .redo: try found.flatMap { (found) throws(TerraceError) in try forget(found.root) }
+      }
+    place = whole?.root.tentative
+    return whole
   }
 
   /// Takes a root back whose epoch is lost outside: nobody has seen anything of it, so the job goes on from
@@ -76,6 +86,45 @@ final class SinkTarget: JobTarget {
   func open(generation: Int64) throws(TerraceError) {
     writer = try table.writer(
       user: Self.user(job, generation), settings: TableWriter.Settings(compactionThreads: 0))
+    self.generation = generation
+    if place == nil { try dropTentative() } else { try keep() }
+  }
+
+  // MARK: A first read that may begin anew
+
+  func expect(restart: Bool) { mayBeginAnew = restart && !isAppendOnly }
+  var canTakeBack: Bool { place != nil }
+
+  private var tentativeName: String { job.replacing(".", with: "__") + "-tentative" }
+
+  private func keep() throws(TerraceError) {
+    if tentative != nil { return }
+    tentative = try TentativeRows(
+      tentativeName, written, key: key, warehouse, user: Self.user(job, generation),
+      at: place ?? TentativeRows.Place(snapshot: 0, since: generation), generation: generation)
+  }
+
+  private func dropTentative() throws(TerraceError) {
+    let name = TableName(database: HiddenTables.database, table: tentativeName)
+    guard try warehouse.has(name) else { return }
+    try warehouse.environment.files.deleteTree(try warehouse.path(of: name).root)
+  }
+
+  /// Once the first read is whole, takes back what only attempts before it gave.
+  private func settle(epoch: Int64) throws(TerraceError) {
+    if mayBeginAnew { try keep() }
+    guard let tentative else { return }
+    place = try tentative.commit(identifier: epoch)
+    if mayBeginAnew { return }
+    if tentative.hasOlder {
+      try tentative.older { (delta) throws(TerraceError) in
+        let (rows, kinds) =
+          key.isEmpty
+          ? TargetChanges.unkeyed(delta) : try TargetChanges.keyed(delta, key: key)
+        try sink.write(rows, kinds: kinds)
+      }
+    }
+    place = nil
   }
 
   func write(_ delta: DeltaBatch) throws(TerraceError) -> Int {
@@ -85,16 +134,24 @@ final class SinkTarget: JobTarget {
       try sink.write(rows, kinds: nil)
       return rows.count
     }
+    if mayBeginAnew { try keep() }
     let (rows, kinds) =
       key.isEmpty
       ? TargetChanges.unkeyed(delta) : try TargetChanges.keyed(delta, key: key)
     if rows.count > 0 { try sink.write(rows, kinds: kinds) }
+    if key.isEmpty {
+      try tentative?.write(delta)
+    } else {
+      try tentative?.write(rows, kinds: kinds)
+    }
     return rows.count
   }
 
   func commit(_ root: Root, watermark: Int64?) throws(TerraceError) -> Snapshot {
     guard let writer else { preconditionFailure("committed before it was opened") }
     var root = root
+    try settle(epoch: root.epoch)
+    root.tentative = place
     let prepared = try sink.prepare(epoch: root.epoch)
     root.prepared = prepared
     let outcome = try writer.commit(
@@ -104,11 +161,20 @@ final class SinkTarget: JobTarget {
       throw TerraceError(.unavailable, "the commit made no snapshot").with("table", tableName)
     }
     try sink.publish(prepared)
+    if place == nil, tentative != nil {
+      // No root asks for them any more, whatever becomes of the process.
+      tentative?.close()
+      tentative = nil
+      try dropTentative()
+    }
     return last
   }
 
-  /// What was written outside stays there: only the job begins anew.
+  /// What was written outside stays there until the job has come through a first read: rows that it kept for
+  /// that are taken back then, if the read did not give them again.
   func startOver(_ root: Root) throws(TerraceError) {
+    var root = root
+    root.tentative = try newestRoot(job, table)?.root.tentative
     let commit = try table.commit(user: Self.user(job, root.generation))
     _ = try commit.commit(
       [], identifier: root.epoch, properties: root.properties, ignoreEmpty: false)
@@ -117,12 +183,16 @@ final class SinkTarget: JobTarget {
   func abandon() {
     writer?.abandon()
     writer = nil
+    tentative?.abandon()
+    tentative = nil
     sink.close()
   }
 
   func close() {
     writer?.close()
     writer = nil
+    tentative?.close()
+    tentative = nil
     sink.close()
   }
 }

@@ -70,8 +70,18 @@ struct JobLoader {
         name: table.name, type: shape.sinkType, primaryKey: shape.primaryKey,
         partitionKeys: shape.partitionKeys, takesChanges: JobLoader.takesChanges(table))
       let bound = try binder.bind(syntax, into: sink)
+      let name = TableName(database: file.layer, table: table.name)
+      var isTaken = specs.isDeclared(name)
+      if case .connector(let other)? = targets[name.description]?.target {
+        isTaken = other != table
+      }
+      if isTaken {
+        throw file.text.error(
+          "another file of the layer '\(file.layer)' has another table of the name '\(table.name)'",
+          at: path.span, hint: "the job is called \(name) after it: give one of them another name")
+      }
       put(
-        part(bound, catalog, file), into: "\(file.layer).\(table.name)", .connector(table),
+        part(bound, catalog, file), into: name.description, .connector(table),
         key: shape.primaryKey)
       return
     }
