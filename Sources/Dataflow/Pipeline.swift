@@ -236,13 +236,15 @@ package final class Pipeline {
 
   /// From here on, the rows of lazy tables are read as they are needed.
   ///
-  /// - Parameter backing: by table; nil for one without rows.
-  package func attach(_ backing: (Int) -> (any StateBacking)?) {
+  /// - Parameters:
+  ///   - wholeAfter: a table that is asked for so many keys may be read as a whole.
+  ///   - backing: by table; nil for one without rows.
+  package func attach(wholeAfter: Int, _ backing: (Int) -> (any StateBacking)?) {
     var first = 0
     for operation in operators {
       let count = operation.stateTables.count
       if operation.isEvictable, operation.playedTable == nil {
-        operation.attach((first..<first + count).map(backing))
+        operation.attach((first..<first + count).map(backing), wholeAfter: wholeAfter)
       }
       first += count
     }
@@ -270,7 +272,8 @@ package final class Pipeline {
       left -= operation.stateBytes
       try operation.forget()
       let count = operation.stateTables.count
-      operation.attach((first..<first + count).map(backing))
+      // What had no room as a whole does not come back as a whole.
+      operation.attach((first..<first + count).map(backing), wholeAfter: nil)
     }
     account()
   }
@@ -304,7 +307,7 @@ package final class Pipeline {
   package func play(_ target: any StateBacking) throws(TerraceError) {
     for operation in operators where operation.playedTable != nil {
       try operation.forget()
-      operation.attach([target])
+      operation.attach([target], wholeAfter: nil)
     }
     account()
   }

@@ -74,8 +74,8 @@ struct FileListing {
           found.append(Entry(path: path, status: status))
         }
       case .link:
-        // What it points to is a file if it opens as one.
         guard pattern.matches(full(path)) || pattern.matches(path),
+          // What it points to is a file if it opens as one.
           let source = try? files.open(full(path))
         else { continue }
         var pointed = status

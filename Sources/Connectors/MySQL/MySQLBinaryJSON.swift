@@ -8,6 +8,7 @@ enum MySQLBinaryJSON {
     guard let type = bytes.first else { return "null" }
     let out = ByteWriter()
     let document = UnsafeRawBufferPointer(rebasing: bytes.dropFirst())
+    // Whoever asks tells that the value is none.
     do throws(TerraceError) { try value(type, document, out, 0) } catch { return nil }
     return out.text
   }

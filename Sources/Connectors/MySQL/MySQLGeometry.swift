@@ -11,7 +11,7 @@ enum MySQLGeometry {
       let (type, value) = try shape(&cursor, 0)
       let name = type == "GeometryCollection" ? "geometries" : "coordinates"
       return "{\"\(name)\":\(value),\"type\":\"\(type)\",\"srid\":\(srid)}"
-    } catch { return nil }
+    } catch { return nil }  // Bytes of another shape have no text.
   }
 
   private static func shape(

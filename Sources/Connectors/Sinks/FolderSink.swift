@@ -248,7 +248,7 @@ final class FolderSink: Sink {
       let place = file.folder.isEmpty ? root : root + "/" + file.folder
       // A hidden file that stays is removed on the next recovery.
       try? file.sink.close()
-      _ = try? files.delete(place + "/" + file.hidden)
+      _ = try? files.delete(place + "/" + file.hidden)  // Likewise.
     }
     open = [:]
   }

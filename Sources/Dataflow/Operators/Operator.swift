@@ -147,7 +147,11 @@ class Operator {
   var playedTable: StateTable? { nil }
 
   /// From here on the state of keys that are not in memory is read as it is asked for.
-  final func attach(_ backings: [(any StateBacking)?]) { residency = Residency(backings) }
+  ///
+  /// - Parameter wholeAfter: tables that are asked for so many keys may come back as a whole; nil: never.
+  final func attach(_ backings: [(any StateBacking)?], wholeAfter: Int?) {
+    residency = Residency(backings, wholeAfter: wholeAfter)
+  }
 
   /// Brings the state of keys into memory that lies in the tables only.
   ///
@@ -159,13 +163,38 @@ class Operator {
     let wasRestoring = runtime.isRestoring
     runtime.isRestoring = true
     defer { runtime.isRestoring = wasRestoring }
-    for (table, backing) in residency.backings.enumerated() where table != unasked {
-      guard let backing else { continue }
+    for table in residency.backings.indices where table != unasked {
+      guard let backing = residency.backing(table) else { continue }
+      if let whole = residency.whole(table) {
+        try readRest(of: table, whole, residency, index)
+        continue
+      }
       let missing = residency.missing(table, ids, n, below: index.count)
       if missing.count == 0 { continue }
       let keys = index.keys.gather(missing.pointer, missing.count)
       if let rows = try backing.rows(for: keys, count: missing.count) { try restore(table, rows) }
     }
+  }
+
+  /// Brings a table into memory but for the keys that are there, whose rows may have changed.
+  private func readRest(
+    of table: Int, _ backing: any WholeBacking, _ residency: Residency, _ index: KeyIndex
+  ) throws(TerraceError) {
+    let width = stateTables[table].lookupCount
+    try backing.readAll { (rows) throws(TerraceError) in
+      let keys = KeyIndex.normalized(Array(rows.columns[..<width]))
+      let ids = Buffer(byteCount: max(4, rows.count * 4))
+      let numbers = ids.pointer(Int32.self)
+      index.find(
+        keys, hashes: index.hash(keys, count: rows.count), count: rows.count, into: numbers)
+      let kept = residency.absent(table, numbers, rows.count, below: index.count)
+      if kept.count == 0 { return }
+      try restore(
+        table,
+        kept.count == rows.count
+          ? rows : rows.gather(kept.buffer.pointer(Int32.self), count: kept.count))
+    }
+    residency.complete(table)
   }
 }
 

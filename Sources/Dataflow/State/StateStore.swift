@@ -21,6 +21,7 @@ package final class StateStore {
   private let prefix: String
   private let user: String
   private let budget: MemoryBudget?
+  private let wholeAfter: Int
   private let files: FileCounters
   private var tables: [OpenState] = []
   private var counts = Counters()
@@ -32,9 +33,11 @@ package final class StateStore {
   ///   - folder: where the tables lie, each in a folder of its name.
   ///   - prefix: of these names, where the pipelines of several jobs share a folder.
   ///   - user: commits under this name, which is the job's own.
+  ///   - wholeAfter: a table that was asked for so many keys may be read as a whole, if that costs less than
+  ///     to ask on.
   package init(
     _ pipeline: Pipeline, environment: Environment, folder: String, prefix: String = "",
-    user: String, budget: MemoryBudget? = nil
+    user: String, budget: MemoryBudget? = nil, wholeAfter: Int = 1024
   ) {
     ProcessMemory.tune()
     self.pipeline = pipeline
@@ -47,6 +50,7 @@ package final class StateStore {
     self.prefix = prefix
     self.user = user
     self.budget = budget
+    self.wholeAfter = wholeAfter
   }
 
   /// Takes the tables back to these snapshots and gives the pipeline the state it had then.
@@ -72,14 +76,11 @@ package final class StateStore {
       try state.open(at: id)
       pipeline.setNumberBase(try state.numberBase(), of: i)
       if lazy.contains(i) { continue }
-      try state.readAll { (rows) throws(TerraceError) in
-        counts.rowsRead += rows.count
-        try pipeline.restore(rows, to: i)
-      }
+      try state.readAll { (rows) throws(TerraceError) in try pipeline.restore(rows, to: i) }
     }
     if snapshots != nil {
       try pipeline.finishRestore(watermarks: watermarks)
-      pipeline.attach { tables[$0].backing }
+      pipeline.attach(wholeAfter: wholeAfter) { tables[$0].backing }
     }
   }
 
@@ -162,7 +163,7 @@ package final class StateStore {
 }
 
 /// One state table that is open.
-private final class OpenState: StateBacking {
+private final class OpenState: WholeBacking {
   let format: StateFormat
   private let environment: Environment
   private let path: String
@@ -218,7 +219,10 @@ private final class OpenState: StateBacking {
     let scan = table.scan()
     let read = try scan.read(try scan.plan(try table.snapshots.snapshot(snapshot)))
     defer { read.close() }
-    while let rows = try read.next() { try body(format.loaded(rows)) }
+    while let rows = try read.next() {
+      rowsRead += rows.count
+      try body(format.loaded(rows))
+    }
   }
 
   // MARK: - Lookup
@@ -228,6 +232,15 @@ private final class OpenState: StateBacking {
 
   /// Nil while there are no rows.
   var backing: OpenState? { snapshot == nil ? nil : self }
+
+  /// Nil as well when the rows would leave no room in memory for others.
+  var wholeCount: Int? {
+    guard let lookup else { return nil }
+    // Columns unpacked, and what finds a row.
+    let bytes = lookup.byteCount * 3 + lookup.rowCount * 64
+    if let budget, budget.usedBytes + bytes > budget.limitBytes / 4 { return nil }
+    return lookup.rowCount
+  }
 
   func rows(for keys: [Column], count: Int) throws(TerraceError) -> Batch? {
     guard let table, let snapshot else { return nil }

@@ -104,9 +104,9 @@ extension FileIO {
     }
   }
 
-  /// Removes a file that nobody can reach. If that fails it stays behind as an orphan, which
-  /// `terrace orphans` removes: the caller has a better error to tell.
+  /// Removes a file that nobody can reach.
   package func discard(_ path: String) {
+    // It stays as an orphan, which `terrace orphans` removes: the caller has a better error to tell.
     do { try delete(path) } catch { return }
   }
 }

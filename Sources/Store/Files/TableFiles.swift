@@ -114,8 +114,9 @@ final class TableFiles: Sendable {
     made.withLock { _ = $0.insert(folder) }
   }
 
-  /// Removes files that no snapshot names. What cannot be removed is left to `orphans`.
+  /// Removes files that no snapshot names.
   func remove(_ paths: [String]) {
+    // What cannot be removed is left to `orphans`.
     for path in paths { _ = try? environment.files.delete(path) }
   }
 }

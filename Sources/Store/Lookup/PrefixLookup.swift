@@ -14,6 +14,9 @@ package final class PrefixLookup {
   private var runs: [SortedRun] = []
   private let opened: OpenedFiles
   private let batchRows = 8192
+  /// Of all files that are read.
+  package private(set) var rowCount = 0
+  package private(set) var byteCount = 0
 
   /// - Parameters:
   ///   - width: how many of the key's columns a lookup gives.
@@ -31,6 +34,8 @@ package final class PrefixLookup {
     let state = try table.state(at: snapshot)
     place = state.buckets.keys.first
     let live = place.map { state.files(in: $0) } ?? []
+    rowCount = live.reduce(0) { $0 + Int(clamping: $1.rowCount) }
+    byteCount = live.reduce(0) { $0 + Int(clamping: $1.byteCount) }
     runs = try SortedRun.runs(try RunFile.decode(live, keyTypes: layout.keyTypes)).reversed()
     opened.keep(Set(live.map(\.name)))
   }

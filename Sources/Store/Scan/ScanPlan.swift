@@ -208,8 +208,8 @@ struct FilePruning {
     }
   }
 
-  /// Statistics of another shape say nothing.
   private func statistics(_ stats: SimpleStats, _ types: [DataType]) -> [ColumnStatistics]? {
+    // Statistics of another shape say nothing.
     try? stats.columnStatistics(types)
   }
 }

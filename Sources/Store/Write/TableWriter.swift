@@ -312,7 +312,7 @@ package final class TableWriter {
   package func close() {
     // What failed since the last commit is given up with it.
     for bucket in buckets.values { try? bucket.waitForFlush() }
-    for bucket in buckets.values { try? bucket.waitForCompaction() }
+    for bucket in buckets.values { try? bucket.waitForCompaction() }  // Likewise.
     shared.compactors.stop()
   }
 }

@@ -57,7 +57,7 @@ package struct SQLText: Sendable {
       // Something is still open, or the text goes on: a string, a parenthesis, BEGIN STATEMENT SET.
       return source.bytes[end - 1] == UInt8(ascii: ";") && !failure.message.contains("not closed")
         && !failure.message.hasSuffix("found the end of the text")
-    } catch { return true }
+    } catch { return true }  // Whoever runs it tells what is wrong.
   }
 
   /// A file of SQL.
