@@ -12,10 +12,15 @@ package struct SchemaDrift: Hashable, Sendable {
   package var isDropped: Bool
   /// The statement or message that told it, for people.
   package var reason: String
+  /// Where it stands in the server's log, in the connector's words: a source that is told so (the option
+  /// ``placeOption``) does not tell it again. Nil: it is not told again once the columns agree.
+  package var place: String?
+
+  package static let placeOption = "schema.place"
 
   package init(
     columns: [Field], primaryKey: [String], comment: String? = nil,
-    renamed: [String: String] = [:], isDropped: Bool = false, reason: String
+    renamed: [String: String] = [:], isDropped: Bool = false, reason: String, place: String? = nil
   ) {
     self.columns = columns
     self.primaryKey = primaryKey
@@ -23,5 +28,6 @@ package struct SchemaDrift: Hashable, Sendable {
     self.renamed = renamed
     self.isDropped = isDropped
     self.reason = reason
+    self.place = place
   }
 }

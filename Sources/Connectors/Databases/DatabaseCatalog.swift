@@ -31,6 +31,11 @@ package struct DatabaseTableShape: Hashable, Sendable {
   package var comment: String?
   /// Changes of it are told with the whole old row (REPLICA IDENTITY FULL, row images FULL).
   package var tellsOldRows: Bool
+  /// What does not come along, for people: columns that are left out, changes that the server's log does not
+  /// tell.
+  package var notes: [String] = []
+  /// Why its first rows cannot be read as they were at one moment; nil when they can.
+  package var obstacle: String?
 
   package init(
     table: DatabaseTable, columns: [Field], primaryKey: [String], comment: String? = nil,

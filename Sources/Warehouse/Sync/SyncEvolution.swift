@@ -70,6 +70,7 @@ struct SyncEvolution {
     source.shape.columns = drift.columns
     source.shape.primaryKey = drift.primaryKey
     if let comment = drift.comment { source.shape.comment = comment }
+    if let place = drift.place { source.place = place }
     rename(drift, &source)
     var stays: Set<String> = []
     for column in drift.columns {

@@ -226,7 +226,7 @@ struct SyncExpansion {
     return try warehouse.schema(of: name)
   }
 
-  private func source(
+  private mutating func source(
     _ table: DatabaseTable, of name: TableName, _ statement: SyncStatement, isKnown: Bool,
     isLive: Bool
   ) throws(TerraceError) -> SyncSource {
@@ -244,9 +244,16 @@ struct SyncExpansion {
       let now = try catalogs.ask(statement) { (catalog) throws(TerraceError) in
         try catalog.shape(of: table)
       }
+      let mode = options["scan.startup.mode"]?.lowercased() ?? "initial"
+      if followed == nil, let obstacle = now.obstacle, mode == "initial" {
+        throw TerraceError(
+          .unsupported, obstacle, hint: "'scan.startup.mode' = 'latest-offset' does without them")
+      }
+      warnings += now.notes.map { "\(catalog).\(table.text): \($0)" }
       guard let followed else { return SyncSource(shape: now, catalog: catalog, options: options) }
       var source = SyncSource(
-        shape: followed.shape, catalog: catalog, options: options, renamed: followed.renamed)
+        shape: followed.shape, catalog: catalog, options: options, renamed: followed.renamed,
+        place: followed.place)
       source.takeComments(now)
       return source
     } catch {

@@ -13,6 +13,8 @@ struct SyncSource: Sendable {
   let options: [String: String]
   /// Column at the server to column here, where they are called differently.
   var renamed: [String: String] = [:]
+  /// Where the change of columns that was followed last stands in the server's log.
+  var place: String?
 
   /// In the spec, and in what people read: `pg.shop.public.orders`.
   var name: String { catalog + "." + shape.table.text }
@@ -77,6 +79,7 @@ extension SyncSource {
       ("primaryKey", .array(shape.primaryKey.map { .string($0) })),
       ("comment", shape.comment.map { .string($0) }), ("tellsOldRows", .bool(shape.tellsOldRows)),
       ("options", SyncSource.json(options)), ("renamed", SyncSource.json(renamed)),
+      ("place", place.map { .string($0) }),
     ])
   }
 
@@ -113,5 +116,6 @@ extension SyncSource {
     self.catalog = catalog
     options = try texts("options")
     renamed = try texts("renamed")
+    place = try json.optionalString("place")
   }
 }

@@ -39,8 +39,10 @@ enum SyncText {
     if !source.shape.primaryKey.isEmpty {
       lines.append("  PRIMARY KEY \(list(source.shape.primaryKey)) NOT ENFORCED")
     }
+    var connector = source.options
+    connector[SchemaDrift.placeOption] = source.place
     return "CREATE TEMPORARY TABLE \(quoted(source.name)) (\n" + lines.joined(separator: ",\n")
-      + "\n)\(comment(source.shape.comment)) WITH (\n\(entries(source.options))\n)"
+      + "\n)\(comment(source.shape.comment)) WITH (\n\(entries(connector))\n)"
   }
 
   /// Computed columns of the statement, in the order written.
