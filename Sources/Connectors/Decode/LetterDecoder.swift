@@ -24,13 +24,22 @@ extension Connectors {
     switch table.options["connector"] {
     case "filesystem": return try FileLetterDecoder(table, environment)
     case let name? where KafkaTable.isKafka(name): return try KafkaLetterDecoder(table)
-    default:
+    case let name?:
       throw TerraceError(
-        .unsupported,
-        "replaying dead letters of connector '\(table.options["connector"] ?? "")'",
-        hint: "a later change of the row may have come since: change the row in the database again"
+        .unsupported, "replaying dead letters of '\(name)': the row may have changed since",
+        hint: "once the type fits, “terrace run --rebuild TABLE” reads all rows anew; "
+          + rowAgain(name)
       ).with("table", table.name)
+    case nil: throw TerraceError(.invalid, "a table without a connector").with("table", table.name)
     }
+  }
+
+  /// How a server tells a row of its table once more.
+  private static func rowAgain(_ connector: String) -> String {
+    connector == "postgres-cdc"
+      ? "one row comes again by “UPDATE … SET c = c WHERE …” in the database"
+      : "one row comes again by DELETE and INSERT in one transaction of the database "
+        + "(an UPDATE that changes nothing is not in its log)"
   }
 }
 
