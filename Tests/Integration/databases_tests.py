@@ -335,4 +335,87 @@ def interrupted_reads(world):
             world.checks.note(f"{kind}: {rows} rows, {parts} of them outside when the reads were killed")
 
 
-TESTS = [postgres_database, shards_and_tags, mariadb_database, interrupted_reads]
+def secrets_of_servers(world):
+    """Passwords of catalogs, sources and targets, and what wrong ones bring up: no command prints one, and no file that terrace writes holds one."""
+    canaries = [f"cAnArY{number:02d}x{world.random.randrange(10**12)}" for number in range(24)]
+    c, given = iter(canaries), {}
+    with servers.Postgres() as pg, servers.MariaDB() as maria:
+        def secret(kind, value=None):
+            """A password by a literal, the environment, or a file."""
+            value = value or next(c)
+            if kind == "env":
+                given[f"SECRET_{len(given)}"] = value
+                return f"${{env:SECRET_{len(given) - 1}}}"
+            if kind == "file":
+                project.write(f"secret/{value[:8]}.txt", value + "\n")
+                return f"${{file:secret/{value[:8]}.txt}}"
+            return value
+        project = world.project("secrets-of-servers")
+        project.write("terrace.conf", "layers: ods, ads\nwarehouse: warehouse\ncatalog.uri: catalog/metastore.db\n")
+        good = next(c)
+        for name in ("reader", "writer"): pg.run(f"CREATE ROLE {name} LOGIN SUPERUSER REPLICATION PASSWORD '{good}'")
+        hba = pg.data / "pg_hba.conf"
+        hba.write_text("host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\nhost replication all 127.0.0.1/32 scram-sha-256\n")
+        pg.run("SELECT pg_reload_conf()", "CREATE TABLE t (id int PRIMARY KEY, v text)", "CREATE TABLE copy (id int PRIMARY KEY, v text)", "INSERT INTO t VALUES (1, 'a')")
+        maria.run(f"CREATE USER 'reader'@'%' IDENTIFIED BY '{good}'", "GRANT ALL ON *.* TO 'reader'@'%'", "CREATE DATABASE shop", "CREATE TABLE shop.m (id INT PRIMARY KEY, v VARCHAR(9))",
+                  "CREATE TABLE shop.copy (id INT PRIMARY KEY, v VARCHAR(9))", "INSERT INTO shop.m VALUES (1, 'm')")
+        place = {"pg": f"'hostname' = '127.0.0.1', 'port' = '{pg.port}', 'database-name' = 'postgres', 'username' = 'reader'",
+                 "maria": f"'hostname' = '127.0.0.1', 'port' = '{maria.port}', 'username' = 'reader'"}
+        catalogs = lambda kinds: project.write("catalogs/servers.sql", "".join(
+            f"CREATE CATALOG {name} WITH ('type' = '{name.split('_')[0].replace('maria', 'mariadb').replace('pg', 'postgres')}-cdc', {place[name.split('_')[0]]}, 'password' = '{value}');\n" for name, value in kinds.items()))
+        catalogs({"pg": secret("env", good), "maria": secret("file", good), "pg_wrong": secret("env"), "maria_wrong": secret("literal")})
+        columns = "(id INT NOT NULL, v STRING, PRIMARY KEY (id) NOT ENFORCED)"
+        url = {"pg": f"jdbc:postgresql://127.0.0.1:{pg.port}/postgres", "maria": f"jdbc:mariadb://127.0.0.1:{maria.port}/shop"}
+
+        def out(name, server, password, more=""):
+            return f"CREATE TEMPORARY TABLE {name} {columns} WITH ('connector' = 'jdbc', 'url' = '{url[server]}{more}', 'table-name' = 'copy', 'username' = 'reader', {password});\n"
+        project.spec("ods.t", "CREATE TABLE t AS TABLE pg.postgres.public.t /*+ OPTIONS('slot.name' = 'kept') */;")
+        project.spec("ods.m", "CREATE TABLE m AS TABLE maria.shop.m;")
+        project.spec("ods.w", "CREATE TABLE w AS TABLE pg_wrong.postgres.public.t;")
+        project.spec("ods.wm", "CREATE TABLE wm AS TABLE maria_wrong.shop.m;")
+        project.spec("ads.good", out("good_out", "pg", f"'password' = '{secret('literal', good)}'") + "INSERT INTO good_out SELECT id, v FROM ods.t;")
+        project.spec("ads.good_m", out("good_m", "maria", f"'password' = '{secret('env', good)}'") + "INSERT INTO good_m SELECT id, v FROM ods.m;")
+        project.spec("ads.bad", out("bad_out", "pg", f"'password' = '{secret('literal')}'") + "INSERT INTO bad_out SELECT id, v FROM ods.t;")
+        project.spec("ads.bad_m", out("bad_m", "maria", f"'password' = '{secret('file')}'") + "INSERT INTO bad_m SELECT id, v FROM ods.m;")
+        project.spec("ads.in_url", out("in_url", "pg", "'sink.parallelism' = '1'", f"?user=reader&password={secret('literal')}") + "INSERT INTO in_url SELECT id, v FROM ods.t;")
+        project.spec("ads.src", f"CREATE TEMPORARY TABLE cdc {columns} WITH ('connector' = 'mysql-cdc', {place['maria']}, 'database-name' = 'shop', 'table-name' = 'm', 'password' = '{secret('literal')}');\n"
+                     f"CREATE TABLE src {columns};\nINSERT INTO src SELECT * FROM cdc;\n")
+        printed = []
+
+        def call(*words):
+            done = project.call(*words, code=None, environment=given, timeout=60)
+            printed.append(f"\n$ {words[0]}\n{done.stdout}\n{done.stderr}")
+            return printed[-1]
+        show = "".join(f"SHOW CREATE TABLE {t};\nDESCRIBE EXTENDED {t};\nDESCRIBE {t};\n" for t in ("ods.t", "ods.m", "ads.src")) + "SHOW TABLES;\nSHOW CATALOGS;\nSHOW CREATE CATALOG pg;\nDESCRIBE CATALOG EXTENDED maria;\n"
+        every = [["plan"], ["apply"], ["status"], ["status", "-f", "json"], ["lineage"], ["lineage", "-f", "json"], ["dlq", "list"], ["catalog", "list-dbs"], ["repair"]]
+        for words in every: call(*words)
+        for name in ("w", "wm"): (project.folder / f"layers/ods/{name}.sql").unlink()
+        for words in every: call(*words)
+        refused = call("run", "--once") + call("run", "--once", "-f", "json")
+        for words in every: call(*words)
+        world.checks.that("servers refused passwords", refused.count("password authentication failed") > 0 and refused.count("Access denied") > 0, flow.clip(refused))
+        world.checks.equal("targets with the right password have their rows", [pg.run("SELECT * FROM copy"), maria.run("SELECT * FROM shop.copy")], [[[1, "a"]], ((1, "m"),)])
+        # What has changed is shown, too.
+        catalogs({"pg": secret("literal", good), "maria": secret("literal", good), "pg_wrong": secret("literal"), "maria_wrong": secret("env")})
+        project.spec("ads.bad", out("bad_out", "pg", f"'password' = '{secret('literal')}', 'sink.max-retries' = '2'") + "INSERT INTO bad_out SELECT id, v || 'x' FROM ods.t;")
+        project.spec("ads.broken", out("broken_out", "pg", f"'password' = '{secret('literal')}', 'sekret' = 'x'") + "INSERT INTO broken_out SELECT id, v FROM ods.t;")
+        project.spec("ads.unparsed", f"CREATE TEMPORARY TABLE u {columns} WITH ('connector' = 'jdbc', 'password' = '{secret('literal')}' 'url'")
+        for words in (["plan"], ["plan", "-f", "json"], ["apply"], ["run", "--once"]): call(*words)
+        for name in ("broken", "unparsed"): (project.folder / f"layers/ads/{name}.sql").unlink()
+        world.checks.that("a plan masks passwords that have changed", "******" in call("plan"), flow.clip(printed[-1]))
+        for words in (["apply", "--rebuild", "ads.bad_out"], ["run", "--once"], *every): call(*words)
+        for text in (show, f"CREATE CATALOG mine WITH ('type' = 'postgres-cdc', {place['pg']}, 'password' = '{secret('literal')}');\nSHOW CREATE CATALOG mine;\n",
+                     out("o", "maria", f"'password' = '{secret('literal')}'") + "SHOW CREATE TABLE o;\nDESCRIBE o;\nEXPLAIN INSERT INTO o SELECT id, v FROM ods.t;\nINSERT INTO o SELECT id, v FROM ods.t;\n"):
+            project.write("x.sql", text)
+            for statement in text.split(";\n"): call("sql", (text.split(";\n")[0] + ";\n" if text.startswith("CREATE TEMP") else "") + statement) if statement.strip() else None
+            call("sql", "--file", str(project.folder / "x.sql"))
+    everything = "".join(printed)
+    for canary in canaries:
+        world.checks.that(f"{canary[:8]} is not printed", canary not in everything, flow.clip(next((part[:3000] for part in printed if canary in part), "")))
+        for file in project.folder.rglob("*"):
+            if not file.is_file() or {"layers", "secret", "catalogs"} & set(file.relative_to(project.folder).parts[:1]) or file.name == "x.sql": continue
+            if canary.encode() in file.read_bytes(): world.checks.that(f"{canary[:8]} is not stored", False, str(file))
+    world.checks.that("something was printed", everything.count("******") > 5, flow.clip(everything))
+
+
+TESTS = [postgres_database, shards_and_tags, mariadb_database, interrupted_reads, secrets_of_servers]

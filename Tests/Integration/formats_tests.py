@@ -176,7 +176,7 @@ CREATE TEMPORARY TABLE y (id BIGINT) WITH ('connector' = 'kafka', 'secret.of.nob
 """
     for text in (sql, sql + "SELECT * FROM y;", f"CREATE TEMPORARY TABLE z (id BIGINT) WITH ('password' = '{next(c)}' broken"):
         project.write("x.sql", text)
-        done = project.call("sql", "-f", "x.sql", code=None, environment=environment)
+        done = project.call("sql", "--file", str(project.folder / "x.sql"), code=None, environment=environment)
         printed += f"\n$ sql\n{done.stdout}\n{done.stderr}"
     for canary in canaries:
         world.checks.that(f"{canary[:8]} is not printed", canary not in printed, clip(next((line for line in printed.splitlines() if canary in line), "")))

@@ -1,5 +1,6 @@
 import Columns
 import Connectors
+import Formats
 import Store
 import Synchronization
 import XCTest
@@ -118,6 +119,13 @@ final class SyncExpansionTests: XCTestCase {
     XCTAssertEqual(fixture.server.content.withLock { $0.asked }, asked, "nobody was asked")
     let project = try fixture.project()
     XCTAssertEqual(project.tables.count, 2)
+    // The metastore does not know the password; the catalog does.
+    for case .connector(let table) in project.jobs.flatMap({ Array($0.sources.values) }) {
+      XCTAssertEqual(table.options["password"], "secret")
+    }
+    for source in project.synced.flatMap(\.sources) {
+      XCTAssertFalse(source.json.text().contains("secret"))
+    }
     XCTAssertTrue(
       project.warnings.contains { $0.hasPrefix("catalog pg cannot be asked: the server does not") })
   }

@@ -244,7 +244,8 @@ final class SyncFixture {
     self.time = time
     folder = NSTemporaryDirectory() + "terrace-sync-" + UUID().uuidString
     try write(
-      "catalogs/servers.sql", "CREATE CATALOG pg WITH ('type' = 'postgres-cdc', 'hostname' = 'db');"
+      "catalogs/servers.sql",
+      "CREATE CATALOG pg WITH ('type' = 'postgres-cdc', 'hostname' = 'db', 'password' = 'secret');"
     )
   }
 

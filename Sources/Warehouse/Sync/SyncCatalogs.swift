@@ -151,6 +151,17 @@ final class SyncCatalogs {
     return options
   }
 
+  /// What is known of a table, with the secrets that its statement and catalog have.
+  func completed(
+    _ known: SyncSource, _ statement: SyncStatement
+  ) throws(TerraceError) -> SyncSource {
+    var known = known
+    let written = try definition(of: statement).options.map { ($0.key, $0.value) }
+    for (name, value) in written + statement.options.connector.map({ ($0.key, $0.value) })
+    where SyncSource.isSecret(name, value) { known.options[name] = value }
+    return known
+  }
+
   func close() {
     for catalog in opened.values { catalog.close() }
     opened = [:]

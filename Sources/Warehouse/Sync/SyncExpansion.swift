@@ -231,13 +231,17 @@ struct SyncExpansion {
     isLive: Bool
   ) throws(TerraceError) -> SyncSource {
     let catalog = statement.catalog.text
-    let known = memory.source(name, table, catalog: catalog)
+    let known = try memory.source(name, table, catalog: catalog).map {
+      (known) throws(TerraceError) in try catalogs.completed(known, statement)
+    }
     let followed = isKnown && !rebuilds.contains(name.description) ? known : nil
     if !isLive {
       if let known { return known }
       // Another table here follows it.
       for other in memory.sources.values.joined()
-      where other.catalog == catalog && other.shape.table == table { return other }
+      where other.catalog == catalog && other.shape.table == table {
+        return try catalogs.completed(other, statement)
+      }
     }
     let options = try catalogs.options(statement, table)
     do throws(TerraceError) {

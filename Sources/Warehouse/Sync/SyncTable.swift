@@ -9,8 +9,8 @@ struct SyncSource: Sendable {
   /// As it is where the log is read; the server may be further.
   var shape: DatabaseTableShape
   let catalog: String
-  /// Options of the connector.
-  let options: [String: String]
+  /// Options of the connector; the metastore does not keep those that are secret.
+  var options: [String: String]
   /// Column at the server to column here, where they are called differently.
   var renamed: [String: String] = [:]
   /// Where the change of columns that was followed last stands in the server's log.
@@ -78,9 +78,14 @@ extension SyncSource {
       ("columns", .array(shape.columns.map(SyncSource.json))),
       ("primaryKey", .array(shape.primaryKey.map { .string($0) })),
       ("comment", shape.comment.map { .string($0) }), ("tellsOldRows", .bool(shape.tellsOldRows)),
-      ("options", SyncSource.json(options)), ("renamed", SyncSource.json(renamed)),
-      ("place", place.map { .string($0) }),
+      ("options", SyncSource.json(options.filter { !SyncSource.isSecret($0.key, $0.value) })),
+      ("renamed", SyncSource.json(renamed)), ("place", place.map { .string($0) }),
     ])
+  }
+
+  /// It would be readable; where it stands may be written down.
+  static func isSecret(_ name: String, _ value: String) -> Bool {
+    Redaction.isSecret(name) && !Redaction.isReference(value)
   }
 
   private static func json(_ field: Field) -> JSONValue {

@@ -35,7 +35,7 @@ extension Terrace {
     _ arguments: Arguments, _ console: Console
   ) throws(TerraceError) -> LetterBox {
     let open = try project(arguments)
-    return LetterBox(open, try load(open, console))
+    return LetterBox(open, try load(open, console, asksServers: false))
   }
 
   private static func listLetters(
