@@ -90,30 +90,26 @@ public enum UTF8Text {
   public static func isValid(_ bytes: UnsafeRawBufferPointer) -> Bool {
     guard var at = bytes.baseAddress else { return true }
     let end = at + bytes.count
-    while at < end {
-      if end - at >= 8 {
-        let high = at.loadUnaligned(as: UInt64.self) & 0x8080_8080_8080_8080
-        at += high.trailingZeroBitCount >> 3
-        if high == 0 { continue }
+    let table = UTF8States.table
+    var state = UTF8States.accept
+    while end - at >= 16 {
+      let words = at.loadUnaligned(as: SIMD2<UInt64>.self)
+      at += 16
+      if (words.x | words.y) & 0x8080_8080_8080_8080 == 0 {
+        if state & 63 != UTF8States.accept { return false }
+        continue
       }
-      while end - at >= 4 {
-        let word = at.loadUnaligned(as: UInt32.self)
-        // Three bytes, not too long a form and no surrogate; two bytes, not too long a form.
-        let bits = word & 0x200f
-        if word & 0xc0_c0f0 == 0x80_80e0, bits != 0, bits != 0x200d {
-          at += 3
-        } else if word & 0xc0e0 == 0x80c0, word & 0x1e != 0 {
-          at += 2
-        } else {
-          break
-        }
-      }
-      if at == end { break }
-      let length = sequenceLength(UnsafeRawBufferPointer(start: at, count: end - at))
-      if length == 0 { return false }
-      at += length
+      state = UTF8States.after(words.y, UTF8States.after(words.x, state, table), table)
     }
-    return true
+    if end - at >= 8 {
+      state = UTF8States.after(at.loadUnaligned(as: UInt64.self), state, table)
+      at += 8
+    }
+    while at < end {
+      state = table[Int(at.load(as: UInt8.self))] &>> state
+      at += 1
+    }
+    return state & 63 == UTF8States.accept
   }
 
   /// Code points of well-formed text: bytes that do not continue one.
@@ -121,5 +117,64 @@ public enum UTF8Text {
     var count = 0
     for byte in bytes { count &+= bit(byte & 0xc0 != 0x80) }
     return count
+  }
+}
+
+/// Table 3-7 as a machine of nine states without a branch: a state is the place, six bits wide, that the
+/// next one has in the word of the byte that comes.
+enum UTF8States {
+  static let accept: UInt64 = 0
+  private static let reject: UInt64 = 6
+  /// One, two, three bytes from 80 to BF are to come.
+  private static let (one, two, three): (UInt64, UInt64, UInt64) = (12, 18, 24)
+  /// What comes behind E0, ED, F0 and F4.
+  private static let (e0, ed, f0, f4): (UInt64, UInt64, UInt64, UInt64) = (30, 36, 42, 48)
+
+  /// Lives as long as the process.
+  nonisolated(unsafe) static let table: UnsafePointer<UInt64> = {
+    let table = UnsafeMutablePointer<UInt64>.allocate(capacity: 256)
+    for byte in 0..<256 { table[byte] = word(UInt8(byte)) }
+    return UnsafePointer(table)
+  }()
+
+  @inline(__always) static func after(
+    _ bytes: UInt64, _ state: UInt64, _ table: UnsafePointer<UInt64>
+  ) -> UInt64 {
+    // Written out: as a loop it is a chain of additions too.
+    var state = table[Int(bytes & 255)] &>> state
+    state = table[Int(bytes &>> 8 & 255)] &>> state
+    state = table[Int(bytes &>> 16 & 255)] &>> state
+    state = table[Int(bytes &>> 24 & 255)] &>> state
+    state = table[Int(bytes &>> 32 & 255)] &>> state
+    state = table[Int(bytes &>> 40 & 255)] &>> state
+    state = table[Int(bytes &>> 48 & 255)] &>> state
+    return table[Int(bytes &>> 56)] &>> state
+  }
+
+  /// For each state, the one that follows on the byte.
+  private static func word(_ byte: UInt8) -> UInt64 {
+    var word: UInt64 = 0
+    func go(_ from: UInt64, _ to: UInt64) {
+      word = word & ~(63 &<< from) | to &<< from
+    }
+    for state in [accept, reject, one, two, three, e0, ed, f0, f4] { go(state, reject) }
+    switch byte {
+    case ..<0x80: go(accept, accept)
+    case 0x80..<0xc0:
+      go(one, accept)
+      go(two, one)
+      go(three, two)
+      if byte < 0xa0 { go(ed, one) } else { go(e0, one) }
+      if byte < 0x90 { go(f4, two) } else { go(f0, two) }
+    case 0xc2..<0xe0: go(accept, one)
+    case 0xe0: go(accept, e0)
+    case 0xed: go(accept, ed)
+    case 0xe1..<0xf0: go(accept, two)
+    case 0xf0: go(accept, f0)
+    case 0xf1..<0xf4: go(accept, three)
+    case 0xf4: go(accept, f4)
+    default: break
+    }
+    return word
   }
 }

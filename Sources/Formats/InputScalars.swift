@@ -25,6 +25,21 @@ enum Swar {
     return found & SIMD2(repeating: high)
   }
 
+  /// One bit for each of sixteen bytes: a quote, a backslash or a control character. All are exact.
+  @inline(__always) static func stringMask(_ words: SIMD2<UInt64>) -> UInt32 {
+    let low = SIMD2(repeating: ~Swar.high)
+    let quote = words ^ SIMD2(repeating: Swar.ones &* 0x22)
+    let slash = words ^ SIMD2(repeating: Swar.ones &* 0x5c)
+    let others =
+      (((quote & low) &+ low) | quote) & (((slash & low) &+ low) | slash)
+      & (((words & low) &+ SIMD2(repeating: Swar.ones &* 0x60)) | words)
+    let hits = ~others & SIMD2(repeating: high)
+    // Brings the eight bits of a word together in its highest byte; no two of them meet.
+    let first = ((hits.x &>> 7) &* 0x0102_0408_1020_4080) &>> 56
+    let second = ((hits.y &>> 7) &* 0x0102_0408_1020_4080) &>> 56
+    return UInt32(truncatingIfNeeded: first | second &<< 8)
+  }
+
   @inline(__always) static func loadTwo(_ at: UnsafePointer<UInt8>) -> SIMD2<UInt64> {
     UnsafeRawPointer(at).loadUnaligned(as: SIMD2<UInt64>.self)
   }

@@ -95,7 +95,7 @@ final class JSONRecordParser {
           at = try item(child, at)
           isSet &+= 1
         } else {
-          at = try skip(at)
+          at = try JSONSkipper.skip(at, self)
         }
         if label != last { label += 1 }
         skipSpace(&at)
@@ -117,13 +117,6 @@ final class JSONRecordParser {
       }
       children[child].appendNull()
     }
-  }
-
-  @inline(never)
-  private func skip(_ start: Bytes) throws(RecordProblem) -> Bytes {
-    var at = start
-    try JSONSkipper.skip(&at, self)
-    return at
   }
 
   /// Passes over a name and its colon, finds the child, and remembers both as the label's.
@@ -174,19 +167,18 @@ final class JSONRecordParser {
     }
     if first &- 0x30 <= 9 || first == UInt8(ascii: "-") { return try number(node, &at) }
     if first == UInt8(ascii: "n") {
-      try word(&at, 0x6c6c_756e, 4)
+      at = try word(at, 0x6c6c_756e)
       if !node.pointee.isNullable { throw problem(.null, at - 4, node) }
       return node.pointee.appendNull()
     }
     switch node.pointee.op {
     case .boolean:
       if first == UInt8(ascii: "t") {
-        try word(&at, 0x6575_7274, 4)
+        at = try word(at, 0x6575_7274)
         return node.pointee.append(UInt8(1))
       }
       if first == UInt8(ascii: "f") {
-        at += 1
-        try word(&at, 0x6573_6c61, 4)
+        at = try word(at + 1, 0x6573_6c61)
         return node.pointee.append(UInt8(0))
       }
     case .text: return try raw(node, &at)
@@ -202,23 +194,23 @@ final class JSONRecordParser {
     default: break
     }
     let start = at
-    try JSONSkipper.skip(&at, self)
+    at = try JSONSkipper.skip(at, self)
     throw problem(.wrongKind, start, node)
   }
 
   /// Passes over four letters.
   @inline(__always)
-  func word(_ at: inout Bytes, _ letters: UInt32, _ count: Int) throws(RecordProblem) {
+  func word(_ at: Bytes, _ letters: UInt32) throws(RecordProblem) -> Bytes {
     guard UnsafeRawPointer(at).loadUnaligned(as: UInt32.self) == letters else {
       throw problem(.noValue, at)
     }
-    at += count
+    return at + 4
   }
 
   /// A number by the long way.
   private func number(_ node: Node, _ at: inout Bytes) throws(RecordProblem) {
     let start = at
-    do throws(RecordProblem) { try JSONSkipper.number(&at, self) } catch {
+    do throws(RecordProblem) { at = try JSONSkipper.number(at, self) } catch {
       throw problem(error.reason, start, node)
     }
     switch node.pointee.op {
@@ -239,7 +231,7 @@ final class JSONRecordParser {
   /// A number, boolean, array or object that a text column takes as it is written.
   private func raw(_ node: Node, _ at: inout Bytes) throws(RecordProblem) {
     let start = at
-    try JSONSkipper.skip(&at, self)
+    at = try JSONSkipper.skip(at, self)
     let text = UnsafeRawBufferPointer(start: start, count: at - start)
     if !UTF8Text.isValid(text) { throw problem(.notUTF8, start, node) }
     do throws(TextProblem) { try scalars.long(node, start, at) } catch {

@@ -22,29 +22,25 @@ extension JSONRecordParser {
         out += 16
         continue
       }
-      // Only what stands before the hit belongs to the string.
-      var plain = hits.x.trailingZeroBitCount >> 3
-      seen |= words.x & (hits.x &- 1) & ~hits.x
-      if hits.x == 0 {
-        plain = 8 &+ hits.y.trailingZeroBitCount >> 3
-        seen |= words.y & (hits.y &- 1) & ~hits.y
-      }
+      // Only what stands before the hit belongs to the string. No branch: nobody foresees which word it is in.
+      let isSecond = hits.x == 0
+      let hit = isSecond ? hits.y : hits.x
+      let before = (hit &- 1) & ~hit
+      seen |= isSecond ? words.x | words.y & before : words.x & before
+      let plain = hit.trailingZeroBitCount >> 3 &+ (isSecond ? 8 : 0)
       at += plain
       out += plain
-      if at.pointee == UInt8(ascii: "\"") { break }
-      let letter = scalars.escapes[Int(at[1])]
-      if letter != 0, at.pointee == UInt8(ascii: "\\") {
-        out.storeBytes(of: letter, as: UInt8.self)
-        at += 2
-        out += 1
-      } else {
-        (at, out) = try escape(at, out, start)
+      if at.pointee != UInt8(ascii: "\"") {
+        let more: UInt64
+        (at, out, more) = try withEscapes(at, out, start)
+        seen |= more
       }
+      break
     }
     let count = out - target
     if seen & Swar.high != 0 || node.pointee.digits < count {
       try check(
-        UnsafeRawBufferPointer(start: target, count: count), node, start,
+        UnsafeRawBufferPointer(start: target, count: count), node, start, at,
         isASCII: seen & Swar.high == 0)
     }
     builder._withUnsafeGuaranteedRef { builder in
@@ -55,11 +51,61 @@ extension JSONRecordParser {
     return at + 1
   }
 
+  /// The rest of a string from its first backslash on: its end and that of the text, and bytes of it or'ed.
+  ///
+  /// All hits of sixteen bytes are found at once, so that no step waits for the one before.
+  @inline(never)
+  private func withEscapes(
+    _ place: Bytes, _ target: UnsafeMutableRawPointer, _ start: Bytes
+  ) throws(RecordProblem) -> (Bytes, UnsafeMutableRawPointer, UInt64) {
+    var (at, out) = (place, target)
+    var seen: UInt64 = 0
+    let letters = UnsafePointer(scalars.escapes)
+    while true {
+      let words = Swar.loadTwo(at)
+      var hits = Swar.stringMask(words)
+      var from = 0
+      while hits != 0 {
+        let hit = hits.trailingZeroBitCount
+        out.storeBytes(of: Swar.loadTwo(at + from), as: SIMD2<UInt64>.self)
+        out += hit &- from
+        if at[hit] == UInt8(ascii: "\"") {
+          let bits = UInt64(truncatingIfNeeded: 8 &* (hit & 7))
+          let below = (1 &<< bits) &- 1
+          seen |= hit < 8 ? words.x & below : words.x | words.y & below
+          return (at + hit, out, seen)
+        }
+        let letter = letters[Int(at[hit &+ 1])]
+        if letter == 0 || at[hit] != UInt8(ascii: "\\") {
+          seen |= words.x | words.y
+          (at, out) = try escape(at + hit, out, start)
+          break
+        }
+        out.storeBytes(of: letter, as: UInt8.self)
+        out += 1
+        from = hit &+ 2
+        // What is escaped may be a quote or a backslash.
+        hits &= ~(3 &<< UInt32(truncatingIfNeeded: hit))
+      }
+      if hits != 0 { continue }
+      seen |= words.x | words.y
+      if from < 16 {
+        out.storeBytes(of: Swar.loadTwo(at + from), as: SIMD2<UInt64>.self)
+        out += 16 &- from
+        from = 16
+      }
+      at += from
+    }
+  }
+
   @inline(never)
   private func check(
-    _ text: UnsafeRawBufferPointer, _ node: Node, _ start: Bytes, isASCII: Bool
+    _ text: UnsafeRawBufferPointer, _ node: Node, _ start: Bytes, _ end: Bytes, isASCII: Bool
   ) throws(RecordProblem) {
-    if !isASCII, !UTF8Text.isValid(text) { throw problem(.notUTF8, start, node) }
+    // As it was read: what was just written could not be loaded in other pieces without waiting.
+    if !isASCII, !UTF8Text.isValid(UnsafeRawBufferPointer(start: start, count: end - start)) {
+      throw problem(.notUTF8, start, node)
+    }
     if text.count > Int(node.pointee.digits),
       UTF8Text.characterCount(text) > Int(node.pointee.digits)
     {
@@ -166,100 +212,5 @@ extension JSONRecordParser {
       byte(0x80 | code >> 6 & 0x3f)
       byte(0x80 | code & 0x3f)
     }
-  }
-}
-
-/// Passes over values that no column takes, checking their grammar.
-enum JSONSkipper {
-  typealias Bytes = UnsafePointer<UInt8>
-
-  static func skip(
-    _ at: inout Bytes, _ parser: JSONRecordParser, depth: Int = 0
-  ) throws(RecordProblem) {
-    switch at.pointee {
-    case UInt8(ascii: "\""): try string(&at, parser)
-    case UInt8(ascii: "t"): try parser.word(&at, 0x6575_7274, 4)
-    case UInt8(ascii: "n"): try parser.word(&at, 0x6c6c_756e, 4)
-    case UInt8(ascii: "f"):
-      at += 1
-      try parser.word(&at, 0x6573_6c61, 4)
-    case UInt8(ascii: "-"), 0x30...0x39: try number(&at, parser)
-    case UInt8(ascii: "{"), UInt8(ascii: "["): try nested(&at, parser, depth: depth + 1)
-    default: throw parser.problem(.noValue, at)
-    }
-  }
-
-  private static func nested(
-    _ at: inout Bytes, _ parser: JSONRecordParser, depth: Int
-  ) throws(RecordProblem) {
-    if depth > JSONValue.depthLimit { throw parser.problem(.deep, at) }
-    let isObject = at.pointee == UInt8(ascii: "{")
-    let closing = isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")
-    at += 1
-    parser.skipSpace(&at)
-    if at.pointee == closing {
-      at += 1
-      return
-    }
-    while true {
-      if isObject {
-        guard at.pointee == UInt8(ascii: "\"") else { throw parser.problem(.memberName, at) }
-        try string(&at, parser)
-        parser.skipSpace(&at)
-        guard at.pointee == UInt8(ascii: ":") else { throw parser.problem(.colon, at) }
-        at += 1
-        parser.skipSpace(&at)
-      }
-      try skip(&at, parser, depth: depth)
-      parser.skipSpace(&at)
-      let byte = at.pointee
-      guard byte == closing || byte == UInt8(ascii: ",") else { throw parser.problem(.comma, at) }
-      at += 1
-      if byte == closing { return }
-      parser.skipSpace(&at)
-    }
-  }
-
-  private static func string(
-    _ at: inout Bytes, _ parser: JSONRecordParser
-  ) throws(RecordProblem) {
-    let start = at
-    at += 1
-    while true {
-      at = Swar.stringEnd(at)
-      if at.pointee == UInt8(ascii: "\"") {
-        at += 1
-        return
-      }
-      if at.pointee != UInt8(ascii: "\\") {
-        throw parser.problem(at == parser.recordEnd ? .unterminated : .control, start)
-      }
-      // The character after a backslash is no end of the string, unless it is the record's.
-      at += at[1] < 0x20 ? 1 : 2
-    }
-  }
-
-  /// A number by the grammar of JSON.
-  static func number(_ at: inout Bytes, _ parser: JSONRecordParser) throws(RecordProblem) {
-    let start = at
-    if at.pointee == UInt8(ascii: "-") { at += 1 }
-    let isZero = at.pointee == 0x30
-    let whole = digits(&at)
-    if whole == 0 || (isZero && whole > 1) { throw parser.problem(.number, start) }
-    if at.pointee == UInt8(ascii: ".") {
-      at += 1
-      if digits(&at) == 0 { throw parser.problem(.number, start) }
-    }
-    if at.pointee | 0x20 == UInt8(ascii: "e") {
-      at += 1
-      if at.pointee == UInt8(ascii: "+") || at.pointee == UInt8(ascii: "-") { at += 1 }
-      if digits(&at) == 0 { throw parser.problem(.number, start) }
-    }
-  }
-
-  private static func digits(_ at: inout Bytes) -> Int {
-    let start = at
-    while at.pointee &- 0x30 <= 9 { at += 1 }
-    return at - start
   }
 }

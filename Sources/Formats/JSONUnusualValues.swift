@@ -78,7 +78,7 @@ extension JSONRecordParser {
   /// `{"scale": 2, "value": "AYg="}`: a decimal without a fixed scale, as Debezium writes it.
   func variableDecimal(_ node: Node, _ at: inout Bytes) throws(RecordProblem) {
     let start = at
-    try JSONSkipper.skip(&at, self)
+    at = try JSONSkipper.skip(at, self)
     let whole = UnsafeRawBufferPointer(start: start, count: at - start)
     guard let document = parsed(whole), let scale = document["scale"]?.asInt,
       let value = document["value"]?.asString, (-1000...1000).contains(scale)

@@ -28,7 +28,7 @@ final class ChangeFormatTests: XCTestCase {
   func test_debezium_givesUpsertsWithAKey() throws {
     XCTAssertEqual(
       try read("debezium-json", debezium),
-      ["+I[1, a]", "+I[2, b]", "+U[1, NULL]", "-D[2, b]", "+U[3, b]", "-D[3, b]"])
+      ["+I[1, a]", "+I[2, b]", "+U[1, NULL]", "-D[2, NULL]", "+U[3, b]", "-D[3, NULL]"])
   }
 
   func test_debezium_givesRetractionsWithoutAKey() throws {

@@ -3,15 +3,16 @@ import Formats
 
 /// The rows of a block of changes while they are put together: which row of which source each is.
 ///
-/// Sources are batches of columns of the same types: images before, images after, images made up.
+/// Sources are batches of columns of the same types: images before, images after, images made up. A column
+/// that a source lacks is null in all its rows.
 final class ChangeRows {
   let type: RowType
   let keys: [Int]
   let style: ChangeStyle
   private let notNull: [Int]
-  private var sources: [[Column]]
+  private var sources: [[Column?]]
   /// The same, one source after another, for a look at one value without its owners.
-  @exclusivity(unchecked) private var flat: [Unmanaged<Column>]
+  @exclusivity(unchecked) private var flat: [Unmanaged<Column>?]
   @exclusivity(unchecked) private(set) var of: [UInt16] = []
   @exclusivity(unchecked) private(set) var rows: [Int32] = []
   @exclusivity(unchecked) private(set) var kinds: [UInt8] = []
@@ -22,14 +23,14 @@ final class ChangeRows {
   private let text: RecordText
 
   init(
-    _ type: RowType, _ keys: [Int], _ style: ChangeStyle, _ sources: [[Column]],
+    _ type: RowType, _ keys: [Int], _ style: ChangeStyle, _ sources: [[Column?]],
     _ block: DecodedBlock, _ text: RecordText
   ) {
     self.type = type
     self.keys = keys
     self.style = style
     self.sources = sources
-    flat = sources.flatMap { $0.map { Unmanaged.passUnretained($0) } }
+    flat = sources.flatMap { $0.map { $0.map { Unmanaged.passUnretained($0) } } }
     self.block = block
     self.text = text
     notNull = type.fields.indices.filter { !type.fields[$0].type.isNullable }
@@ -48,11 +49,12 @@ final class ChangeRows {
   /// Replaces a source that was only known to come.
   func set(_ source: Int, _ columns: [Column]) {
     sources[source] = columns
-    flat = sources.flatMap { $0.map { Unmanaged.passUnretained($0) } }
+    flat = sources.flatMap { $0.map { $0.map { Unmanaged.passUnretained($0) } } }
   }
 
   private func isNull(_ source: Int, _ column: Int, _ row: Int) -> Bool {
-    flat[source &* type.count &+ column]._withUnsafeGuaranteedRef { $0.isNull(row) }
+    guard let column = flat[source &* type.count &+ column] else { return true }
+    return column._withUnsafeGuaranteedRef { $0.isNull(row) }
   }
 
   /// Adds a row; nil, or why it cannot be one.
@@ -82,7 +84,11 @@ final class ChangeRows {
 
   /// Whether two rows have the same key.
   func hasSameKey(_ a: Int, _ i: Int, _ b: Int, _ j: Int) -> Bool {
-    for c in keys where !isSame(sources[a][c], i, sources[b][c], j) { return false }
+    for c in keys {
+      guard let one = sources[a][c], let other = sources[b][c], isSame(one, i, other, j) else {
+        return false
+      }
+    }
     return true
   }
 
@@ -92,17 +98,44 @@ final class ChangeRows {
     return a.scalar(i) == b.scalar(j)
   }
 
+  /// A column of all sources.
+  private func parts(_ c: Int) -> [Column] {
+    sources.map { columns in
+      // As many rows as there may be numbers of rows: those of the source's other columns.
+      columns[c]
+        ?? Column.repeating(
+          .null, type: type.fields[c].type.nullable,
+          count: columns.lazy.compactMap { $0?.count }.first ?? 0)
+    }
+  }
+
+  /// The source whose rows are those of the block, one of each record: mostly the rows after.
+  private var wholeSource: Int? {
+    let count = of.count
+    guard let first = of.first, count == block.batch.count,
+      sources[Int(first)].allSatisfy({ $0?.count == count })
+    else { return nil }
+    for i in 0..<count where of[i] != first || rows[i] != i || records[i] != i { return nil }
+    return Int(first)
+  }
+
   /// The rows and what the text reader refused, in the order of the records.
   func finish(metadata: [Column]) -> DecodedRecords {
     let count = of.count
+    let whole = wholeSource
     var columns: [Column] = []
     for c in type.fields.indices {
-      let parts = sources.map { $0[c] }
-      columns.append(
-        Column.interleave(parts, sources: of, rows: rows, count: count).retyped(
-          type.fields[c].type))
+      let column =
+        if let whole, let column = sources[whole][c] {
+          column
+        } else {
+          Column.interleave(parts(c), sources: of, rows: rows, count: count)
+        }
+      columns.append(column.retyped(type.fields[c].type))
     }
-    for column in metadata { columns.append(column.gather(records, count: count)) }
+    for column in metadata {
+      columns.append(whole == nil ? column.gather(records, count: count) : column)
+    }
     var numbers: [Int32] = []
     if case .messages = text.shape { numbers = records.map { block.lineNumbers[Int($0)] } }
     let kindBuffer = kinds.withUnsafeBytes { Buffer(copying: $0) }

@@ -32,9 +32,11 @@ final class ImagesDecoder: RecordDecoder {
     isOGG = format.kind == .ogg
     conventions = format.conventions
     // A deleted row may have nothing but its key, so what may be null is looked at afterwards.
-    let row = DataType.row(
-      type.fields.map { Field(id: $0.id, name: $0.name, type: $0.type.nullable) })
-    var members: [(String, DataType)] = [("before", row), ("after", row)]
+    let row = type.fields.map { Field(id: $0.id, name: $0.name, type: $0.type.nullable) }
+    // With a key, of the row before nothing else counts.
+    var before = row
+    if case .upserts = style { before = keys.map { row[$0] } }
+    var members: [(String, DataType)] = [("before", .row(before)), ("after", .row(row))]
     if isOGG {
       members.append(("op_type", .string))
     } else {
@@ -81,8 +83,10 @@ final class ImagesDecoder: RecordDecoder {
     _ block: DecodedBlock, _ text: RecordText, _ envelopes: [[Column]], _ fields: [Field],
     part: (Int) -> Int
   ) -> DecodedRecords {
-    let sources = envelopes.flatMap {
-      [$0[Member.before].children, $0[Member.after].children]
+    var sources: [[Column?]] = []
+    for envelope in envelopes {
+      sources.append(rowBefore(envelope[Member.before]))
+      sources.append(envelope[Member.after].children)
     }
     let out = ChangeRows(type, keys, style, sources, block, text)
     let images = envelopes.enumerated().map { part, envelope in
@@ -110,6 +114,12 @@ final class ImagesDecoder: RecordDecoder {
       return Column.interleave(all, sources: parts, rows: records, count: block.batch.count)
     }
     return out.finish(metadata: found)
+  }
+
+  /// The columns of the row before; nil where it is not read.
+  private func rowBefore(_ before: Column) -> [Column?] {
+    guard case .upserts = style else { return before.children }
+    return type.fields.indices.map { c in keys.firstIndex(of: c).map { before.children[$0] } }
   }
 
   private func take(
