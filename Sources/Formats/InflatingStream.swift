@@ -20,6 +20,8 @@ package final class InflatingStream: ByteStream {
   private var isInside = false
   /// Whether the input ended inside a member or frame: damaged, or still being written.
   package private(set) var isCut = false
+  /// Told when what was unpacked before it has been given.
+  private var damage: TerraceError?
   private var zlib = z_stream()
   private var zlibIsOpen = false
   private var zstd: OpaquePointer?
@@ -35,6 +37,7 @@ package final class InflatingStream: ByteStream {
     if packing == .unknown { try begin() }
     guard let base = target.baseAddress, target.count > 0 else { return 0 }
     while true {
+      if let damage { throw damage }
       if from == to && !isEnded && packing != .none { try fill() }
       switch packing {
       case .none, .unknown:
@@ -49,7 +52,7 @@ package final class InflatingStream: ByteStream {
           if isCut { throw damaged("the packed data ends early") }
           return 0
         }
-        let made = packing == .gzip ? try inflateSome(target) : try unfoldSome(target)
+        let made = packing == .gzip ? inflateSome(target) : unfoldSome(target)
         if made > 0 { return made }
       }
     }
@@ -86,7 +89,7 @@ package final class InflatingStream: ByteStream {
     if packing == .zstd { zstd = ZSTD_createDCtx() }
   }
 
-  private func inflateSome(_ target: UnsafeMutableRawBufferPointer) throws(TerraceError) -> Int {
+  private func inflateSome(_ target: UnsafeMutableRawBufferPointer) -> Int {
     zlib.next_in = chunk.pointer(UInt8.self) + from
     zlib.avail_in = UInt32(to - from)
     zlib.next_out = target.baseAddress?.assumingMemoryBound(to: UInt8.self)
@@ -99,16 +102,16 @@ package final class InflatingStream: ByteStream {
       inflateReset(&zlib)
       isInside = false
     } else if status != Z_OK && status != Z_BUF_ERROR {
-      throw damaged("damaged gzip data")
+      damage = damaged("damaged gzip data")
     }
     return Int(room - zlib.avail_out)
   }
 
-  private func unfoldSome(_ target: UnsafeMutableRawBufferPointer) throws(TerraceError) -> Int {
+  private func unfoldSome(_ target: UnsafeMutableRawBufferPointer) -> Int {
     var input = ZSTD_inBuffer(src: chunk.base, size: to, pos: from)
     var output = ZSTD_outBuffer(dst: target.baseAddress, size: target.count, pos: 0)
     let left = ZSTD_decompressStream(zstd, &output, &input)
-    if ZSTD_isError(left) != 0 { throw damaged("damaged zstd data") }
+    if ZSTD_isError(left) != 0 { damage = damaged("damaged zstd data") }
     from = input.pos
     isInside = left != 0
     return output.pos

@@ -152,7 +152,10 @@ package final class JSONBlockDecoder {
   private func isBlank(_ start: UnsafePointer<UInt8>, _ length: Int) -> Bool {
     if length > 0, start[0] == UInt8(ascii: "{") { return false }
     var end = length
-    while end > 0, start[end - 1] <= 0x20 { end -= 1 }
+    // Spaces of JSON; other control characters are what nobody meant.
+    while end > 0, start[end - 1] <= 0x20, 0x1_0000_2600 &>> UInt64(start[end - 1]) & 1 != 0 {
+      end -= 1
+    }
     if end == 0 { return true }
     if !passesNull || end != 4 { return false }
     return UnsafeRawPointer(start).loadUnaligned(as: UInt32.self) == 0x6c6c_756e

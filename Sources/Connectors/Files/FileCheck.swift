@@ -9,7 +9,7 @@ enum FileCheck {
     _ source: any ByteSource, _ status: FileStatus, _ state: FileState, _ format: RecordFormat
   ) throws(TerraceError) -> String? {
     if state.headLength > source.byteCount { return "shrank" }
-    if state.size > source.byteCount { return "shrank" }
+    if state.size > source.byteCount, state.offset > 0 { return "shrank" }
     if state.headLength > 0 {
       let head = try source.read(at: 0, count: state.headLength)
       let hash = withExtendedLifetime(head) { FileState.hash(head.bytes) }
@@ -24,7 +24,7 @@ enum FileCheck {
       let hash = withExtendedLifetime(tail) { FileState.hash(tail.bytes) }
       if hash != state.tailHash { return "was replaced by another file" }
     }
-    if format.isContainer, state.size >= 0 {
+    if format.isContainer, state.size >= 0, state.offset > 0 {
       return "changed after it was read: such a file does not grow"
     }
     return nil

@@ -10,6 +10,29 @@ struct FileBatch {
   var letters: [DeadLetter] = []
   /// Records that were refused and passed over.
   var skipped = 0
+  /// Nothing that follows in the file can be read.
+  var endsFile = false
+
+  init(columns: [Column], count: Int, kinds: Buffer? = nil) {
+    self.columns = columns
+    self.count = count
+    self.kinds = kinds
+  }
+
+  /// What is left of a file that is damaged from here on.
+  ///
+  /// - Parameter rest: the first bytes that were not given, as far as there are any.
+  init(
+    endedBy error: TerraceError, at place: String, rest: [UInt8], _ reject: RecordFormat.Reject
+  ) {
+    self.init(columns: [], count: 0)
+    endsFile = true
+    if reject == .skip { skipped = 1 }
+    if reject == .deadLetter {
+      let reason = error.message + ": the rest of the file is not read"
+      letters = [DeadLetter(row: 0, place: place, bytes: rest, reason: reason)]
+    }
+  }
 }
 
 /// Reads one file from a place on.
@@ -35,6 +58,8 @@ final class TextFileReader: FileReader {
   private let isPacked: Bool
   private let inflater: InflatingStream?
   private var isLast = false
+  /// Why there is nothing to read behind what is in memory.
+  private var damage: TerraceError?
 
   init(
     _ source: any ByteSource, name: String, _ state: FileState, size: Int,
@@ -82,6 +107,7 @@ final class TextFileReader: FileReader {
       if whole > 0 { break }
       if window.count > FileWindow.recordLimit { return try oversized(&state, block) }
       if try fill(block) { continue }
+      if let damage, limit == nil { return damaged(&state, damage) }
       guard isLast, window.count > 0 else {
         state.hasRest = window.count > 0
         return nil
@@ -104,6 +130,7 @@ final class TextFileReader: FileReader {
           whole = window.wholeLines
           continue
         }
+        if let damage, limit == nil { return damaged(&state, damage) }
         if isLast, !madeUp, window.count > whole {
           window.endLine()
           madeUp = true
@@ -117,12 +144,23 @@ final class TextFileReader: FileReader {
     }
   }
 
-  /// An unpacker that meets the end too early waits for the rest of a file that is still written.
+  /// An unpacker that meets the end too early waits for the rest of a file that is still written. What is
+  /// damaged otherwise ends the file: the records before count.
   private func fill(_ bytes: Int) throws(TerraceError) -> Bool {
+    if damage != nil { return false }
     do throws(TerraceError) { return try window.fill(bytes) } catch {
       if inflater?.isCut == true, !isLast { return false }
-      throw error
+      if error.kind != .corrupted || reject == .fail { throw error }
+      damage = error
+      return false
     }
+  }
+
+  private func damaged(_ state: inout FileState, _ damage: TerraceError) -> FileBatch {
+    let rest = UnsafeRawBufferPointer(start: window.base, count: min(window.count, 4096))
+    state.hasRest = false
+    return FileBatch(
+      endedBy: damage, at: "\(label):\(state.lines + 1)", rest: Array(rest), reject)
   }
 
   private func skipByteOrderMark() {
@@ -215,16 +253,18 @@ final class RowFileReader: FileReader {
     case avro(AvroReader)
   }
   private let file: Rows
+  private let reject: RecordFormat.Reject
   private var rest: Batch?
   private var skip: Int
 
   init(
     _ source: any ByteSource, name: String, _ state: FileState, _ type: RowType,
-    _ kind: RecordFormat.Kind
+    _ format: RecordFormat
   ) throws(TerraceError) {
+    reject = format.reject
     do throws(TerraceError) {
       file =
-        kind == .avro
+        format.kind == .avro
         ? .avro(try AvroReader(source, as: type)) : .parquet(try ParquetFile(source).scan(type))
     } catch { throw error.with("file", name) }
     skip = state.offset
@@ -242,7 +282,13 @@ final class RowFileReader: FileReader {
   ) throws(TerraceError) -> FileBatch? {
     while true {
       var next = rest
-      if next == nil { next = try more() }
+      do throws(TerraceError) {
+        if next == nil { next = try more() }
+      } catch {
+        if error.kind != .corrupted || reject == .fail || limit != nil { throw error }
+        let place = "\(state.path):\(state.offset + 1)"
+        return FileBatch(endedBy: error, at: place, rest: [], reject)
+      }
       guard var batch = next else { return nil }
       rest = nil
       if skip >= batch.count {

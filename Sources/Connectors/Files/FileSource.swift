@@ -22,6 +22,8 @@ final class FileSource: Source {
   private var present: [String: Int]?
   private var isLast = false
   private var notices: [String] = []
+  /// Files that cannot be read at all, until they are told.
+  private var letters: [DeadLetter] = []
   private var missing: Set<String> = []
   private(set) var skipped: Int64 = 0
 
@@ -53,28 +55,32 @@ final class FileSource: Source {
   // MARK: Reading
 
   func poll(rows: Int, bytes: Int) throws(TerraceError) -> SourceBatch? {
-    guard var open = current else { return try choose() ? empty() : nil }
+    guard var open = current else { return try goOn() }
     let before = open.state
     let part: FileBatch?
     part = try open.reader.read(
       &open.state, rows: max(rows, 1), bytes: bytes, limit: open.limit, isLast: open.isLast)
     guard let part else {
       finish(open)
-      return try choose() ? empty() : nil
+      return try goOn()
     }
     progress.note(open.state, from: before)
     skipped += Int64(part.skipped)
     current = open
-    if let limit = open.limit, open.state.offset >= limit { finish(open) }
+    if part.endsFile || open.limit.map({ open.state.offset >= $0 }) == true { finish(open) }
     let full = listing.full(open.entry.path)
     return SourceBatch(
       rows: try table.batch(part, open.state, open.entry, full), kinds: part.kinds,
       deadLetters: part.letters)
   }
 
-  private func empty() -> SourceBatch {
-    SourceBatch(
-      rows: Batch(type, type.fields.map { ColumnBuilder($0.type).finish() }, count: 0))
+  /// Goes to the next file, which gives no rows yet.
+  private func goOn() throws(TerraceError) -> SourceBatch? {
+    if try !choose(), letters.isEmpty { return nil }
+    defer { letters = [] }
+    return SourceBatch(
+      rows: Batch(type, type.fields.map { ColumnBuilder($0.type).finish() }, count: 0),
+      deadLetters: letters)
   }
 
   /// Leaves the file: its present end, or the end of a part read again, is reached.
@@ -145,16 +151,37 @@ final class FileSource: Source {
     }
     if entry.status.byteCount == 0 { return false }
     try FileCheck.recognise(source, entry.status, &state)
-    let reader: any FileReader =
-      if table.format.isContainer {
-        try RowFileReader(source, name: full, state, table.physical, table.format.kind)
-      } else {
-        try TextFileReader(
-          source, name: full, state, size: entry.status.byteCount, decoder, table.format.reject)
-      }
+    let reader: any FileReader
+    do throws(TerraceError) {
+      reader =
+        if table.format.isContainer {
+          try RowFileReader(source, name: full, state, table.physical, table.format)
+        } else {
+          try TextFileReader(
+            source, name: full, state, size: entry.status.byteCount, decoder, table.format.reject)
+        }
+    } catch {
+      if error.kind != .corrupted || table.format.reject == .fail || limit != nil { throw error }
+      putAside(entry, state, error)
+      return false
+    }
     current = Open(entry: entry, reader: reader, state: state, limit: limit, isLast: isLast)
     if limit == nil { progress.next = entry.path }
     return true
+  }
+
+  /// A file that cannot be opened as what it should be. If nothing was read of it, it is looked at again
+  /// when it has changed: somebody may still write it.
+  private func putAside(
+    _ entry: FileListing.Entry, _ state: FileState, _ error: TerraceError
+  ) {
+    var state = state.offset == 0 ? FileState(entry.path) : state
+    state.size = entry.status.byteCount
+    state.modified = entry.status.modifiedMillis
+    progress.end(state)
+    let batch = FileBatch(endedBy: error, at: entry.path, rest: [], table.format.reject)
+    letters += batch.letters
+    skipped += Int64(batch.skipped)
   }
 
   // MARK: Finding files

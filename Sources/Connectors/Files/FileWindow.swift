@@ -32,6 +32,8 @@ final class FileWindow {
   /// The bytes not yet given are `start ..< end`.
   private var start = 0
   private var end = 0
+  /// Bytes from `start` on that are known to have no line feed.
+  private var plain = 0
   private(set) var isEnded = false
   /// Of `start`, in the unpacked stream.
   private(set) var offset = 0
@@ -51,13 +53,16 @@ final class FileWindow {
   var wholeLines: Int {
     let bytes = base
     var length = count
-    while length > 0, bytes[length - 1] != 0x0a { length -= 1 }
-    return length
+    while length > plain, bytes[length - 1] != 0x0a { length -= 1 }
+    if length > plain { return length }
+    plain = count
+    return 0
   }
 
   func consume(_ count: Int) {
     start += count
     offset += count
+    plain = max(plain - count, 0)
   }
 
   /// Ends the last line, which has no line end. The byte is not the file's: see ``trim()``.
