@@ -1,6 +1,5 @@
 package import Columns
 import Connectors
-import Formats
 package import Store
 
 /// The auctions of the NEXMark model as files: what `terrace generate nexmark` was asked for.
@@ -15,34 +14,11 @@ package struct NexmarkGeneration: Sendable {
 
   package init(folder: String) { self.folder = folder }
 
-  package struct Outcome: Sendable {
-    package var streams: [(name: String, events: Int, files: Int, bytes: Int)]
-    /// Whether all of it was written.
-    package var isWhole: Bool
-
-    package var events: Int { streams.reduce(0) { $0 + $1.events } }
-
-    package var json: String {
-      let streams = self.streams.map { stream in
-        JSONValue.Member(
-          stream.name,
-          .members([
-            ("events", .int(Int64(stream.events))), ("files", .int(Int64(stream.files))),
-            ("bytes", .int(Int64(stream.bytes))),
-          ]))
-      }
-      return JSONValue.members([
-        ("events", .int(Int64(events))), ("streams", .object(streams)),
-        ("complete", .bool(isWhole)),
-      ]).text()
-    }
-  }
-
   /// - Parameter progress: gets the events written so far.
   /// - Throws: `invalid` for a start that is no date, or a folder that has events.
   package func run(
     _ environment: Environment, progress: (Int) -> Void, isInterrupted: () -> Bool
-  ) throws(TerraceError) -> Outcome {
+  ) throws(TerraceError) -> GenerationOutcome {
     var base: Int64?
     if let start {
       guard let day = InstantText.date(start) else {
@@ -55,7 +31,8 @@ package struct NexmarkGeneration: Sendable {
       folder, events: events, seed: seed, baseMillis: base, rate: rate, environment)
     let isWhole = try files.run(
       sliceSize: sliceSize, progress: progress, isInterrupted: isInterrupted)
-    return Outcome(
+    return GenerationOutcome(
+      noun: "event",
       streams: files.counts.map { ($0.name, $0.count.events, $0.count.files, $0.count.bytes) },
       isWhole: isWhole)
   }

@@ -1,6 +1,5 @@
 package import Columns
 import Connectors
-import Formats
 package import Store
 
 /// The example's source files: what `terrace generate shop` was asked for, in its own words.
@@ -18,37 +17,12 @@ package struct ShopGeneration: Sendable {
 
   package init(folder: String) { self.folder = folder }
 
-  package struct Outcome: Sendable {
-    /// By stream, in a fixed order.
-    package var streams: [(name: String, changes: Int, files: Int, bytes: Int)]
-    /// Whether all of it was written.
-    package var isWhole: Bool
-
-    package var changes: Int { streams.reduce(0) { $0 + $1.changes } }
-    package var bytes: Int { streams.reduce(0) { $0 + $1.bytes } }
-
-    package var json: String {
-      let streams = self.streams.map { stream in
-        JSONValue.Member(
-          stream.name,
-          .members([
-            ("changes", .int(Int64(stream.changes))), ("files", .int(Int64(stream.files))),
-            ("bytes", .int(Int64(stream.bytes))),
-          ]))
-      }
-      return JSONValue.members([
-        ("changes", .int(Int64(changes))), ("streams", .object(streams)),
-        ("complete", .bool(isWhole)),
-      ]).text()
-    }
-  }
-
   /// - Parameter progress: gets the changes written so far.
   /// - Throws: `invalid` for a start that is no date or flags that do not go together; what
   ///   ``Connectors/ShopFiles`` throws.
   package func run(
     _ environment: Environment, progress: (Int) -> Void, isInterrupted: () -> Bool
-  ) throws(TerraceError) -> Outcome {
+  ) throws(TerraceError) -> GenerationOutcome {
     let shop = try ShopFiles(folder, appends ? nil : settings(), environment)
     let end: ShopFiles.End =
       changes.map { .changes($0) } ?? .days(Int64(days ?? (appends ? 0 : 3)))
@@ -58,7 +32,7 @@ package struct ShopGeneration: Sendable {
       let count = shop.counts[name] ?? ShopFiles.Count()
       return (name.rawValue, count.changes, count.files, count.bytes)
     }
-    return Outcome(streams: streams, isWhole: isWhole)
+    return GenerationOutcome(noun: "change", streams: streams, isWhole: isWhole)
   }
 
   private func settings() throws(TerraceError) -> ShopFiles.Settings {

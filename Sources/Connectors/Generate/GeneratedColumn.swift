@@ -10,7 +10,9 @@ final class GeneratedColumn {
     case text(Int, varies: Bool)
     case binary(Int, varies: Bool)
     case sequence(Int64)
-    case time(unit: Int64, maxPast: Int64)
+    /// Of a multiset.
+    case times
+    case time(maxPast: Int64)
     case list(GeneratedColumn, Int)
     case map(GeneratedColumn, GeneratedColumn, Int)
     case row([GeneratedColumn])
@@ -23,8 +25,10 @@ final class GeneratedColumn {
   /// Rows after which a sequence ends.
   let length: Int64?
 
+  /// - Parameter isInner: an element of a collection, or a member of a ROW: always random.
   init(
-    _ name: String, _ type: DataType, seed: UInt64, _ options: inout ConnectorOptions
+    _ name: String, _ type: DataType, seed: UInt64, isInner: Bool = false,
+    _ options: inout ConnectorOptions
   ) throws(TerraceError) {
     self.type = type
     self.seed = Self.mixed(
@@ -35,7 +39,7 @@ final class GeneratedColumn {
       throw options.wrong(prefix + "null-rate", "a number from 0 to 1")
     }
     self.nullRate = type.isNullable ? nullRate : 0
-    if try options.choice(prefix + "kind", ["random", "sequence"]) == "sequence" {
+    if !isInner, try options.choice(prefix + "kind", ["random", "sequence"]) == "sequence" {
       guard let start = try options.integer(prefix + "start"),
         let end = try options.integer(prefix + "end")
       else {
@@ -45,7 +49,7 @@ final class GeneratedColumn {
       guard end >= start, case let (span, overflow) = end.subtractingReportingOverflow(start),
         !overflow, span < .max
       else { throw options.wrong(prefix + "end", "a number from 'start' on") }
-      guard Self.takesNumbers(type) else {
+      guard Self.takesSequences(type) else {
         throw TerraceError(.unsupported, "a sequence of \(type)").with("column", name)
       }
       rule = .sequence(start)
@@ -56,9 +60,18 @@ final class GeneratedColumn {
     rule = try Self.rule(name, prefix, type, self.seed, &options)
   }
 
-  private static func takesNumbers(_ type: DataType) -> Bool {
+  private init(times seed: UInt64) {
+    type = DataType.int.notNull
+    rule = .times
+    self.seed = seed
+    nullRate = 0
+    length = nil
+  }
+
+  private static func takesSequences(_ type: DataType) -> Bool {
     switch type.kind {
-    case .tinyint, .smallint, .int, .bigint, .float, .double, .decimal, .char, .varchar: true
+    case .tinyint, .smallint, .int, .bigint, .float, .double, .decimal: true
+    case .char, .varchar, .binary, .varbinary: true
     default: false
     }
   }
@@ -74,34 +87,32 @@ final class GeneratedColumn {
     case .int: return try whole(prefix, Int64(Int32.min), Int64(Int32.max), &options)
     case .bigint: return try whole(prefix, .min, .max, &options)
     case .float, .double:
-      let wide = type.kind == DataType.float.kind ? Double(Float.greatestFiniteMagnitude) : 1e300
-      return .real(
-        try real(prefix + "min", &options) ?? -wide, try real(prefix + "max", &options) ?? wide)
+      // Flink's least value of these types is Java's: the one next to zero.
+      let wide =
+        type.kind == DataType.float.kind
+        ? Double(Float.greatestFiniteMagnitude) : .greatestFiniteMagnitude
+      return try real(prefix, most: wide, &options)
     case .decimal(let precision, let scale):
       var ten = 1.0
       for _ in 0..<(precision - scale) { ten *= 10 }
-      return .real(
-        try real(prefix + "min", &options) ?? -ten, try real(prefix + "max", &options) ?? ten)
-    case .char(let most), .varchar(let most), .binary(let most), .varbinary(let most):
-      var isFixed = false
-      if case .char = type.kind { isFixed = true }
-      if case .binary = type.kind { isFixed = true }
-      let wanted = Int(try options.integer(prefix + "length") ?? Int64(isFixed ? most : 100))
-      let varies = try options.flag(prefix + "var-len")
-      guard (1...1 << 20).contains(wanted) else {
-        throw options.wrong(prefix + "length", "a length from 1 to 1048576")
-      }
-      let length = min(wanted, most)
-      return type.isText ? .text(length, varies: varies) : .binary(length, varies: varies)
-    case .date, .time, .timestamp, .timestampLTZ:
-      let past = try options.duration(prefix + "max-past") ?? 0
-      return .time(unit: 1, maxPast: past)
+      return try real(prefix, most: ten, &options)
+    case .char(let most): return .text(try fixedLength(prefix, most, &options), varies: false)
+    case .binary(let most): return .binary(try fixedLength(prefix, most, &options), varies: false)
+    case .varchar(let most):
+      let length = try length(prefix, most, &options)
+      return .text(length, varies: try options.flag(prefix + "var-len"))
+    case .varbinary(let most):
+      let length = try length(prefix, most, &options)
+      return .binary(length, varies: try options.flag(prefix + "var-len"))
+    case .date, .time: return .time(maxPast: 0)
+    case .timestamp, .timestampLTZ:
+      return .time(maxPast: try options.duration(prefix + "max-past") ?? 0)
     case .array(let element):
       return .list(try inner(name, "element", element, seed, &options), try count(prefix, &options))
     case .multiset(let element):
       return .map(
         try inner(name, "element", element.notNull, seed, &options),
-        try inner(name, "count", DataType.int.notNull, seed, &options), try count(prefix, &options))
+        GeneratedColumn(times: mixed(seed, 1)), try count(prefix, &options))
     case .map(let key, let value):
       return .map(
         try inner(name, "key", key.notNull, seed, &options),
@@ -119,7 +130,7 @@ final class GeneratedColumn {
     _ name: String, _ part: String, _ type: DataType, _ seed: UInt64,
     _ options: inout ConnectorOptions
   ) throws(TerraceError) -> GeneratedColumn {
-    try GeneratedColumn(name + "." + part, type, seed: seed, &options)
+    try GeneratedColumn(name + "." + part, type, seed: seed, isInner: true, &options)
   }
 
   private static func count(
@@ -144,6 +155,15 @@ final class GeneratedColumn {
   }
 
   private static func real(
+    _ prefix: String, most: Double, _ options: inout ConnectorOptions
+  ) throws(TerraceError) -> Rule {
+    let low = try real(prefix + "min", &options) ?? 0
+    let high = try real(prefix + "max", &options) ?? max(most, low)
+    guard low <= high else { throw options.wrong(prefix + "max", "a number from 'min' on") }
+    return .real(low, high)
+  }
+
+  private static func real(
     _ name: String, _ options: inout ConnectorOptions
   ) throws(TerraceError) -> Double? {
     guard let text = options.text(name) else { return nil }
@@ -151,6 +171,28 @@ final class GeneratedColumn {
       throw options.wrong(name, "a number")
     }
     return value
+  }
+
+  /// Characters or bytes of CHAR and BINARY, which the type says.
+  private static func fixedLength(
+    _ prefix: String, _ most: Int, _ options: inout ConnectorOptions
+  ) throws(TerraceError) -> Int {
+    if let length = try options.integer(prefix + "length"), length != most {
+      throw options.wrong(prefix + "length", "\(most), the length of the type")
+    }
+    return most
+  }
+
+  /// The most characters or bytes of a value: what the type allows, 100 without a bound.
+  private static func length(
+    _ prefix: String, _ most: Int, _ options: inout ConnectorOptions
+  ) throws(TerraceError) -> Int {
+    let bound = min(most, 1 << 20)
+    let length = try options.integer(prefix + "length")
+    if let length, !(1...Int64(bound)).contains(length) {
+      throw options.wrong(prefix + "length", "a length from 1 to \(bound)")
+    }
+    return length.map { Int($0) } ?? (most == DataType.unbounded ? 100 : bound)
   }
 
   private static func mixed(_ seed: UInt64, _ salt: UInt64) -> UInt64 {
@@ -174,7 +216,11 @@ final class GeneratedColumn {
       number(Int64(bitPattern: UInt64(bitPattern: low) &+ offset), builder)
     case .sequence(let start):
       if type.isText { return builder.append(String(start + row)) }
+      if builder.physical == .bytes {
+        return withUnsafeBytes(of: (start + row).bigEndian) { builder.append(bytes: $0) }
+      }
       number(start + row, builder)
+    case .times: builder.append(Int32.random(in: 1...10, using: &random))
     case .real(let low, let high):
       let share = Double(random.next() >> 11) / 9_007_199_254_740_992
       real(low * (1 - share) + high * share, builder)
@@ -191,23 +237,35 @@ final class GeneratedColumn {
       let count = varies ? Int.random(in: 1...length, using: &random) : length
       let bytes = (0..<count).map { _ in UInt8(truncatingIfNeeded: random.next()) }
       bytes.withUnsafeBytes { builder.append(bytes: $0) }
-    case .time(_, let past):
+    case .time(let past):
       moment(time - (past > 0 ? Int64.random(in: 0...past, using: &random) : 0), builder)
     case .list(let element, let count):
       for i in 0..<count { element.append(item(row, i), time: time, to: builder.children[0]) }
       builder.endList()
     case .map(let key, let value, let count):
-      for i in 0..<count {
-        key.append(item(row, i), time: time, to: builder.children[0])
-        value.append(item(row, i), time: time, to: builder.children[1])
-      }
-      builder.endList()
+      entries(row, time, key, value, count, builder)
     case .row(let fields):
       for (field, child) in zip(fields, builder.children) {
         field.append(row, time: time, to: child)
       }
       builder.endRow()
     }
+  }
+
+  /// A map has a key once, so that it may have fewer entries than were asked for.
+  private func entries(
+    _ row: Int64, _ time: Int64, _ key: GeneratedColumn, _ value: GeneratedColumn, _ count: Int,
+    _ builder: ColumnBuilder
+  ) {
+    let made = ColumnBuilder(key.type, capacity: count)
+    for i in 0..<count { key.append(item(row, i), time: time, to: made) }
+    let keys = made.finish()
+    var seen: Set<Scalar> = []
+    for i in 0..<count where !keys.children.isEmpty || seen.insert(keys.scalar(i)).inserted {
+      builder.children[0].append(keys, i..<i + 1)
+      value.append(item(row, i), time: time, to: builder.children[1])
+    }
+    builder.endList()
   }
 
   private func item(_ row: Int64, _ index: Int) -> Int64 { row &* 10_007 &+ Int64(index) }

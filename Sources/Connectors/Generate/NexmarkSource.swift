@@ -10,17 +10,14 @@ import Store
 final class NexmarkSource: Source {
   let type: RowType
   let style = ChangeStyle.inserts
-  private let time: any Timekeeper
-  private let rate: Int64
-  private let total: Int64?
   private let events: NexmarkEvents
-  private var event: Int64 = 0
-  private var rateStart: (millis: Int64, event: Int64)
-  private var isStopped = false
+  private var pace: GeneratorPace
+  /// Events of one poll.
+  static let mostRows = 100_000
 
   init(_ table: ConnectorTable, _ environment: Environment) throws(TerraceError) {
     var options = ConnectorOptions(table)
-    rate = try options.integer("first-event.rate") ?? 10_000
+    let rate = try options.integer("first-event.rate") ?? 10_000
     let next = try options.integer("next-event.rate") ?? rate
     guard rate > 0 else { throw options.wrong("first-event.rate", "a number from 1 on") }
     guard next == rate else {
@@ -29,7 +26,6 @@ final class NexmarkSource: Source {
     }
     let count = try options.integer("events.num") ?? 0
     if count < 0 { throw options.wrong("events.num", "a number from 0 on; 0 has no end") }
-    total = count == 0 ? nil : count
     let seed = try options.integer("seed") ?? 0
     let base = try options.integer("base-time") ?? 1_436_918_400_000
     let shares = [
@@ -58,51 +54,36 @@ final class NexmarkSource: Source {
     type = table.type
     events = NexmarkEvents(
       seed: UInt64(bitPattern: seed), base: base, rate: rate, shares: shares)
-    time = environment.time
-    rateStart = (time.nowMillis(), 0)
+    pace = GeneratorPace(rate: rate, total: count == 0 ? nil : count, environment.time)
   }
 
   func poll(rows: Int, bytes: Int) throws(TerraceError) -> SourceBatch? {
-    var count = Int64(max(min(rows, 100_000), 1))
-    if let total { count = min(count, total - event) }
-    if !isStopped {
-      let seconds = Double(max(time.nowMillis() - rateStart.millis, 0)) / 1000
-      let allowed = min(Double(rate) * (seconds + 0.1), 9e18)
-      count = min(count, rateStart.event + max(Int64(allowed), 1) - event)
+    guard let numbers = pace.take(min(rows, Self.mostRows)) else { return nil }
+    let builders = NexmarkEvents.columns.fields.map {
+      ColumnBuilder($0.type, capacity: numbers.count)
     }
-    if count <= 0 { return nil }
-    let builders = NexmarkEvents.columns.fields.map { ColumnBuilder($0.type, capacity: Int(count)) }
-    for number in event..<event + count { events.append(number, to: builders) }
-    event += count
+    for number in numbers { events.append(number, to: builders) }
     let columns = builders.map { $0.finish() }
     let given = type.fields.map { field in
       let place = NexmarkEvents.columns.index(of: field.name) ?? 0
       return columns[place].retyped(field.type)
     }
-    return SourceBatch(rows: Batch(type, given, count: Int(count)))
+    return SourceBatch(rows: Batch(type, given, count: numbers.count))
   }
 
-  func stopAtPresent() throws(TerraceError) {
-    if total == nil {
-      throw TerraceError(
-        .invalid, "a generator without an end", hint: "set 'events.num', or let it run")
-    }
-    isStopped = true
-  }
-
+  func stopAtPresent() throws(TerraceError) { try pace.stop(endOption: "events.num") }
   func endInput() {}
-  var isDrained: Bool { total.map { event >= $0 } ?? false }
-  var position: String { "{\"event\":\(event)}" }
+  var isDrained: Bool { pace.isDone }
+  var position: String { "{\"event\":\(pace.next)}" }
   var positionTable: (type: RowType, keyCount: Int)? { nil }
   func takePositions() throws(TerraceError) -> DeltaBatch? { nil }
   func restorePositions(_ rows: DeltaBatch) throws(TerraceError) {}
 
   func seek(_ position: String) throws(TerraceError) {
-    event = try JSONValue.parse(position).int("event")
-    rateStart = (time.nowMillis(), event)
+    pace.seek(try JSONValue.parse(position).int("event"))
   }
 
-  var backlog: (amount: Int64, unit: String)? { total.map { ($0 - event, "events") } }
+  var backlog: (amount: Int64, unit: String)? { pace.left.map { ($0, "events") } }
   func takeNotices() -> [String] { [] }
   func close() {}
 }

@@ -67,30 +67,12 @@ extension Terrace {
     wanted.start = arguments.text("--start")
     wanted.sliceSize = try arguments.integer("--file-events", from: 1) ?? wanted.sliceSize
     wanted.rate = try arguments.integer("--rate", from: 1)
-    let progress = Progress(console)
-    Interruption.watch()
-    let outcome: NexmarkGeneration.Outcome
-    do throws(TerraceError) {
-      outcome = try wanted.run(
-        Environment(), progress: { progress.show("\(DisplayText.count($0, "event"))") },
-        isInterrupted: { Interruption.happened })
-    } catch {
-      progress.clear()
-      throw error
+    let isWhole = try generate("event", arguments, console) {
+      (progress) throws(TerraceError) in
+      try wanted.run(
+        Environment(), progress: progress, isInterrupted: { Interruption.happened })
     }
-    progress.clear()
-    if arguments.text("--format") == "json" {
-      try console.output.line(outcome.json)
-    } else {
-      for stream in outcome.streams where stream.files > 0 {
-        try console.say(
-          "\(stream.name): \(DisplayText.count(stream.events, "event")) in "
-            + "\(DisplayText.count(stream.files, "file")), \(DisplayText.bytes(stream.bytes))")
-      }
-    }
-    try console.output.flush()
-    console.note("-- \(DisplayText.count(outcome.events, "event")), \(seconds(progress.seconds))")
-    if !outcome.isWhole { console.exitCode = Interruption.exitCode ?? 1 }
+    if !isWhole { console.exitCode = Interruption.exitCode ?? 1 }
   }
 
   private static func generateShop(
@@ -112,13 +94,28 @@ extension Terrace {
     wanted.changes = try arguments.integer("--changes", from: 0)
     wanted.sliceSize = try arguments.integer("--file-changes", from: 1) ?? wanted.sliceSize
     wanted.rate = try arguments.integer("--rate", from: 1)
+    let isWhole = try generate("change", arguments, console) {
+      (progress) throws(TerraceError) in
+      try wanted.run(
+        Environment(), progress: progress, isInterrupted: { Interruption.happened })
+    }
+    // A steady stream is ended by whoever watches it: nothing has failed.
+    if !isWhole, wanted.rate == nil { console.exitCode = Interruption.exitCode ?? 1 }
+  }
+
+  /// Shows how far it is, and what was written.
+  ///
+  /// - Parameter run: gets what wants to know the lines written so far.
+  /// - Returns: whether all of it was written.
+  private static func generate(
+    _ noun: String, _ arguments: Arguments, _ console: Console,
+    _ run: ((Int) -> Void) throws(TerraceError) -> GenerationOutcome
+  ) throws(TerraceError) -> Bool {
     let progress = Progress(console)
     Interruption.watch()
-    let outcome: ShopGeneration.Outcome
+    let outcome: GenerationOutcome
     do throws(TerraceError) {
-      outcome = try wanted.run(
-        Environment(), progress: { progress.show("\(DisplayText.count($0, "change"))") },
-        isInterrupted: { Interruption.happened })
+      outcome = try run { progress.show("\(DisplayText.count($0, noun))") }
     } catch {
       progress.clear()
       throw error
@@ -129,14 +126,12 @@ extension Terrace {
     } else {
       for stream in outcome.streams where stream.files > 0 {
         try console.say(
-          "\(stream.name): \(DisplayText.count(stream.changes, "change")) in "
+          "\(stream.name): \(DisplayText.count(stream.lines, noun)) in "
             + "\(DisplayText.count(stream.files, "file")), \(DisplayText.bytes(stream.bytes))")
       }
     }
     try console.output.flush()
-    console.note(
-      "-- \(DisplayText.count(outcome.changes, "change")), \(seconds(progress.seconds))")
-    // A steady stream is ended by whoever watches it: nothing has failed.
-    if !outcome.isWhole, wanted.rate == nil { console.exitCode = Interruption.exitCode ?? 1 }
+    console.note("-- \(DisplayText.count(outcome.lines, noun)), \(seconds(progress.seconds))")
+    return outcome.isWhole
   }
 }
