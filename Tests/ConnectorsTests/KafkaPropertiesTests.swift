@@ -90,6 +90,28 @@ final class KafkaPropertiesTests: XCTestCase {
     XCTAssertEqual(open.notices.count, 1)
   }
 
+  func test_logins_thatNobodyCanDoAreRefused() throws {
+    for java in [
+      ["sasl.mechanism": "OAUTHBEARER"], ["sasl.mechanisms": "oauthbearer"],
+      ["sasl.oauthbearer.token.endpoint.url": "https://id/token"],
+      ["sasl.oauthbearer.method": "oidc"], ["enable.sasl.oauthbearer.unsecure.jwt": "true"],
+      [
+        "sasl.jaas.config":
+          "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;"
+      ],
+    ] {
+      var all = ["security.protocol": "SASL_SSL"]
+      all.merge(java) { $1 }
+      let error = refusal(all)
+      XCTAssertEqual(error?.kind, .unsupported, "\(java)")
+      XCTAssertTrue(error?.hint.contains("OIDC") ?? false, "\(java): \(error?.hint ?? "")")
+    }
+    XCTAssertEqual(
+      refusal(["security.protocol": "SASL_SSL", "sasl.mechanism": "MAGIC"])?.kind, .invalid)
+    let scram = ["security.protocol": "SASL_SSL", "sasl.mechanism": "SCRAM-SHA-256"]
+    XCTAssertEqual(try settings(scram)["sasl.mechanisms"], "SCRAM-SHA-256")
+  }
+
   func test_keyStores_areTakenWhereTheyCanBeRead() throws {
     let pkcs = try settings([
       "security.protocol": "SSL", "ssl.keystore.location": "/me.p12",

@@ -34,6 +34,7 @@ enum KafkaSecurity {
           hint: "set 'properties.security.protocol' to SASL_SSL")
       }
     }
+    try mechanism(java)
     if usesTLS { try tls(java, &out, &notices) }
     if let text = java["sasl.jaas.config"] { try login(text, &out) }
   }
@@ -100,6 +101,29 @@ enum KafkaSecurity {
 
   // MARK: Logins
 
+  private static let mechanisms = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI"]
+
+  /// - Throws: for a way to log in that nobody here can go.
+  private static func mechanism(_ java: [String: String]) throws(TerraceError) {
+    if let name = java.keys.filter({ $0.contains("sasl.oauthbearer.") }).min() {
+      throw noTokens(name, "'\(name)'")
+    }
+    for name in ["sasl.mechanism", "sasl.mechanisms"] {
+      guard let value = java[name]?.trimmed.uppercased() else { continue }
+      if value == "OAUTHBEARER" { throw noTokens(name, "a login with OAUTHBEARER") }
+      guard mechanisms.contains(value) else {
+        throw wrong(name, "'\(name)' takes \(mechanisms.joined(separator: ", "))")
+      }
+    }
+  }
+
+  private static func noTokens(_ name: String, _ what: String) -> TerraceError {
+    unsupported(
+      name, what,
+      hint: "the librdkafka of Debian 12 is built without OIDC and cannot fetch tokens; known are "
+        + mechanisms.joined(separator: ", "))
+  }
+
   /// `…PlainLoginModule required username="u" password="p";`
   private static func login(
     _ text: String, _ out: inout [String: String]
@@ -126,6 +150,8 @@ enum KafkaSecurity {
       if let keytab = values["keyTab"] { out["sasl.kerberos.keytab"] = keytab }
       if let principal = values["principal"] { out["sasl.kerberos.principal"] = principal }
       out["sasl.mechanisms"] = out["sasl.mechanisms"] ?? "GSSAPI"
+    case "OAuthBearerLoginModule":
+      throw noTokens("sasl.jaas.config", "a login with OAUTHBEARER")
     default:
       throw unsupported(
         "sasl.jaas.config", "the login module \(module)",

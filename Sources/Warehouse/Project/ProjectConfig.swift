@@ -65,30 +65,36 @@ package struct ProjectConfig: Sendable {
     _ wrong: (String, String) -> TerraceError
   ) throws(TerraceError) -> String {
     if Redaction.isSecret(key) { Redaction.note(value) }
-    var out = ""
-    var rest = value[...]
-    while let start = rest.firstRange(of: "${") {
-      out += rest[..<start.lowerBound]
-      guard let end = rest[start.upperBound...].firstIndex(of: "}") else {
-        throw wrong("'${' without '}'", "")
-      }
-      let name = rest[start.upperBound..<end]
-      let whole = String(rest[start.lowerBound...end])
-      if name.hasPrefix("file:") {
-        out += whole
-      } else {
-        let found = try expanded(whole, variables, wrong)
-        let bare = name.hasPrefix("env:") ? name.dropFirst(4) : name
-        out += PlanIdentity.identifying.contains(key) ? found : "${env:\(bare)}"
-      }
-      rest = rest[rest.index(after: end)...]
+    return try replaced(value, wrong) { (name, whole) throws(TerraceError) in
+      if name.hasPrefix("file:") { return whole }
+      let found = try expanded(whole, variables, wrong)
+      return PlanIdentity.identifying.contains(key) ? found : "${env:\(variable(name))}"
     }
-    return out + rest
   }
 
   static func expanded(
     _ value: String, _ variables: [String: String],
     _ wrong: (String, String) -> TerraceError
+  ) throws(TerraceError) -> String {
+    try replaced(value, wrong) { (name, _) throws(TerraceError) in
+      guard let found = variables[variable(name)] else {
+        throw wrong(
+          "the environment has no variable \(variable(name))", "set it before the command")
+      }
+      return found
+    }
+  }
+
+  private static func variable(_ name: Substring) -> String {
+    String(name.hasPrefix("env:") ? name.dropFirst(4) : name)
+  }
+
+  /// The text with something else where `${NAME}` stands.
+  ///
+  /// - Parameter put: gets the name and the whole reference.
+  private static func replaced(
+    _ value: String, _ wrong: (String, String) -> TerraceError,
+    _ put: (_ name: Substring, _ whole: String) throws(TerraceError) -> String
   ) throws(TerraceError) -> String {
     var out = ""
     var rest = value[...]
@@ -97,12 +103,7 @@ package struct ProjectConfig: Sendable {
       guard let end = rest[start.upperBound...].firstIndex(of: "}") else {
         throw wrong("'${' without '}'", "")
       }
-      var name = String(rest[start.upperBound..<end])
-      if name.hasPrefix("env:") { name.removeFirst(4) }
-      guard let found = variables[name] else {
-        throw wrong("the environment has no variable \(name)", "set it before the command")
-      }
-      out += found
+      out += try put(rest[start.upperBound..<end], String(rest[start.lowerBound...end]))
       rest = rest[rest.index(after: end)...]
     }
     return out + rest
@@ -204,7 +205,10 @@ enum ProjectKeys {
     ("taskmanager.", "there are no task managers"),
     ("jobmanager.", "there is no job manager"),
     ("heartbeat.", "there is one process and nothing to lose touch with"),
-    ("akka.", "there is no cluster"), ("rest.", "there is no cluster"),
+    ("akka.", "there is no cluster"), ("pekko.", "there is no cluster"),
+    ("rest.", "there is no cluster"), ("web.", "there is no cluster"),
+    ("slotmanager.", "threads are shared; there are no slots"),
+    ("resourcemanager.", "there is no cluster"), ("blob.", "there is no cluster"),
     ("state.", "state lies in tables of the warehouse"),
     (
       "execution.checkpointing.timeout",
