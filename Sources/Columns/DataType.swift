@@ -73,6 +73,19 @@ public struct DataType: Hashable, Sendable {
     }
   }
 
+  /// Whether values of one type are values of the other as they are: the same but for what nested fields
+  /// are called and numbered, and for nullability.
+  public func hasValues(of other: DataType) -> Bool {
+    switch (kind, other.kind) {
+    case (.array(let a), .array(let b)), (.multiset(let a), .multiset(let b)):
+      return a.hasValues(of: b)
+    case (.map(let a, let x), .map(let b, let y)): return a.hasValues(of: b) && x.hasValues(of: y)
+    case (.row(let a), .row(let b)):
+      return a.count == b.count && zip(a, b).allSatisfy { $0.type.hasValues(of: $1.type) }
+    default: return kind == other.kind
+    }
+  }
+
   public var isText: Bool {
     switch kind {
     case .char, .varchar: true

@@ -127,6 +127,12 @@ package struct OpenWarehouse: Sendable {
     try !SchemaDirectory(try path(of: name), environment).ids().isEmpty
   }
 
+  /// Whether the newest snapshot of a table has any.
+  func holdsRows(_ name: TableName) throws(TerraceError) -> Bool {
+    let latest = try SnapshotDirectory(try path(of: name), environment).latest()
+    return (latest?.totalRecordCount ?? 0) > 0
+  }
+
   /// Throws unless the table is there.
   package func mustHave(_ name: TableName) throws(TerraceError) {
     try location.mustExist(files)

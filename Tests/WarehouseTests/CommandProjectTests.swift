@@ -201,11 +201,70 @@ final class CommandProjectTests: XCTestCase {
       """)
     let refused = try run(2, "run", "--once")
     XCTAssertTrue(refused.errors.contains("the specs differ from what is applied"), refused.errors)
-    XCTAssertTrue(refused.errors.contains("terrace apply"), refused.errors)
+    XCTAssertTrue(
+      refused.errors.contains("“terrace apply --rebuild dwd.big” takes"), refused.errors)
     try run(2, "apply")
     try run(0, "apply", "--rebuild", "dwd.big")
     try run(0, "run", "--once")
     XCTAssertEqual(try daily(), "city,n,total\nLyon,2,50\nOslo,1,5\n")
+  }
+
+  func test_apply_asksForARebuildWhenRowsLieInOtherBuckets() throws {
+    try makeChain()
+    try run(0, "run", "--once")
+    func big(_ buckets: Int) -> String {
+      """
+      CREATE TABLE big (id BIGINT NOT NULL, city STRING, amount INT, PRIMARY KEY (id) NOT ENFORCED)
+        WITH ('bucket' = '\(buckets)');
+      INSERT INTO big SELECT id, city, amount FROM ods.orders WHERE amount > 10;
+      """
+    }
+    try spec("dwd/big.sql", big(3))
+    let plan = try run(0, "plan")
+    XCTAssertTrue(
+      plan.output.contains("another number of buckets: apply with --rebuild dwd.big"), plan.output)
+    XCTAssertTrue(plan.errors.contains("Apply with: terrace apply --rebuild dwd.big"), plan.errors)
+    XCTAssertTrue(try run(2, "apply").errors.contains("--rebuild dwd.big"))
+    try run(0, "apply", "--rebuild", "dwd.big")
+    try run(0, "sql", "INSERT INTO raw.orders VALUES (4, 'Oslo', 40)")
+    try run(0, "run", "--once")
+    XCTAssertEqual(try daily(), "city,n,total\nLyon,2,50\nOslo,1,40\n")
+  }
+
+  func test_apply_asksForARebuildWhenARemovedJobComesBackWithAnotherQuery() throws {
+    try makeChain()
+    try run(0, "run", "--once")
+    let daily = scratch.url.appendingPathComponent("layers/dws/daily.sql")
+    let text = try String(contentsOf: daily, encoding: .utf8)
+    try FileManager.default.removeItem(at: daily)
+    try run(0, "apply")
+    try spec("dws/daily.sql", text.replacing("SUM(amount)", with: "MAX(amount)"))
+    let refused = try run(2, "apply")
+    XCTAssertTrue(refused.errors.contains("the rows of another query"), refused.errors)
+    try spec("dws/daily.sql", text)
+    try run(0, "apply")
+    try run(0, "run", "--once")
+    XCTAssertEqual(try self.daily(), "city,n,total\nLyon,2,50\n")
+  }
+
+  func test_run_fillsColumnsWithRowsInRows() throws {
+    try scratch.write("terrace.conf", "layers: ods\n")
+    try FileManager.default.createDirectory(
+      at: scratch.url.appendingPathComponent("in"), withIntermediateDirectories: true)
+    try scratch.write("in/1.json", #"{"id":1,"r":{"x":1,"y":"a"},"a":[{"x":2,"y":"b"}]}"# + "\n")
+    let columns = "r ROW<x INT, y STRING>, a ARRAY<ROW<x INT, y STRING>>"
+    try spec(
+      "ods/w.sql",
+      """
+      CREATE TEMPORARY TABLE src (id INT, \(columns))
+        WITH ('connector' = 'filesystem', 'path' = 'in', 'format' = 'json');
+      CREATE TABLE w (id INT, \(columns)) WITH ('bucket' = '-1');
+      INSERT INTO w SELECT id, r, a FROM src;
+      """)
+    try run(0, "run", "--once")
+    XCTAssertEqual(
+      try run(0, "query", "SELECT r.y AS y, a[1].x AS x FROM ods.w", "-f", "csv").output,
+      "y,x\na,2\n")
   }
 
   func test_apply_takesInANewColumnAndRefusesAnotherKey() throws {
@@ -306,6 +365,25 @@ final class CommandProjectTests: XCTestCase {
       run.errors.contains(
         "warning: terrace.conf:2: unknown key 'memory.limitt'; did you mean memory.limit?"),
       run.errors)
+  }
+
+  func test_conf_refusesValuesWithTheirLine() throws {
+    try makeChain()
+    let wrong: [(line: String, words: String)] = [
+      ("memory.limit: lots", "'memory.limit' takes a size of at least 64 mb"),
+      ("memory.limit: 1 kb", "'memory.limit' takes a size of at least 64 mb"),
+      ("table.local-time-zone: Nowhere/X", "takes the name of a time zone"),
+      ("handing-on: maybe", "takes true or false"),
+      ("tag.alignment-timeout: x", "takes a duration"),
+    ]
+    for (line, words) in wrong {
+      try scratch.write("terrace.conf", "layers: ods, dwd, dws\n\(line)\n")
+      let refused = try run(2, "plan")
+      XCTAssertTrue(refused.errors.contains("terrace.conf:2:1: "), refused.errors)
+      XCTAssertTrue(refused.errors.contains(words), refused.errors)
+    }
+    try scratch.write("terrace.conf", "layers: ods, dwd, ods\n")
+    XCTAssertTrue(try run(2, "plan").errors.contains("'ods' stands there twice"))
   }
 
   func test_conf_neverPrintsWhatTheEnvironmentHolds() throws {

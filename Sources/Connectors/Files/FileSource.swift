@@ -105,7 +105,7 @@ final class FileSource: Source {
       guard let entry = try entry(part.path), try open(entry, limit: part.end) else {
         throw TerraceError(
           .notFound, "a file whose records must be read again is gone or was replaced",
-          hint: "bring it back, or build the state anew: terrace run --rebuild"
+          hint: "bring it back, or build the state anew: “terrace run --rebuild TABLE”"
         ).with("file", listing.full(part.path))
       }
       return true

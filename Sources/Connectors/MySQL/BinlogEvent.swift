@@ -177,7 +177,7 @@ struct BinlogParser {
     case BinlogType.incident:
       throw TerraceError(
         .invalid, "the server says that its binary log misses changes (an INCIDENT event)",
-        hint: "the tables must be read again: “terrace run --rebuild”")
+        hint: "the tables must be read again: “terrace run --rebuild TABLE”")
     case BinlogType.partialUpdate:
       throw TerraceError(
         .unsupported, "partial JSON updates in the binary log",

@@ -280,7 +280,7 @@ enum MySQLFailure {
     if gone.contains(where: { text.contains($0) }) {
       return TerraceError(
         .invalid, "the server has no longer (or not yet) the binary log from where the job stands",
-        hint: "“terrace run --rebuild JOB” reads the tables again; keep the log longer with "
+        hint: "“terrace run --rebuild TABLE” reads the tables again; keep the log longer with "
           + "binlog_expire_logs_seconds"
       ).with("server", text)
     }

@@ -99,7 +99,7 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
       "rows in the binary log are from before a change of the columns of \(name.text), and do not "
         + "name their columns",
       hint: "SET GLOBAL binlog_row_metadata = 'FULL' lets the log name them from then on; "
-        + "“terrace run --rebuild” reads the table again"
+        + "“terrace run --rebuild TABLE” reads the table again"
     ).with("log", map.types.count).with("table", tables[name]?.columns.count ?? 0)
   }
 

@@ -50,7 +50,7 @@ enum PostgresFailure {
     }
     if state == "42704", message.contains("publication") {
       return "make it again, drop the slot (SELECT pg_drop_replication_slot('…')), and "
-        + "“terrace run --rebuild” reads the tables anew: the log cannot be read without it"
+        + "“terrace run --rebuild TABLE” reads the tables anew: the log cannot be read without it"
     }
     if state == "55006" { return "another process reads this slot: give each its own 'slot.name'" }
     if state == "42501" {

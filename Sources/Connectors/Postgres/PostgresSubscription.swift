@@ -151,7 +151,8 @@ final class PostgresSubscription: LogSubscription<PostgresPosition>, @unchecked 
       failure: TerraceError(
         .invalid, "the log does not hold the old rows of \(route.relation.name.text)",
         hint: "ALTER TABLE \(route.relation.name.quoted) REPLICA IDENTITY FULL, then "
-          + "“terrace run --rebuild”; or declare a PRIMARY KEY and 'changelog-mode' = 'upsert'"))
+          + "“terrace run --rebuild TABLE”; or declare a PRIMARY KEY and 'changelog-mode' = 'upsert'"
+      ))
     halt()
   }
 

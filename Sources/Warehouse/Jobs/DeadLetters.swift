@@ -1,3 +1,4 @@
+import Catalog
 import Columns
 import Connectors
 import Formats
@@ -7,6 +8,7 @@ import Store
 /// that met them. A letter goes when it was read after all.
 final class DeadLetters {
   private let warehouse: OpenWarehouse
+  private let metastore: Metastore?
   private let name: TableName
   private let user: String
   private var writer: TableWriter?
@@ -28,9 +30,10 @@ final class DeadLetters {
 
   /// Takes the table back to what the root says.
   init(
-    _ job: String, _ warehouse: OpenWarehouse, user: String, at root: Int64?, count: Int64
+    _ job: String, _ environment: JobEnvironment, user: String, at root: Int64?, count: Int64
   ) throws(TerraceError) {
-    self.warehouse = warehouse
+    warehouse = environment.warehouse
+    metastore = environment.metastore
     self.user = user
     self.count = count
     name = Self.name(of: job)
@@ -42,7 +45,16 @@ final class DeadLetters {
     let schema = try TableSchema.create(
       columns: RowType(Self.columns).fields, primaryKeys: ["id"], options: ["bucket": "1"],
       timeMillis: warehouse.environment.time.nowMillis())
-    return try HiddenTables.open(name.table, schema, warehouse, at: id, database: name.database)
+    let isNew = try !warehouse.has(name)
+    let table = try HiddenTables.open(
+      name.table, schema, warehouse, at: id, database: name.database)
+    if isNew {
+      // Others find it where they find all tables.
+      try metastore?.register(
+        database: name.database, location: warehouse.location.path + "/\(name.database).db")
+      try metastore?.register(database: name.database, table: name.table)
+    }
+    return table
   }
 
   private func open() throws(TerraceError) -> TableWriter {

@@ -19,7 +19,7 @@ extension JobRun {
       barriers.last = found.root.tags?.last
     }
     letters = try DeadLetters(
-      spec.name, environment.warehouse, user: user, at: root.letters, count: root.letterCount)
+      spec.name, environment, user: user, at: root.letters, count: root.letterCount)
     try target.open(generation: root.generation)
     if let found {
       // The tags of a snapshot are there before the next one is.

@@ -85,7 +85,7 @@ final class TableFeed: Feed {
     func gone(_ what: String) -> TerraceError {
       TerraceError(
         .conflict, "\(tableName) \(what)",
-        hint: "“terrace run --rebuild” starts the job over from what the table holds now"
+        hint: "“terrace run --rebuild TABLE” starts the job over from what the table holds now"
       ).with("snapshot", at.snapshot)
     }
     if let found = try table.snapshots.find(at.snapshot) {
@@ -291,7 +291,7 @@ final class TableFeed: Feed {
     if source.isAppendOnly {
       throw TerraceError(
         .unsupported, "following an overwrite of \(tableName), from which rows are only ever added",
-        hint: "“terrace run --rebuild” starts the job over from what the table holds now"
+        hint: "“terrace run --rebuild TABLE” starts the job over from what the table holds now"
       ).with("snapshot", snapshot.id)
     }
     var parts: [SnapshotChanges.Part] = []

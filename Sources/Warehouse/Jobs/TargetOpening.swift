@@ -35,7 +35,7 @@ enum TargetOpening {
     }
     let given = plan.plan.type.fields
     guard given.count == schema.fields.count,
-      zip(given, schema.fields).allSatisfy({ $0.type.kind == $1.type.kind })
+      zip(given, schema.fields).allSatisfy({ $0.type.hasValues(of: $1.type) })
     else {
       throw TerraceError(
         .invalid, "the query's columns are not those of \(name) any more",

@@ -64,8 +64,9 @@ package enum ChangesText {
 
   private static func words(_ job: ProjectChanges.JobChange) -> String {
     switch job.kind {
+    case _ where job.rebuildReason != nil:
+      "\(job.rebuildReason ?? ""): apply with --rebuild \(job.name)"
     case .new: "new job"
-    case .changed where job.needsRebuild: "the query has changed: apply with --rebuild \(job.name)"
     case .changed: "the text has changed, what it means has not"
     default: ""
     }

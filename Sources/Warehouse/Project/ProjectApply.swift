@@ -17,12 +17,11 @@ extension OpenProject {
         .invalid, "\(first.name): \(first.lines.joined(separator: "; "))",
         hint: "nothing was changed; drop the table, or put the spec back")
     }
-    if let first = changes.rebuilds.first(where: { !rebuilds.contains($0) }) {
+    if let first = changes.jobs.first(where: { $0.needsRebuild && !rebuilds.contains($0.name) }) {
       throw TerraceError(
-        .invalid, "the query of \(first) has changed, and its table holds what the old one gave",
-        hint:
-          "nothing was changed; --rebuild \(first) empties the table and fills it again, or put the query back"
-      )
+        .invalid, "\(first.name): \(first.rebuildReason ?? "")",
+        hint: "nothing was changed; --rebuild \(first.name) empties the table and fills it again, "
+          + "or put the spec back")
     }
     for name in rebuilds where !project.jobs.contains(where: { $0.name == name }) {
       throw TerraceError(

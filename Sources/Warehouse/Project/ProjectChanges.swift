@@ -13,6 +13,8 @@ package struct ProjectChanges: Sendable {
     package var steps: [SchemaChange] = []
     /// What a person reads: `+ column note STRING`; or why it cannot be done.
     package var lines: [String] = []
+    /// Rows that are there lie in other buckets than those of the new schema.
+    var movesRows = false
   }
 
   package struct JobChange: Sendable {
@@ -20,8 +22,9 @@ package struct ProjectChanges: Sendable {
     package var kind: Kind
     /// Lines of the spec that went (`- …`) and came (`+ …`).
     package var lines: [String] = []
-    /// Old state is of no use: the table must be made anew from its sources.
-    package var needsRebuild = false
+    /// Why the table must be made anew from its sources; nil: it need not.
+    package var rebuildReason: String?
+    package var needsRebuild: Bool { rebuildReason != nil }
   }
 
   package var tables: [TableChange] = []
@@ -46,39 +49,76 @@ package struct ProjectChanges: Sendable {
   }
 
   package var impossible: [TableChange] { tables.filter { $0.kind == .impossible } }
-  package var rebuilds: [String] { jobs.filter(\.needsRebuild).map(\.name) }
+
+  /// What takes the changes in.
+  package var command: String {
+    "terrace apply" + jobs.filter(\.needsRebuild).map { " --rebuild \($0.name)" }.joined()
+  }
+
+  package var hint: String {
+    impossible.isEmpty
+      ? "“\(command)” takes the changes above in"
+      : "put the specs back that cannot be followed, or drop the tables"
+  }
 
   /// - Parameter metastore: nil for a project that was never applied.
   package init(
     _ project: Project, _ warehouse: OpenWarehouse, _ metastore: Metastore?
   ) throws(TerraceError) {
-    for table in project.tables { tables.append(try ProjectChanges.change(table, warehouse)) }
+    for table in project.tables {
+      tables.append(
+        try ProjectChanges.change(
+          table, warehouse, isFilled: project.jobs.contains { $0.name == table.name.description }))
+    }
     let specs = project.specTexts
     let known = try metastore?.jobs() ?? []
     for job in project.jobs {
-      guard let old = known.first(where: { $0.name == job.name }) else {
-        jobs.append(JobChange(name: job.name, kind: .new))
-        continue
-      }
       let text = specs[job.name] ?? ""
-      // What is made anew each time needs no word from anybody.
-      let rebuilds = old.fingerprint != job.fingerprint && !job.isRefresh
-      if old.fingerprint == job.fingerprint && old.spec == text {
-        jobs.append(JobChange(name: job.name, kind: .unchanged))
-      } else {
+      let moved = tables.first { $0.name.description == job.name }?.movesRows ?? false
+      guard let old = known.first(where: { $0.name == job.name }) else {
         jobs.append(
           JobChange(
-            name: job.name, kind: .changed, lines: LineDiff.lines(from: old.spec, to: text),
-            needsRebuild: rebuilds))
+            name: job.name, kind: .new,
+            rebuildReason: try ProjectChanges.rowsOfAnother(job, warehouse)))
+        continue
       }
+      if old.fingerprint == job.fingerprint && old.spec == text && !moved {
+        jobs.append(JobChange(name: job.name, kind: .unchanged))
+        continue
+      }
+      var change = JobChange(
+        name: job.name, kind: .changed, lines: LineDiff.lines(from: old.spec, to: text))
+      // What is made anew each time needs no word from anybody.
+      if !job.isRefresh {
+        if old.fingerprint != job.fingerprint {
+          change.rebuildReason = "the query has changed"
+        } else if moved {
+          change.rebuildReason = "the rows lie in another number of buckets"
+        }
+      }
+      jobs.append(change)
     }
     for old in known where !project.jobs.contains(where: { $0.name == old.name }) {
       jobs.append(JobChange(name: old.name, kind: .removed))
     }
   }
 
+  /// A job that comes to a table which an earlier one of its name has filled by another query.
+  private static func rowsOfAnother(
+    _ job: JobSpec, _ warehouse: OpenWarehouse
+  ) throws(TerraceError) -> String? {
+    guard case .table(let name) = job.target, !job.isRefresh, try warehouse.hasFolder,
+      try warehouse.databases().contains(name.database), try warehouse.has(name)
+    else { return nil }
+    let table = try Table.open(warehouse.environment, try warehouse.path(of: name).root)
+    guard let latest = try table.snapshots.latest(), let root = try Root(latest),
+      root.job == job.name, root.fingerprint != job.fingerprint
+    else { return nil }
+    return "the table holds the rows of another query"
+  }
+
   private static func change(
-    _ table: ProjectTable, _ warehouse: OpenWarehouse
+    _ table: ProjectTable, _ warehouse: OpenWarehouse, isFilled: Bool
   ) throws(TerraceError) -> TableChange {
     let name = table.name
     let wanted = try table.schema(timeMillis: warehouse.environment.time.nowMillis())
@@ -92,6 +132,13 @@ package struct ProjectChanges: Sendable {
       return TableChange(name: name, kind: .impossible, lines: [reason])
     }
     let (steps, lines) = steps(from: current, to: wanted)
+    let isMoved = try current.bucketMode != wanted.bucketMode
+    let moves = isMoved ? try warehouse.holdsRows(name) : false
+    if moves, !isFilled {
+      return TableChange(
+        name: name, kind: .impossible,
+        lines: lines + ["it has rows, which lie in \(current.options["bucket"] ?? "-1") buckets"])
+    }
     if steps.isEmpty { return TableChange(name: name, kind: .unchanged) }
     do throws(TerraceError) {
       let path = try warehouse.path(of: name)
@@ -99,7 +146,8 @@ package struct ProjectChanges: Sendable {
     } catch {
       return TableChange(name: name, kind: .impossible, lines: lines + [error.message])
     }
-    return TableChange(name: name, kind: .changed, steps: steps, lines: lines)
+    return TableChange(
+      name: name, kind: .changed, steps: steps, lines: lines, movesRows: moves)
   }
 
   /// What no change of a schema can do.

@@ -126,30 +126,36 @@ package struct ProjectConfig: Sendable {
   /// Layers from the lowest up.
   package var layers: [String] {
     get throws(TerraceError) {
-      let names = (values["layers"] ?? "ods, dwd, dws, ads").split(separator: ",").map(\.trimmed)
-      for (index, name) in names.enumerated() {
-        try TableName.check(name, "layer")
-        if names[..<index].contains(name) || name.hasPrefix("_") {
-          throw TerraceError(.invalid, "layers: '\(name)' cannot stand there")
-        }
-      }
-      if names.isEmpty { throw TerraceError(.invalid, "layers: there is none") }
+      let text = values["layers"] ?? "ods, dwd, dws, ads"
+      let names = text.split(separator: ",").map(\.trimmed)
+      for name in names { try TableName.check(name, "layer") }
       return names
     }
   }
 
+  /// What the value of `layers` should be, if it is not.
+  fileprivate static func layersProblem(_ value: String) -> String? {
+    let names = value.split(separator: ",").map(\.trimmed)
+    if names.isEmpty { return "names of folders from the lowest layer up, such as ods, dwd, ads" }
+    for (index, name) in names.enumerated() {
+      if names[..<index].contains(name) { return "each layer once; '\(name)' stands there twice" }
+      if name.hasPrefix("_") { return "names without a '_' before them; '\(name)' has one" }
+    }
+    return nil
+  }
+
+  /// What a Flink cluster would have had for a process, too.
+  fileprivate static let memoryKeys = [
+    "memory.limit", "taskmanager.memory.process.size", "taskmanager.memory.flink.size",
+  ]
+  fileprivate static let memoryBytesMin = 64 << 20
+
   package var memoryLimitBytes: Int {
     get throws(TerraceError) {
-      // What a Flink cluster would have had for a process.
-      let names = [
-        "memory.limit", "taskmanager.memory.process.size", "taskmanager.memory.flink.size",
-      ]
-      guard let name = names.first(where: { values[$0] != nil }) else { return 1 << 30 }
-      let bytes = try TableOptions(values).bytes(name) ?? 0
-      guard bytes >= 64 << 20 else {
-        throw TerraceError(.invalid, "\(name) is under 64 mb").with(name, values[name] ?? "")
+      guard let name = ProjectConfig.memoryKeys.first(where: { values[$0] != nil }) else {
+        return 1 << 30
       }
-      return bytes
+      return try TableOptions(values).bytes(name) ?? 1 << 30
     }
   }
 
@@ -192,7 +198,7 @@ enum ProjectKeys {
 
   private static let durations = [
     "execution.checkpointing.interval", "execution.checkpointing.min-pause",
-    "table.exec.source.idle-timeout",
+    "table.exec.source.idle-timeout", "tag.alignment-timeout",
   ]
 
   /// Options of tables that the configuration gives all tables which do not set them.
@@ -255,9 +261,7 @@ enum ProjectKeys {
       return .refused("it is an option of a table: write it into its WITH (…)")
     default: break
     }
-    if durations.contains(key), OptionValue.durationMillis(value) == nil {
-      return .wrong("a duration such as 10 s")
-    }
+    if let wanted = wrong(key, value) { return .wrong(wanted) }
     if key == "execution.checkpointing.mode",
       !["exactly_once", "exactly-once", "at_least_once", "at-least-once"]
         .contains(value.lowercased())
@@ -267,6 +271,23 @@ enum ProjectKeys {
     if known.contains(key) { return .known }
     for family in cluster where key.hasPrefix(family.prefix) { return .ignored(family.why) }
     return .unknown
+  }
+
+  /// What a value should be that is something else.
+  private static func wrong(_ key: String, _ value: String) -> String? {
+    switch key {
+    case _ where durations.contains(key) && OptionValue.durationMillis(value) == nil:
+      return "a duration such as 10 s"
+    case _
+    where ProjectConfig.memoryKeys.contains(key)
+      && (OptionValue.memoryBytes(value) ?? 0) < ProjectConfig.memoryBytesMin:
+      return "a size of at least 64 mb, such as 1 gb"
+    case "table.local-time-zone" where value != "default" && SessionZone(value) == nil:
+      return "the name of a time zone such as Asia/Shanghai, or default"
+    case "handing-on" where OptionValue.boolean(value) == nil: return "true or false"
+    case "layers": return ProjectConfig.layersProblem(value)
+    default: return nil
+    }
   }
 
   private static func isZero(_ duration: String) -> Bool {

@@ -12,7 +12,8 @@ package struct ProjectStatus: Sendable {
     /// Milliseconds since the table's newest snapshot.
     package var ageMillis: Int64?
     package var snapshot: Int64?
-    package var rows: Int64?
+    /// Rows in its files: those that newer ones replace are counted until a compaction.
+    package var records: Int64?
     package var tag: String?
     /// FRESHNESS, or the interval of the settings.
     package var targetMillis: Int64?
@@ -64,7 +65,7 @@ package struct ProjectStatus: Sendable {
           let path = try open.warehouse.path(of: name)
           let snapshot = try SnapshotDirectory(path, open.warehouse.environment).latest()
           row.snapshot = snapshot?.id
-          row.rows = snapshot?.totalRecordCount
+          row.records = snapshot?.totalRecordCount
           if let snapshot {
             let environment = open.warehouse.environment
             let schema = try SchemaDirectory(path, environment).latest()
@@ -105,7 +106,7 @@ package struct ProjectStatus: Sendable {
             .members([
               ("name", .string(row.name)), ("layer", .string(row.layer)),
               ("state", .string(row.state)), ("ageMillis", JSONValue(row.ageMillis)),
-              ("snapshot", JSONValue(row.snapshot)), ("rows", JSONValue(row.rows)),
+              ("snapshot", JSONValue(row.snapshot)), ("records", JSONValue(row.records)),
               ("bytes", JSONValue(row.bytes)), ("freshnessMillis", JSONValue(row.targetMillis)),
               ("lagMillis", JSONValue(row.lagMillis)),
               ("tag", JSONValue(row.tag)), ("error", JSONValue(row.error)),
@@ -118,7 +119,7 @@ package struct ProjectStatus: Sendable {
 
   package var listing: Listing {
     var listing = Listing(
-      "layer", "table", "state", "age", "target", "snapshot", "rows", "bytes", "rows in",
+      "layer", "table", "state", "age", "target", "snapshot", "records", "bytes", "rows in",
       "rows out", "dead", "tag",
       "error")
     for row in tables {
@@ -127,7 +128,7 @@ package struct ProjectStatus: Sendable {
         .string(row.layer), .string(row.name), .string(row.state),
         JSONValue(row.ageMillis.map(DisplayText.duration(millis:))),
         JSONValue(row.targetMillis.map(DisplayText.duration(millis:))), JSONValue(row.snapshot),
-        JSONValue(row.rows), JSONValue(row.bytes), number("rowsIn"), number("rowsOut"),
+        JSONValue(row.records), JSONValue(row.bytes), number("rowsIn"), number("rowsOut"),
         number("deadLetters"),
         JSONValue(row.tag), JSONValue(row.error))
     }

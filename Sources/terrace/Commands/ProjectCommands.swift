@@ -98,7 +98,7 @@ extension Terrace {
     } else if !changes.impossible.isEmpty {
       console.exitCode = 2
     } else {
-      console.note("Apply with: terrace apply   (nothing was changed)")
+      console.note("Apply with: \(changes.command)   (nothing was changed)")
     }
   }
 

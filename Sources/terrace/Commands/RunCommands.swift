@@ -65,7 +65,7 @@ extension Terrace {
       Console.writeError(ChangesText.text(changes, isStyled: console.styledError))
       throw TerraceError(
         .invalid, "the specs differ from what is applied",
-        hint: "“terrace apply” takes the changes above in")
+        hint: changes.hint)
     }
     if !isNew, rebuilds.isEmpty, !changes.isEmpty {
       // Comments and settings only: nothing of it is in the tables.
@@ -161,6 +161,8 @@ final class RunProgress {
   private var hasLine = false
   /// Notices said so far, by job.
   private var told: [String: Int] = [:]
+  /// Why jobs are tried again, as said last.
+  private var reasons: [String: String] = [:]
 
   init(_ console: Console) { self.console = console }
 
@@ -173,6 +175,14 @@ final class RunProgress {
       told[state.name] = state.noticeCount
       clear()
       for notice in state.notices.suffix(fresh) { console.note("\(state.name): \(notice)") }
+    }
+    for state in states {
+      let trouble = state.phase == .retrying ? state.counters.lastError : nil
+      // What is tried again is said once for each reason.
+      if let trouble, reasons.updateValue(trouble, forKey: state.name) != trouble {
+        clear()
+        console.note("\(state.name) is tried again: \(trouble)")
+      }
     }
   }
 
