@@ -8,7 +8,7 @@ import Store
 package final class AheadSource: Source {
   private struct Item: Sendable {
     var batch: Result<SourceBatch?, TerraceError>
-    var position: String
+    var mark: SourceMark
   }
 
   /// Hands the source to one thread at a time.
@@ -32,7 +32,7 @@ package final class AheadSource: Source {
       do throws(TerraceError) {
         batch = .success(try source.poll(rows: rows, bytes: bytes))
       } catch { batch = .failure(error) }
-      return Item(batch: batch, position: source.position)
+      return Item(batch: batch, mark: source.mark)
     }
   }
 
@@ -43,13 +43,13 @@ package final class AheadSource: Source {
   private let worker = Workers(count: 1)
   private var ready: [Item] = []
   private var pending: Pending<[Item]>?
-  private var given: String
+  private var given: SourceMark
   /// Positions are to be taken: nothing more is decoded ahead until they are.
   private var rests = false
 
   package init(_ source: any Source) {
     holder = Holder(source)
-    given = source.position
+    given = source.mark
   }
 
   /// The source, when no other thread has it.
@@ -65,7 +65,7 @@ package final class AheadSource: Source {
   package func poll(rows: Int, bytes: Int) throws(TerraceError) -> SourceBatch? {
     if ready.isEmpty { _ = settled() }
     let item = ready.isEmpty ? holder.poll(rows: rows, bytes: bytes) : ready.removeFirst()
-    given = item.position
+    given = item.mark
     if case .success(.some) = item.batch, pending == nil, !rests, ready.count < Self.depth {
       let holder = self.holder
       pending = worker.start { holder.polls(Self.depth, rows: rows, bytes: bytes) }
@@ -87,7 +87,8 @@ package final class AheadSource: Source {
 
   // MARK: Positions
 
-  package var position: String { given }
+  package var position: String { given.position }
+  package var mark: SourceMark { given }
   package var positionTable: (type: RowType, keyCount: Int)? { holder.source.positionTable }
 
   package func takePositions() throws(TerraceError) -> DeltaBatch? {
@@ -97,7 +98,7 @@ package final class AheadSource: Source {
     rests = !ready.isEmpty
     if rests { return nil }
     let rows = try source.takePositions()
-    given = source.position
+    given = source.mark
     return rows
   }
 
@@ -117,7 +118,7 @@ package final class AheadSource: Source {
 
   private func forget() {
     ready = []
-    given = holder.source.position
+    given = holder.source.mark
   }
 
   package func confirm(_ position: String) throws(TerraceError) {

@@ -82,6 +82,8 @@ package protocol Source: AnyObject {
   var isDrained: Bool { get }
 
   var position: String { get }
+  /// The same, as something that is kept for each batch: its text is made when somebody wants it.
+  var mark: SourceMark { get }
   /// Type and number of key columns of the position table; nil for sources that need none.
   var positionTable: (type: RowType, keyCount: Int)? { get }
   func takePositions() throws(TerraceError) -> DeltaBatch?
@@ -131,6 +133,7 @@ package protocol Source: AnyObject {
 extension Source {
   /// Sources whose order follows from the position alone need nothing.
   package func replay(to position: String) throws(TerraceError) {}
+  package var mark: SourceMark { SourceMark(position) }
   package var canReplay: Bool { true }
   package func confirm(_ position: String) throws(TerraceError) {}
   package var drift: SchemaDrift? { nil }
@@ -141,4 +144,14 @@ extension Source {
   package func hasGiven(before millis: Int64) -> Bool? { nil }
   /// Sources that pass over nothing.
   package var skipped: Int64 { 0 }
+}
+
+/// A place of a source.
+package struct SourceMark: Sendable {
+  private let make: @Sendable () -> String
+
+  init(_ make: @escaping @Sendable () -> String) { self.make = make }
+  package init(_ position: String) { make = { position } }
+
+  package var position: String { make() }
 }

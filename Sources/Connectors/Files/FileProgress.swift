@@ -1,80 +1,55 @@
 import Columns
 import Formats
+import Synchronization
 
 /// How far all files were read, and in which order since positions were taken last.
 struct FileProgress {
-  struct Part {
+  fileprivate struct Part {
     var path: String
     var end: Int
   }
 
   var states: [String: FileState] = [:]
   /// File that the next record comes from.
-  var next: String? {
-    didSet { if next != oldValue { cached = nil } }
-  }
-  /// Files changed since positions were taken, with their text.
-  private var changed: [String: String] = [:]
-  /// Parts in the order in which they were read since then.
-  private var log: [Part] = []
-  /// Parts to be read again, in this order, before anything else.
+  var next: String?
+  /// What has happened since positions were taken.
+  private var history = FileHistory()
+  /// Parts to be read again, the last first, before anything else.
   private var toFollow: [Part] = []
   private var nextToFollow: String?
-  private var cached: String?
 
   /// Records were given.
-  mutating func note(_ state: FileState, from before: FileState) {
-    put(state)
-    if log.last?.path == state.path {
-      log[log.count - 1].end = state.offset
-    } else {
-      log.append(Part(path: state.path, end: state.offset))
-    }
+  mutating func note(_ state: FileState) {
+    states[state.path] = state
+    history.append(state, isPart: true)
   }
 
   /// A file's present end was reached, or it is lost.
-  mutating func end(_ state: FileState) { put(state) }
-
-  private mutating func put(_ state: FileState) {
+  mutating func end(_ state: FileState) {
     states[state.path] = state
-    changed[state.path] = state.json.text()
-    cached = nil
+    history.append(state, isPart: false)
   }
 
-  var text: String {
-    mutating get {
-      if let cached { return cached }
-      var text = "{\"files\":["
-      text += changed.keys.sorted().compactMap { changed[$0] }.joined(separator: ",")
-      let parts = JSONValue.array(
-        log.map { .array([.string($0.path), .int(Int64($0.end))]) })
-      text += "],\"order\":" + parts.text()
-      if let next { text += ",\"next\":" + JSONValue.string(next).text() }
-      text += "}"
-      cached = text
-      return text
-    }
+  /// The place as of now.
+  var mark: SourceMark {
+    let (history, count, next) = (history, history.count, next)
+    return SourceMark { history.text(upTo: count, next: next) }
   }
 
   mutating func take() -> DeltaBatch? {
-    if changed.isEmpty { return nil }
-    let rows = FileState.rows(changed.keys.sorted().compactMap { states[$0] })
-    changed = [:]
-    log = []
-    cached = nil
-    return rows
+    let paths = history.paths
+    if paths.isEmpty { return nil }
+    // Marks that were made keep theirs.
+    history = FileHistory()
+    return FileState.rows(paths.sorted().compactMap { states[$0] })
   }
 
   mutating func restore(_ position: String) throws(TerraceError) {
     let value = try JSONValue.parse(position)
-    for item in try value.array("files") {
-      let state = try FileState(item)
-      states[state.path] = state
-      changed[state.path] = item.text()
-    }
-    log = try Self.parts(value)
+    history = FileHistory()
+    for item in try value.array("files") { end(try FileState(item)) }
+    for part in try Self.parts(value) { history.append(part) }
     next = try value.optionalString("next")
-    cached = nil
   }
 
   private static func parts(_ value: JSONValue) throws(TerraceError) -> [Part] {
@@ -92,16 +67,16 @@ struct FileProgress {
 
   mutating func follow(_ position: String) throws(TerraceError) {
     let value = try JSONValue.parse(position)
-    toFollow = try Self.parts(value)
+    toFollow = try Self.parts(value).reversed()
     nextToFollow = try value.optionalString("next")
     if !toFollow.isEmpty { next = nil }
   }
 
-  /// The next part to be read again.
-  mutating func nextPart() -> Part? {
-    while let part = toFollow.first {
-      if (states[part.path]?.offset ?? 0) < part.end { return part }
-      toFollow.removeFirst()
+  /// The next part to be read again, and the file that it belongs to.
+  mutating func nextPart() -> (path: String, end: Int)? {
+    while let part = toFollow.last {
+      if (states[part.path]?.offset ?? 0) < part.end { return (part.path, part.end) }
+      toFollow.removeLast()
     }
     if let path = nextToFollow {
       next = path
@@ -111,4 +86,52 @@ struct FileProgress {
   }
 
   var isFollowed: Bool { toFollow.isEmpty && nextToFollow == nil }
+}
+
+/// Steps in the order in which they happened. Places are numbers of steps, so that a place costs nothing
+/// until somebody wants its text, however many files there are.
+private final class FileHistory: Sendable {
+  private struct Step {
+    var path: String
+    /// The file's state as JSON; nil for parts that were read before.
+    var state: String?
+    /// Records up to here were given; nil when none were.
+    var end: Int?
+  }
+
+  private let steps = Mutex<[Step]>([])
+
+  var count: Int { steps.withLock { $0.count } }
+  var paths: Set<String> { steps.withLock { steps in Set(steps.lazy.map(\.path)) } }
+
+  func append(_ state: FileState, isPart: Bool) {
+    let step = Step(
+      path: state.path, state: state.json.text(), end: isPart ? state.offset : nil)
+    steps.withLock { $0.append(step) }
+  }
+
+  func append(_ part: FileProgress.Part) {
+    steps.withLock { $0.append(Step(path: part.path, state: nil, end: part.end)) }
+  }
+
+  func text(upTo count: Int, next: String?) -> String {
+    var states: [String: String] = [:]
+    var order: [FileProgress.Part] = []
+    for step in steps.withLock({ $0.prefix(count) }) {
+      if let state = step.state { states[step.path] = state }
+      guard let end = step.end else { continue }
+      if order.last?.path == step.path {
+        order[order.count - 1].end = end
+      } else {
+        order.append(FileProgress.Part(path: step.path, end: end))
+      }
+    }
+    let parts = JSONValue.array(
+      order.map { .array([.string($0.path), .int(Int64($0.end))]) })
+    var text = "{\"files\":["
+    text += states.keys.sorted().compactMap { states[$0] }.joined(separator: ",")
+    text += "],\"order\":" + parts.text()
+    if let next { text += ",\"next\":" + JSONValue.string(next).text() }
+    return text + "}"
+  }
 }

@@ -14,7 +14,7 @@ final class FileSource: Source {
   let listing: FileListing
   private let decoder: any RecordDecoder
   var progress = FileProgress()
-  /// Files found with something unread, in order.
+  /// Files found with something unread, the next one last.
   private var queue: [FileListing.Entry] = []
   private var current: Open?
   private var lastScan: Int64?
@@ -56,7 +56,6 @@ final class FileSource: Source {
 
   func poll(rows: Int, bytes: Int) throws(TerraceError) -> SourceBatch? {
     guard var open = current else { return try goOn() }
-    let before = open.state
     let part: FileBatch?
     part = try open.reader.read(
       &open.state, rows: max(rows, 1), bytes: bytes, limit: open.limit, isLast: open.isLast)
@@ -64,7 +63,7 @@ final class FileSource: Source {
       finish(open)
       return try goOn()
     }
-    progress.note(open.state, from: before)
+    progress.note(open.state)
     skipped += Int64(part.skipped)
     current = open
     if part.endsFile || open.limit.map({ open.state.offset >= $0 }) == true { finish(open) }
@@ -95,7 +94,7 @@ final class FileSource: Source {
     current = nil
     let path = state.path
     if isLast, !open.isLast, state.hasRest, !queue.contains(where: { $0.path == path }) {
-      queue.insert(open.entry, at: 0)
+      queue.append(open.entry)
     }
   }
 
@@ -115,8 +114,7 @@ final class FileSource: Source {
       if let entry = try entry(next), try open(entry, limit: nil) { return true }
     }
     if queue.isEmpty { try scan() }
-    while !queue.isEmpty {
-      let entry = queue.removeFirst()
+    while let entry = queue.popLast() {
       if try open(entry, limit: nil) { return true }
     }
     return false
@@ -199,7 +197,7 @@ final class FileSource: Source {
 
   private func look() throws(TerraceError) {
     let entries = try listing.list()
-    queue = entries.filter { entry in
+    queue = entries.reversed().filter { entry in
       guard let state = progress.states[entry.path] else { return true }
       if state.isLost { return false }
       return state.size != entry.status.byteCount || state.modified != entry.status.modifiedMillis
@@ -234,20 +232,23 @@ final class FileSource: Source {
     guard let open = current, open.limit == nil else { return }
     // What is open may have grown since it was opened.
     queue.removeAll { $0.path == open.entry.path }
-    if let entry = try entry(open.entry.path) { queue.insert(entry, at: 0) }
+    if let entry = try entry(open.entry.path) { queue.append(entry) }
   }
 
   func endInput() {
     isLast = true
     let known = Set(queue.map(\.path))
-    for path in progress.states.keys.sorted() where !known.contains(path) {
+    var rest: [FileListing.Entry] = []
+    for path in progress.states.keys.sorted(by: >) where !known.contains(path) {
       guard let state = progress.states[path], state.hasRest, !state.isLost else { continue }
       if path == current?.entry.path { continue }
       // It is opened only when it is still there.
       let status = FileStatus(
         kind: .file, byteCount: state.size, modifiedMillis: state.modified, identity: 0)
-      queue.append(FileListing.Entry(path: path, status: status))
+      rest.append(FileListing.Entry(path: path, status: status))
     }
+    // Behind all others.
+    queue.insert(contentsOf: rest, at: 0)
   }
 
   var isDrained: Bool {
@@ -257,7 +258,8 @@ final class FileSource: Source {
 
   // MARK: Positions
 
-  var position: String { progress.text }
+  var position: String { mark.position }
+  var mark: SourceMark { progress.mark }
   var positionTable: (type: RowType, keyCount: Int)? { (FileState.table, 1) }
   func takePositions() throws(TerraceError) -> DeltaBatch? { progress.take() }
 

@@ -243,7 +243,8 @@ final class KafkaSource: Source {
         .with("reason", text)
     }
     if replays {
-      throw lost("records that must be read again are gone: “terrace run --rebuild TABLE” starts over")
+      throw lost(
+        "records that must be read again are gone: “terrace run --rebuild TABLE” starts over")
     }
     let rule = table.properties.reset ?? table.start.defaultReset
     switch rule {

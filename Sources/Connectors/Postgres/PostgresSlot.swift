@@ -131,8 +131,8 @@ struct PostgresSlot {
   static func lost(_ slot: String, _ what: String) -> TerraceError {
     TerraceError(
       .invalid, "the replication slot \(slot) \(what): changes are missing",
-      hint: "“terrace run --rebuild TABLE” reads the tables anew (drop what is left of the slot first: "
-        + "SELECT pg_drop_replication_slot('\(slot)')); raise max_slot_wal_keep_size")
+      hint: "“terrace run --rebuild TABLE” reads the tables anew (drop what is left of the slot "
+        + "first: SELECT pg_drop_replication_slot('\(slot)')); raise max_slot_wal_keep_size")
   }
 
   /// What opening a slot's stream went wrong with, in words that help.

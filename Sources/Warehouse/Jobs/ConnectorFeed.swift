@@ -14,7 +14,7 @@ final class ConnectorFeed: Feed {
   private let columns: [Int?]
   private let positions: PositionTable?
   /// Where the batch in hand begins.
-  private var base: String
+  private var base: SourceMark
   private var batch: FeedBatch?
   /// Records of it that were taken, now and before the last call of `next`.
   private var consumed = 0
@@ -62,7 +62,7 @@ final class ConnectorFeed: Feed {
       columns.append(index)
     }
     self.columns = columns
-    base = connector.position
+    base = connector.mark
     if let shape = connector.positionTable {
       self.positions = try positions(shape.type, shape.keyCount)
     } else {
@@ -126,7 +126,7 @@ final class ConnectorFeed: Feed {
 
   private func poll(rows: Int, bytes: Int) throws(TerraceError) -> Bool {
     if toSkip == 0 {
-      base = connector.position
+      base = connector.mark
       skipped = 0
       offset = 0
     } else {
@@ -139,7 +139,7 @@ final class ConnectorFeed: Feed {
       // It may be repeatable from now on, but not from where the state stands.
       if !couldReplay { gaveUnrepeatable = true }
       // It may have found its place without giving anything, and this may be the last time it is asked.
-      if toSkip == 0 { base = connector.position }
+      if toSkip == 0 { base = connector.mark }
       return false
     }
     if !couldReplay || !connector.canReplay || polled.isNew { gaveUnrepeatable = true }
@@ -209,24 +209,28 @@ final class ConnectorFeed: Feed {
   override var position: JSONValue {
     let place = place
     return .members([
-      ("position", .string(place.base)),
+      ("position", .string(place.base.position)),
       ("skip", place.skip == 0 ? nil : .int(Int64(place.skip))),
       // Up to here the records must come in the same order again.
-      ("until", place.skip == 0 ? nil : .string(toSkip > 0 ? until ?? base : connector.position)),
+      (
+        "until",
+        place.skip == 0 ? nil : .string(toSkip > 0 ? until ?? base.position : connector.position)
+      ),
       ("records", .int(total)),
       ("watermark", watermark == .min ? nil : .int(watermark)), ("letters", letters.position),
     ])
   }
 
-  private var place: (base: String, skip: Int) {
+  private var place: (base: SourceMark, skip: Int) {
     if toSkip > 0 || batch == nil { return (base, skipped) }
-    return isBetweenBatches ? (connector.position, 0) : (base, offset + consumed)
+    return isBetweenBatches ? (connector.mark, 0) : (base, offset + consumed)
   }
 
   override func seek(_ position: JSONValue) throws(TerraceError) {
     if let rows = try positions?.rows() { try connector.restorePositions(rows) }
-    base = try position.string("position")
-    try connector.seek(base)
+    let begin = try position.string("position")
+    base = SourceMark(begin)
+    try connector.seek(begin)
     skipped = Int(try position.optionalInt("skip") ?? 0)
     toSkip = skipped
     until = try position.optionalString("until")
@@ -264,7 +268,7 @@ final class ConnectorFeed: Feed {
     // In the middle of a batch the connector is further than the job.
     if toSkip == 0, isBetweenBatches, let rows = try connector.takePositions() {
       try positions.write(rows, identifier: identifier)
-      base = connector.position
+      base = connector.mark
       skipped = 0
       batch = nil
       consumed = 0
