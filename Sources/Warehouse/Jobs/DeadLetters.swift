@@ -11,8 +11,7 @@ final class DeadLetters {
   private let metastore: Metastore?
   private let name: TableName
   private let user: String
-  private var writer: TableWriter?
-  private var hasRows = false
+  private var writer: HiddenWriter?
   private(set) var snapshotID: Int64?
   /// Letters so far; the number of the next one.
   private(set) var count: Int64
@@ -57,10 +56,9 @@ final class DeadLetters {
     return table
   }
 
-  private func open() throws(TerraceError) -> TableWriter {
+  private func open() throws(TerraceError) -> HiddenWriter {
     if let writer { return writer }
-    let writer = try opened(at: snapshotID ?? 0).writer(
-      user: user, settings: TableWriter.Settings(compactionThreads: 0))
+    let writer = HiddenWriter(try opened(at: snapshotID ?? 0), user: user)
     self.writer = writer
     return writer
   }
@@ -89,7 +87,6 @@ final class DeadLetters {
       if let key = letter.key { builders[6].append(.bytes(key)) } else { builders[6].appendNull() }
     }
     try writer.write(Batch(type, builders.map { $0.finish() }, count: letters.count))
-    hasRows = true
     count += Int64(letters.count)
   }
 
@@ -107,14 +104,10 @@ final class DeadLetters {
       return builder.finish()
     }
     try writer.write(Batch(type, columns, count: ids.count), kinds: kinds)
-    hasRows = true
   }
 
   func commit(identifier: Int64) throws(TerraceError) {
-    guard hasRows, let writer else { return }
-    let outcome = try writer.commit(identifier: identifier, waitCompaction: true)
-    hasRows = false
-    if let last = outcome.snapshots.last { snapshotID = last.id }
+    if let made = try writer?.commit(identifier: identifier) { snapshotID = made }
   }
 
   func abandon() {

@@ -4,9 +4,8 @@ import Store
 /// A keyed table of a job in the hidden database: one row a key, changed by weights.
 final class PositionTable {
   let name: String
-  private let table: Table
-  private let user: String
-  private var writer: TableWriter?
+  private let writer: HiddenWriter
+  private var table: Table { writer.table }
 
   /// Makes the table when it is not there, and takes it back to the snapshot that the root names.
   ///
@@ -17,12 +16,12 @@ final class PositionTable {
     at root: Int64?
   ) throws(TerraceError) {
     self.name = name
-    self.user = user
     let keys = type.fields.prefix(keyCount).map(\.name)
     let schema = try TableSchema.create(
       columns: type.fields, primaryKeys: keys, options: ["bucket": "1"],
       timeMillis: warehouse.environment.time.nowMillis())
-    table = try HiddenTables.open(name, schema, warehouse, at: root ?? 0)
+    writer = HiddenWriter(
+      try HiddenTables.open(name, schema, warehouse, at: root ?? 0), user: user)
   }
 
   /// All rows; nil when there are none.
@@ -35,14 +34,6 @@ final class PositionTable {
   }
 
   func write(_ rows: DeltaBatch, identifier: Int64) throws(TerraceError) {
-    let writer: TableWriter
-    if let open = self.writer {
-      writer = open
-    } else {
-      writer = try table.writer(
-        user: user, settings: TableWriter.Settings(compactionThreads: 0))
-      self.writer = writer
-    }
     let kinds = Buffer(byteCount: rows.count)
     let weights = rows.weights.pointer(Int64.self)
     for i in 0..<rows.count {
@@ -50,7 +41,7 @@ final class PositionTable {
     }
     let typed = zip(rows.rows.columns, table.schema.fields).map { $0.retyped($1.type) }
     try writer.write(Batch(table.schema.rowType, typed, count: rows.count), kinds: kinds)
-    try writer.commit(identifier: identifier, waitCompaction: true)
+    try writer.commit(identifier: identifier)
     _ = table.maintain()  // Old snapshots may stay: they cost disk only.
   }
 
@@ -58,7 +49,7 @@ final class PositionTable {
     get throws(TerraceError) { try table.snapshots.latestComplete()?.id ?? 0 }
   }
 
-  func close() { writer?.close() }
+  func close() { writer.close() }
 }
 
 /// Tables that belong to jobs: in the database `_state`.

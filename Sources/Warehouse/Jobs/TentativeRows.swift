@@ -13,14 +13,11 @@ final class TentativeRows {
     var since: Int64
   }
 
-  private let table: Table
-  private let user: String
+  private let writer: HiddenWriter
   private let generation: Int64
   private let since: Int64
   private let type: RowType
   private let key: [Int]
-  private var writer: TableWriter?
-  private var hasRows = false
 
   /// Takes the table back to what the root says.
   ///
@@ -33,7 +30,6 @@ final class TentativeRows {
   ) throws(TerraceError) {
     self.type = RowType(type.fields.map { ($0.name, $0.type.nullable) })
     self.key = key
-    self.user = user
     self.generation = generation
     since = place.since
     // Names of people stay outside: they may be ours.
@@ -43,7 +39,8 @@ final class TentativeRows {
       columns: RowType([first, ("generation", .bigint)] + values).fields,
       primaryKeys: key.isEmpty ? [] : ["key"], options: ["bucket": key.isEmpty ? "-1" : "1"],
       timeMillis: warehouse.environment.time.nowMillis())
-    table = try HiddenTables.open(name, schema, warehouse, at: place.snapshot)
+    writer = HiddenWriter(
+      try HiddenTables.open(name, schema, warehouse, at: place.snapshot), user: user)
   }
 
   /// Rows of an attempt that was given up are among them.
@@ -86,28 +83,19 @@ final class TentativeRows {
 
   private func put(_ first: Column, _ rows: Batch, kinds: Buffer?) throws(TerraceError) {
     if rows.count == 0 { return }
-    let writer: TableWriter
-    if let open = self.writer {
-      writer = open
-    } else {
-      writer = try table.writer(
-        user: user, settings: TableWriter.Settings(compactionThreads: 0))
-      self.writer = writer
-    }
     let number = Column.repeating(.int(generation), type: .bigint, count: rows.count)
     let values = zip(rows.columns, type.fields).map { $0.retyped($1.type) }
     let columns = [first, number] + values
-    try writer.write(Batch(table.schema.rowType, columns, count: rows.count), kinds: kinds)
-    hasRows = true
+    try writer.write(
+      Batch(writer.table.schema.rowType, columns, count: rows.count), kinds: kinds)
   }
 
   func commit(identifier: Int64) throws(TerraceError) -> Place {
-    if hasRows, let writer {
-      try writer.commit(identifier: identifier, waitCompaction: true)
-      hasRows = false
-      _ = table.maintain()  // Old snapshots may stay: they cost disk only.
+    if try writer.commit(identifier: identifier) != nil {
+      _ = writer.table.maintain()  // Old snapshots may stay: they cost disk only.
     }
-    return Place(snapshot: try table.snapshots.latestComplete()?.id ?? 0, since: since)
+    let newest = try writer.table.snapshots.latestComplete()
+    return Place(snapshot: newest?.id ?? 0, since: since)
   }
 
   // MARK: Taking back
@@ -115,6 +103,7 @@ final class TentativeRows {
   /// Gives what is to be taken back, in pieces: rows by key that only older attempts gave, or all that those
   /// gave, with the negative of their weights. After a commit.
   func older(_ take: (DeltaBatch) throws(TerraceError) -> Void) throws(TerraceError) {
+    let table = writer.table
     let scan = table.scan()
     let read = try scan.read(try scan.plan(try table.snapshots.latestComplete()))
     defer { read.close() }
@@ -135,15 +124,8 @@ final class TentativeRows {
     }
   }
 
-  func abandon() {
-    writer?.abandon()
-    writer = nil
-  }
-
-  func close() {
-    writer?.close()
-    writer = nil
-  }
+  func abandon() { writer.abandon() }
+  func close() { writer.close() }
 }
 
 extension TentativeRows.Place {
