@@ -118,27 +118,14 @@ final class MySQLRows {
 
   /// The rows so far; empty afterwards.
   func take(allInserts: Bool) throws(TerraceError) -> SourceBatch {
-    let count = kinds.count
-    var batch = Batch(type, targets.map { $0.builder.finish() }, count: count)
-    var codes: Buffer? = allInserts ? nil : kinds.withUnsafeBytes { Buffer(copying: $0) }
+    let batch = Batch(type, targets.map { $0.builder.finish() }, count: kinds.count)
     var letters: [DeadLetter] = []
     if !bad.isEmpty {
       letters = try MySQLBadRow.letters(
         bad, physical.map { (type.fields[$0.place], batch.columns[$0.place]) })
-      var next = 0
-      var kept: [Int32] = []
-      for row in 0..<count {
-        if next < bad.count, bad[next].row == row {
-          next += 1
-        } else {
-          kept.append(Int32(row))
-        }
-      }
-      batch = batch.gather(kept, count: kept.count)
-      let good = kept.map { kinds[Int($0)] }
-      codes = allInserts ? nil : good.withUnsafeBytes { Buffer(copying: $0) }
     }
-    let made = SourceBatch(rows: batch, kinds: codes, deadLetters: letters)
+    let made = SourceBatch(
+      batch, kinds: kinds, without: bad.map(\.row), letters, allInserts: allInserts)
     clear()
     return made
   }

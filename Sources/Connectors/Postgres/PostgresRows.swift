@@ -158,25 +158,9 @@ final class PostgresRows {
 
   /// The rows so far; empty afterwards.
   func take(allInserts: Bool) -> SourceBatch {
-    let count = kinds.count
-    let columns = builders.map { $0.finish() }
-    var batch = Batch(type, columns, count: count)
-    var codes: Buffer? = allInserts ? nil : kinds.withUnsafeBytes { Buffer(copying: $0) }
-    if !bad.isEmpty {
-      var next = 0
-      var kept: [Int32] = []
-      for row in 0..<count {
-        if next < bad.count, bad[next] == row {
-          next += 1
-        } else {
-          kept.append(Int32(row))
-        }
-      }
-      batch = batch.gather(kept, count: kept.count)
-      let good = kept.map { kinds[Int($0)] }
-      codes = allInserts ? nil : good.withUnsafeBytes { Buffer(copying: $0) }
-    }
-    let made = SourceBatch(rows: batch, kinds: codes, deadLetters: letters)
+    let batch = Batch(type, builders.map { $0.finish() }, count: kinds.count)
+    let made = SourceBatch(
+      batch, kinds: kinds, without: bad, letters, allInserts: allInserts)
     kinds.removeAll(keepingCapacity: true)
     bad = []
     letters = []
