@@ -40,6 +40,7 @@ class LogSubscription<Position: LogPosition>: @unchecked Sendable {
   private var passedOver = 0
   private var isNoted = false
   private var isHalted = false
+  private var lastFlush: Int64 = 0
   /// Records decoded and not yet in the queue.
   @exclusivity(unchecked) private(set) var pending = 0
 
@@ -105,6 +106,18 @@ class LogSubscription<Position: LogPosition>: @unchecked Sendable {
 
   /// Forgets what was decoded and not taken: the log is read anew.
   func reset() {}
+
+  /// Whether enough waits to be handed over in any case.
+  var isFull: Bool { false }
+
+  /// Hands over what waits, when nothing more comes or it has waited for a while.
+  final func flushIfDue(_ now: Int64, isIdle: Bool) {
+    if pending == 0 { return }
+    if isIdle || isFull || now - lastFlush >= 20 || now < lastFlush {
+      flush()
+      lastFlush = now
+    }
+  }
 
   final func flush(
     drift: SchemaDrift? = nil, restart: String? = nil, failure: TerraceError? = nil

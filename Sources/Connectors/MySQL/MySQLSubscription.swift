@@ -42,7 +42,6 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
   private var sure: Set<MySQLTableName>
   private let rows: MySQLRows
   private let zone: MySQLZone
-  private var lastFlush: Int64 = 0
   private var saidMissing = false
 
   init(_ wanted: Wants, from place: LogPlace<MySQLPosition>) throws(TerraceError) {
@@ -63,15 +62,7 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
   }
   override func reset() { rows.forget() }
 
-  var isFull: Bool { pending >= 16_384 || rows.byteCount > 4 << 20 }
-
-  func flushIfDue(_ now: Int64, isIdle: Bool) {
-    if pending == 0 { return }
-    if isIdle || isFull || now - lastFlush >= 20 || now < lastFlush {
-      flush()
-      lastFlush = now
-    }
-  }
+  override var isFull: Bool { pending >= 16_384 || rows.byteCount > 4 << 20 }
 
   // MARK: Tables
 

@@ -26,7 +26,6 @@ final class PostgresSubscription: LogSubscription<PostgresPosition>, @unchecked 
   /// What the initial snapshot has seen already, until the log has passed it.
   private let seen: PostgresVisibility?
   private let rows: PostgresRows
-  private var lastFlush: Int64 = 0
   private var saidMissing = false
 
   init(
@@ -44,16 +43,7 @@ final class PostgresSubscription: LogSubscription<PostgresPosition>, @unchecked 
   override func drain() throws(TerraceError) -> SourceBatch { rows.take(allInserts: false) }
   override func reset() { _ = rows.take(allInserts: false) }
 
-  /// Whether enough waits to be handed over in any case.
-  var isFull: Bool { pending >= 8192 || rows.textBytes > 4 << 20 }
-
-  func flushIfDue(_ now: Int64, isIdle: Bool) {
-    if pending == 0 { return }
-    if isIdle || isFull || now - lastFlush >= 20 || now < lastFlush {
-      flush()
-      lastFlush = now
-    }
-  }
+  override var isFull: Bool { pending >= 8192 || rows.textBytes > 4 << 20 }
 
   // MARK: Tables
 
