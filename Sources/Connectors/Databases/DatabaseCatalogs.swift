@@ -1,6 +1,17 @@
 package import Columns
 package import Store
 
+extension ConnectorOptions {
+  /// Of CREATE CATALOG, with what references in them stand for.
+  init(
+    catalog name: String, _ written: [String: String], folder: String, _ environment: Environment
+  ) throws(TerraceError) {
+    let plain = ConnectorTable(
+      name: name, type: RowType([Field]()), options: written, folder: folder)
+    self.init(try Secrets.resolved(plain, environment.files))
+  }
+}
+
 /// The doors to what CREATE CATALOG names, by the option `type`.
 package enum DatabaseCatalogs {
   /// Those that name a database server.

@@ -16,9 +16,7 @@ final class MySQLCatalog: DatabaseCatalog {
     name: String, _ written: [String: String], folder: String, _ environment: Environment
   ) throws(TerraceError) {
     self.written = written
-    let plain = ConnectorTable(
-      name: name, type: RowType([Field]()), options: written, folder: folder)
-    var options = ConnectorOptions(try Secrets.resolved(plain, environment.files))
+    var options = try ConnectorOptions(catalog: name, written, folder: folder, environment)
     settings = try MySQLOptions.server(&options)
     switches = try MySQLTypeSwitches(&options)
     database = options.text("database-name")

@@ -3,7 +3,6 @@ import Store
 
 /// The tables of a PostgreSQL server: what CREATE CATALOG with 'type' = 'postgres-cdc' names.
 final class PostgresCatalog: DatabaseCatalog {
-  private let table: ConnectorTable
   private let written: [String: String]
   private let settings: PostgresConnection.Settings
   private var connections: [String: PostgresConnection] = [:]
@@ -15,10 +14,7 @@ final class PostgresCatalog: DatabaseCatalog {
     name: String, _ written: [String: String], folder: String, _ environment: Environment
   ) throws(TerraceError) {
     self.written = written
-    let plain = ConnectorTable(
-      name: name, type: RowType([Field]()), options: written, folder: folder)
-    table = try Secrets.resolved(plain, environment.files)
-    var options = ConnectorOptions(table)
+    var options = try ConnectorOptions(catalog: name, written, folder: folder, environment)
     settings = try PostgresOptions.server(&options)
   }
 
