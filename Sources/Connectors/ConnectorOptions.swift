@@ -39,6 +39,12 @@ struct ConnectorOptions {
     return number
   }
 
+  mutating func port(_ standard: Int) throws(TerraceError) -> Int {
+    guard let port = try integer("port") else { return standard }
+    guard (1...65_535).contains(port) else { throw wrong("port", "a port number") }
+    return Int(port)
+  }
+
   mutating func duration(_ name: String) throws(TerraceError) -> Int64? {
     guard let value = text(name) else { return nil }
     guard let millis = OptionValue.durationMillis(value), millis >= 0 else {

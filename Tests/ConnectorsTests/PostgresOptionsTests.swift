@@ -102,7 +102,33 @@ final class PostgresOptionsTests: XCTestCase {
     for url in [
       "jdbc:postgresql://h", "jdbc:postgresql://h:x/d", "jdbc:postgresql://h:99999/d",
       "jdbc:postgresql://a,b/d", "jdbc:postgresql://h/d?socketFactory=x", "jdbc:postgresql://h/",
-      "jdbc:oracle:thin:@h", "",
+      "jdbc:oracle:thin:@h", "", "jdbc:postgresql://h/d?sslmode=prefer",
+      "jdbc:postgresql://h/d?sslmode=allow",
+    ] {
+      XCTAssertThrowsError(try sink(url), url)
+    }
+  }
+
+  func test_urlOfMySQL_isReadAsTheDriverReadsIt() throws {
+    func sink(_ url: String) throws -> MySQLSinkOptions {
+      try MySQLSinkOptions(
+        ConnectorTable(
+          name: "t", type: RowType([("id", .int)]),
+          options: ["connector": "jdbc", "url": url, "table-name": "t", "username": "u"],
+          folder: "/"))
+    }
+    let plain = try sink("jdbc:mysql://db.example:3307/shop%20one?password=a%26b&useUnicode=true")
+    XCTAssertEqual(plain.server.place, "db.example:3307")
+    XCTAssertEqual(plain.target.database, "shop one")
+    XCTAssertEqual(plain.server.password, "a&b")
+    XCTAssertEqual(plain.server.tls, .off)
+    XCTAssertEqual(try sink("jdbc:mariadb://[::1]/d").server.host, "::1")
+    XCTAssertEqual(try sink("jdbc:mysql://h/d?useSSL=true").server.tls, .verified)
+    XCTAssertEqual(try sink("jdbc:mysql://h/d?serverSslCert=/x").server.tls, .verified)
+    for url in [
+      "jdbc:mysql://h", "jdbc:mysql://h:x/d", "jdbc:mysql://h:99999/d", "jdbc:mysql://a,b/d",
+      "jdbc:mysql://h/d?socketFactory=x", "jdbc:mysql://h/", "jdbc:mysql:///d", "jdbc:mysql:d",
+      "jdbc:mysql://h/d?sslMode=PREFERRED", "jdbc:mysql://h/d?useSSL=true&sslMode=DISABLED",
     ] {
       XCTAssertThrowsError(try sink(url), url)
     }

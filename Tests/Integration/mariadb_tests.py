@@ -399,6 +399,9 @@ def plain(world, server):
     for mode in ("require", "verify-full"):
         count, said = outcome(world, server, f"none-{mode}", f", 'sslmode' = '{mode}'")
         world.checks.that(f"no encryption is no answer to {mode}", count == 0 and "TLS" in said, said)
+    for name, properties in (("asked", "?useSSL=true"), ("required", "?sslMode=REQUIRED"), ("identity", "?sslMode=VERIFY_IDENTITY")):
+        count, said = written(world, server, f"none-{name}", properties)
+        world.checks.that(f"no row goes without encryption when it is {name}", count == 0 and "TLS" in said, said)
 
 
 def details(world):
@@ -421,6 +424,16 @@ def outcome(world, server, name, options, host="localhost"):
     said = reason(project, "t")
     rows = project.rows("SELECT COUNT(*) AS n FROM ods.t") if project.latest("ods.t") else [{"n": 0}]
     return int(rows[0]["n"]), said
+
+
+def written(world, server, name, properties, host="localhost"):
+    """Rows that a target took over a connection with these properties in its URL, and what was said."""
+    project = new(world, f"into-{name}")
+    project.spec("ods.out", servers.three_rows(f"jdbc:mariadb://{host}:{server.port}/safe{properties}", "cdc", "secret"))
+    project.apply()
+    server.run("CREATE TABLE IF NOT EXISTS safe.copy (id INT PRIMARY KEY)", "DELETE FROM safe.copy")
+    said = reason(project, "out")
+    return server.run("SELECT COUNT(*) FROM safe.copy")[0][0], said
 
 
 def tls(world):
@@ -446,6 +459,14 @@ def tls(world):
                                     ("name", ca, "127.0.0.1")):
             count, said = outcome(world, server, name, options, host)
             world.checks.that(f"{name} authority is refused", count == 0 and "no safe connection" in said, said)
+        ours, others = f"serverSslCert={folder}/ca.pem", f"serverSslCert={folder}/other.pem"
+        for name, properties, host in (("right", f"?useSSL=true&{ours}", "localhost"), ("named", f"?{ours}", "localhost"), ("encrypted", "?sslMode=REQUIRED", "127.0.0.1")):
+            world.checks.equal(f"rows into a server over TLS: {name}", written(world, server, name, properties, host)[0], 3)
+        for name, properties, host, words in (
+                ("wrong", f"?useSSL=true&{others}", "localhost", "no safe connection"), ("alone", f"?{others}", "localhost", "no safe connection"), ("system", "?useSSL=true", "localhost", "no safe connection"),
+                ("name", f"?sslMode=VERIFY_IDENTITY&{ours}", "127.0.0.1", "no safe connection"), ("preferred", "?sslMode=PREFERRED", "localhost", "not supported"), ("nothing", "", "localhost", "Access denied")):
+            count, said = written(world, server, f"refused-{name}", properties, host)
+            world.checks.that(f"no row goes to a server that is not safe: {name}", count == 0 and words in said, said)
 
 
 def failover(world):

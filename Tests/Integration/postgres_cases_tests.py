@@ -255,6 +255,14 @@ def tls(world):
             return made
         ca, other = {"sslrootcert": folder / "ca.crt", "hostname": "localhost"}, {"sslrootcert": folder / "other.crt", "hostname": "localhost"}
         refused(world, "a server without TLS", project("plain", ssl="true", **ca), "TLS")
+        server.run("CREATE TABLE copy (id int)")
+
+        def into(name, properties, host="localhost"):
+            made = opened(world, f"into-{name}")
+            made.spec("ods.out", servers.three_rows(f"jdbc:postgresql://{host}:{server.port}/postgres?{properties}", server.USER, "unused"))
+            made.apply()
+            return made
+        refused(world, "a target without TLS", into("plain", f"ssl=true&sslrootcert={folder}/ca.crt"), "TLS")
         with open(server.data / "postgresql.conf", "a") as file: file.write(f"ssl = on\nssl_cert_file = '{folder}/server.crt'\nssl_key_file = '{folder}/server.key'\n")
         # Connections without TLS are seen, and counted, and not let in but for this script's.
         (server.data / "pg_hba.conf").write_text("hostssl all all all trust\nhostssl replication all all trust\nhost all all 127.0.0.1/32 trust\n")
@@ -270,6 +278,12 @@ def tls(world):
             world.checks.that("every connection has TLS", found[0] > 0 and found[1], str(found))
             good.stop(terrace)
         finally: terrace.kill()
+        refused(world, "a target of another authority", into("other", f"sslrootcert={folder}/other.crt"), "certificate")
+        refused(world, "a target of another name", into("name", f"ssl=true&sslrootcert={folder}/ca.crt", "127.0.0.1"), "127.0.0.1")
+        refused(world, "a target that may do without", into("prefer", "sslmode=prefer"), "not supported", "silently")
+        world.checks.equal("rows that went there", server.run("SELECT count(*) FROM copy")[0][0], 0)
+        into("good", f"ssl=true&sslrootcert={folder}/ca.crt").once()
+        world.checks.equal("rows over TLS", server.run("SELECT count(*) FROM copy")[0][0], 3)
         refused(world, "another authority", project("other", ssl="true", **other), "certificate")
         refused(world, "another authority, by sslrootcert alone", project("alone", **other), "certificate")
         refused(world, "another name", project("name", **{**ca, "hostname": "127.0.0.1"}), "127.0.0.1")

@@ -21,6 +21,13 @@ def free_port():
         return s.getsockname()[1]
 
 
+def three_rows(url, user, password):
+    """A spec that writes three rows into the table `copy` behind a URL."""
+    return ("CREATE TEMPORARY TABLE three (id INT) WITH ('connector' = 'datagen', 'number-of-rows' = '3', 'fields.id.kind' = 'sequence', 'fields.id.start' = '1', 'fields.id.end' = '3');\n"
+            f"CREATE TEMPORARY TABLE outside (id INT) WITH ('connector' = 'jdbc', 'url' = '{url}', 'table-name' = 'copy', 'username' = '{user}', 'password' = '{password}');\n"
+            "INSERT INTO outside SELECT id FROM three;\n")
+
+
 class Postgres:
     """A PostgreSQL server with wal_level = logical. Use as a context."""
 

@@ -67,10 +67,9 @@ struct MySQLOptions: Hashable, Sendable {
   static func server(
     _ options: inout ConnectorOptions
   ) throws(TerraceError) -> MySQLConnection.Settings {
-    let port = try options.integer("port") ?? 3306
-    guard (1...65_535).contains(port) else { throw options.wrong("port", "a port number") }
+    let port = try options.port(3306)
     var settings = MySQLConnection.Settings(
-      host: try options.required("hostname"), port: Int(port),
+      host: try options.required("hostname"), port: port,
       user: try options.required("username"), password: options.text("password"))
     let jdbc = try options.integer("jdbc.properties.connectTimeout")
     let millis = try options.duration("connect.timeout") ?? jdbc ?? 30_000

@@ -15,64 +15,36 @@ struct MySQLSinkOptions: Sendable {
 
   init(_ table: ConnectorTable) throws(TerraceError) {
     var options = ConnectorOptions(table)
-    let url = try options.required("url")
     let form = "jdbc:mysql://host:port/database?key=value"
-    guard let scheme = Self.schemes.first(where: { url.hasPrefix($0) }),
-      url.dropFirst(scheme.count).hasPrefix("//")
-    else { throw options.wrong("url", form) }
-    var rest = url.dropFirst(scheme.count + 2)
-    var query = Substring()
-    if let mark = rest.firstIndex(of: "?") {
-      query = rest[rest.index(after: mark)...]
-      rest = rest[..<mark]
-    }
-    let parts = rest.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-    let place = parts[0].split(separator: ":", omittingEmptySubsequences: false)
-    guard parts.count == 2, !parts[1].isEmpty, place.count <= 2, !place[0].isEmpty,
-      let port = place.count == 2 ? Int(place[1]) : 3306, (1...65_535).contains(port)
-    else { throw options.wrong("url", form) }
-    if parts[0].contains(",") {
-      throw TerraceError(.unsupported, "several hosts in one url").with("table", table.name)
-    }
+    let url = try JDBCURL(&options, schemes: Self.schemes, form: form)
+    guard let host = url.host else { throw options.wrong("url", form) }
     var settings = MySQLConnection.Settings(
-      host: String(place[0]), port: port, user: options.text("username") ?? "",
-      password: options.text("password"), database: String(parts[1]))
-    try Self.read(query, &settings, table)
+      host: host, port: url.port ?? 3306, user: options.text("username") ?? "",
+      password: options.text("password"), database: url.database)
+    try Self.read(url, &settings, options)
     if settings.user.isEmpty { _ = try options.required("username") }
     server = settings
-    let name = try options.required("table-name")
-    let names = name.split(separator: ".", maxSplits: 1).map(String.init)
-    target = MySQLTableName(
-      database: names.count == 2 ? names[0] : String(parts[1]), table: names[names.count - 1])
-    _ = try options.integer("sink.buffer-flush.max-rows")
-    _ = try options.duration("sink.buffer-flush.interval")
-    options.allow([
-      "driver", "sink.max-retries", "sink.parallelism", "connection.max-retry-timeout",
-      "compatible-mode",
-    ])
-    try options.finish()
+    let name = try options.target()
+    target = MySQLTableName(database: name.place ?? url.database, table: name.table)
+    try options.finishTarget()
   }
 
   /// The driver's properties: TLS is heard, those without a meaning here are passed over by name.
   private static func read(
-    _ query: Substring, _ settings: inout MySQLConnection.Settings, _ table: ConnectorTable
+    _ url: JDBCURL, _ settings: inout MySQLConnection.Settings, _ given: ConnectorOptions
   ) throws(TerraceError) {
-    var tls = table
+    var tls = given.table
     tls.options = [:]
-    for pair in query.split(separator: "&") {
-      let parts = pair.split(separator: "=", maxSplits: 1).map(String.init)
-      let value = parts.count == 2 ? parts[1] : ""
-      switch parts[0] {
+    for (name, value) in url.properties {
+      switch name {
       case "user": settings.user = value
       case "password": settings.password = value
-      case "sslMode", "useSSL", "serverSslCert": tls.options["jdbc.properties." + parts[0]] = value
+      case "sslMode", "useSSL", "serverSslCert": tls.options["jdbc.properties." + name] = value
       case "rewriteBatchedStatements", "useUnicode", "characterEncoding", "serverTimezone",
         "allowPublicKeyRetrieval", "useServerPrepStmts", "cachePrepStmts", "connectTimeout",
         "socketTimeout", "autoReconnect", "zeroDateTimeBehavior", "tinyInt1isBit":
         break
-      default:
-        throw TerraceError(.unsupported, "'\(parts[0])' in a url of MySQL")
-          .with("table", table.name).with("option", "url")
+      default: throw given.unknownProperty(name, of: "MySQL")
       }
     }
     var options = ConnectorOptions(tls)

@@ -82,10 +82,9 @@ struct PostgresOptions: Hashable, Sendable {
   static func server(
     _ options: inout ConnectorOptions
   ) throws(TerraceError) -> PostgresConnection.Settings {
-    let port = try options.integer("port") ?? 5432
-    guard (1...65_535).contains(port) else { throw options.wrong("port", "a port number") }
+    let port = try options.port(5432)
     var settings = PostgresConnection.Settings(
-      host: try options.required("hostname"), port: Int(port),
+      host: try options.required("hostname"), port: port,
       database: try options.required("database-name"), user: try options.required("username"),
       password: options.text("password"))
     let millis = try options.duration("connect.timeout") ?? 30_000
@@ -103,8 +102,14 @@ struct PostgresOptions: Hashable, Sendable {
       found[name] = own ?? debezium
     }
     if try options.flag("ssl"), found["sslmode"] == nil { found["sslmode"] = "verify-full" }
-    let modes = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
+    let modes = ["disable", "require", "verify-ca", "verify-full"]
     if let mode = found["sslmode"]?.lowercased() {
+      if mode == "allow" || mode == "prefer" {
+        throw TerraceError(
+          .unsupported, "'sslmode' = '\(mode)': it would fall back to no encryption silently",
+          hint: "use disable, require or verify-full"
+        ).with("table", options.table.name).with("option", "sslmode")
+      }
       guard modes.contains(mode) else {
         throw options.wrong("sslmode", modes.joined(separator: ", "))
       }

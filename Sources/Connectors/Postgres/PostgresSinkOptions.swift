@@ -9,84 +9,33 @@ struct PostgresSinkOptions: Sendable {
 
   init(_ table: ConnectorTable) throws(TerraceError) {
     var options = ConnectorOptions(table)
-    let url = try options.required("url")
-    guard url.hasPrefix(Self.scheme) else {
-      throw options.wrong("url", "jdbc:postgresql://host:port/database")
-    }
-    var (settings, schema) = try Self.parsed(String(url.dropFirst(Self.scheme.count)), options)
-    if let user = options.text("username") { settings.user = user }
-    if let password = options.text("password") { settings.password = password }
-    if settings.user.isEmpty { _ = try options.required("username") }
-    server = settings
-    let name = try options.required("table-name")
-    let parts = name.split(separator: ".", maxSplits: 1).map(String.init)
-    if parts.count == 2 { schema = parts[0] }
-    target = PostgresTableName(schema: schema, table: parts[parts.count - 1])
-    _ = try options.integer("sink.buffer-flush.max-rows")
-    _ = try options.duration("sink.buffer-flush.interval")
-    options.allow([
-      "driver", "sink.max-retries", "sink.parallelism", "connection.max-retry-timeout",
-      "compatible-mode",
-    ])
-    try options.finish()
-  }
-
-  /// `//host:port/database?key=value&…`, with the driver's defaults.
-  private static func parsed(
-    _ text: String, _ options: ConnectorOptions
-  ) throws(TerraceError) -> (PostgresConnection.Settings, schema: String) {
-    let form = "jdbc:postgresql://host:port/database?key=value"
-    var rest = Substring(text)
-    var query = Substring()
-    if let mark = rest.firstIndex(of: "?") {
-      query = rest[rest.index(after: mark)...]
-      rest = rest[..<mark]
-    }
-    var host = "localhost"
-    var port = 5432
-    if rest.hasPrefix("//") {
-      rest = rest.dropFirst(2)
-      guard let slash = rest.firstIndex(of: "/") else { throw options.wrong("url", form) }
-      var server = rest[..<slash]
-      rest = rest[rest.index(after: slash)...]
-      if server.contains(",") {
-        throw TerraceError(.unsupported, "several hosts in one url")
-          .with("table", options.table.name).with("option", "url")
-      }
-      let end = server.lastIndex(of: "]") ?? server.startIndex
-      if let colon = server[end...].lastIndex(of: ":") {
-        guard let number = Int(server[server.index(after: colon)...]), (1...65_535).contains(number)
-        else { throw options.wrong("url", form) }
-        port = number
-        server = server[..<colon]
-      }
-      let bare = server.filter { $0 != "[" && $0 != "]" }
-      if !bare.isEmpty { host = bare }
-    }
+    let url = try JDBCURL(
+      &options, schemes: [Self.scheme], form: "jdbc:postgresql://host:port/database?key=value")
     var settings = PostgresConnection.Settings(
-      host: host, port: port, database: decoded(rest), user: "")
+      host: url.host ?? "localhost", port: url.port ?? 5432, database: url.database, user: "")
     var schema = "public"
     var tls: [String: String] = [:]
-    for pair in query.split(separator: "&") {
-      let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      let value = parts.count == 2 ? decoded(parts[1]) : ""
-      switch parts[0] {
+    for (name, value) in url.properties {
+      switch name {
       case "user": settings.user = value
       case "password": settings.password = value
       case "currentSchema": schema = value
-      case "sslmode", "sslrootcert", "sslcert", "sslkey", "ssl": tls[String(parts[0])] = value
+      case "sslmode", "sslrootcert", "sslcert", "sslkey", "ssl": tls[name] = value
       case "connectTimeout": settings.connectSeconds = max(2, Int(value) ?? 30)
       case "ApplicationName", "reWriteBatchedInserts", "stringtype", "tcpKeepAlive", "loginTimeout",
         "socketTimeout":
         break
-      default:
-        throw TerraceError(.unsupported, "'\(parts[0])' in a url of PostgreSQL")
-          .with("table", options.table.name).with("option", "url")
+      default: throw options.unknownProperty(name, of: "PostgreSQL")
       }
     }
-    settings.tls = try self.tls(tls, options.table)
-    if settings.database.isEmpty { throw options.wrong("url", form) }
-    return (settings, schema)
+    settings.tls = try Self.tls(tls, table)
+    if let user = options.text("username") { settings.user = user }
+    if let password = options.text("password") { settings.password = password }
+    if settings.user.isEmpty { _ = try options.required("username") }
+    server = settings
+    let name = try options.target()
+    target = PostgresTableName(schema: name.place ?? schema, table: name.table)
+    try options.finishTarget()
   }
 
   private static func tls(
@@ -96,24 +45,5 @@ struct PostgresSinkOptions: Sendable {
     plain.options = given
     var options = ConnectorOptions(plain)
     return try PostgresOptions.tls(&options)
-  }
-
-  /// `%41` and the like.
-  private static func decoded(_ text: some StringProtocol) -> String {
-    var bytes: [UInt8] = []
-    let all = Array(text.utf8)
-    var i = 0
-    while i < all.count {
-      if all[i] == UInt8(ascii: "%"), i + 2 < all.count,
-        let value = UInt8(String(decoding: all[(i + 1)...(i + 2)], as: UTF8.self), radix: 16)
-      {
-        bytes.append(value)
-        i += 3
-      } else {
-        bytes.append(all[i])
-        i += 1
-      }
-    }
-    return String(decoding: bytes, as: UTF8.self)
   }
 }
