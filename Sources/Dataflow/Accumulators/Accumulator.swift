@@ -221,7 +221,8 @@ final class DecimalSumAccumulator: Accumulator {
     return column(n) { i -> Int128? in
       let g = Int(groups[i])
       if counts[g] <= 0 { return nil }
-      if isSum { return Decimal.fits(sums[g], precision) ? sums[g] : nil }
+      if !Decimal.fits(sums[g], isSum ? precision : 38) { return nil }
+      if isSum { return sums[g] }
       return Decimal.divide(
         sums[g], scale, Int128(counts[g]), 0, to: target, precision: precision)
     }

@@ -48,7 +48,11 @@ extension Expression {
     _ op: Predicate.Comparison, _ left: Expression, _ right: Expression
   ) throws(TerraceError) -> Expression {
     let (a, b) = try matched(left, right, "compare")
-    return .compare(op, a, b)
+    if TypeRules.holdsBoth(left.type, right.type) { return .compare(op, a, b) }
+    let exact = Expression.compare(
+      op, try calling("$ORDER", [left, right]), .literal(.int(0), DataType.int.notNull))
+    // What is equal is equal when it is rounded, too: so a join still finds its rows by key.
+    return op == .equal ? .and([.compare(op, a, b), exact]) : exact
   }
 
   /// `left IS [NOT] DISTINCT FROM right`.

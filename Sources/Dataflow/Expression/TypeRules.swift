@@ -110,8 +110,16 @@ package enum TypeRules {
       return isInteger(other) ? .float : .double
     }
     guard let (p, s) = decimalShape(a), let (q, t) = decimalShape(b) else { return nil }
+    let whole = max(p - s, q - t)
     let scale = max(s, t)
-    return .decimal(min(38, max(p - s, q - t) + scale), min(scale, 38))
+    // Over 38 digits those behind the point give way.
+    return .decimal(min(38, whole + scale), min(scale, 38 - whole))
+  }
+
+  /// Whether two decimals have a type that holds the values of both.
+  package static func holdsBoth(_ a: DataType, _ b: DataType) -> Bool {
+    guard let (p, s) = decimalShape(a), let (q, t) = decimalShape(b) else { return true }
+    return max(p - s, q - t) + max(s, t) <= 38
   }
 
   /// Type of `a op b` for + - * / % on numbers; nil when they are no numbers.

@@ -261,12 +261,18 @@ let collectionFunctions: [Function] = [
     return array.column.children[0].gatherOrNull(ids.pointer(Int32.self), call.count)
       .retyped(call.type)
   },
-  Function("ARRAY_CONTAINS", [.array, .element], .type(.boolean)) {
-    (call) throws(TerraceError) -> Column in
+  Function(
+    "ARRAY_CONTAINS", [.array, .element],
+    .rule { (a) throws(TerraceError) -> DataType in
+      DataType(.boolean, nullable: a[0].type.isNullable)
+    }, seesNulls: true
+  ) { (call) throws(TerraceError) -> Column in
     let (array, value) = (call.arguments[0], call.arguments[1])
     let child = array.column.children[0]
-    return try call.test { (i) in
-      range(array, i).contains { child.equals($0, value.column, i & value.mask) }
+    // Whether a null is among the elements can be asked, too.
+    return try call.mapSome { (i) -> UInt8? in
+      if array.isNull(i) { return nil }
+      return range(array, i).contains { child.equals($0, value.column, i & value.mask) } ? 1 : 0
     }
   },
   Function("ARRAY_POSITION", [.array, .element], .type(.int)) {

@@ -84,7 +84,9 @@ private func rounding(_ name: String, _ mode: Rounding.Mode) -> Function {
     name, [.number],
     .rule { (a) throws(TerraceError) -> DataType in
       guard case .decimal(let p, let s) = a[0].type.kind else { return a[0].type }
-      return DataType(.decimal(min(38, p - s + (s > 0 ? 1 : 0)), 0), nullable: a[0].type.isNullable)
+      // One digit more may come before the point, and Flink keeps room for all.
+      return DataType(
+        .decimal(s > 0 ? max(p, min(38, p - s + 1)) : p, 0), nullable: a[0].type.isNullable)
     }
   ) { (call) throws(TerraceError) -> Column in
     try call.keepingType(
@@ -179,6 +181,17 @@ let numericFunctions: [Function] = [
     return try cast.apply(result, to: call.type)
   },
   rounding("CEIL", .up), rounding("FLOOR", .down),
+  Function("$ORDER", [.number, .number], .type(.int)) { (call) throws(TerraceError) -> Column in
+    let (left, s) = call.arguments[0].column.decimals()
+    let (right, t) = call.arguments[1].column.decimals()
+    let a = left.pointer(Int128.self)
+    let b = right.pointer(Int128.self)
+    defer { withExtendedLifetime((left, right)) {} }
+    return try call.map { (i) in
+      let (x, y) = (a[i & call.arguments[0].mask], b[i & call.arguments[1].mask])
+      return Int32(Decimal.order(x, s, y, t))
+    }
+  },
   digits("ROUND", .half), digits("TRUNCATE", .towardsZero),
   extreme("GREATEST", .greater), extreme("LEAST", .less),
   Function("POWER", [.double, .double], .type(.double)) { (call) throws(TerraceError) -> Column in

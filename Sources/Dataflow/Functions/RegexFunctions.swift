@@ -38,31 +38,6 @@ private func utf8(_ scalars: some Sequence<UInt32>) -> [UInt8] {
   return Array(String(view).utf8)
 }
 
-/// `$1` and `\$` in a replacement, as Java's `replaceAll` reads them.
-private func expanded(
-  _ replacement: [UInt32], _ text: [UInt32], _ slots: [Int]
-) -> [UInt32] {
-  var out: [UInt32] = []
-  var i = 0
-  while i < replacement.count {
-    let c = replacement[i]
-    if c == 0x5c, i + 1 < replacement.count {
-      out.append(replacement[i + 1])
-      i += 2
-    } else if c == 0x24, i + 1 < replacement.count, (48...57).contains(replacement[i + 1]) {
-      let group = Int(replacement[i + 1] - 48)
-      if group * 2 + 1 < slots.count, slots[group * 2] >= 0 {
-        out += text[slots[group * 2]..<slots[group * 2 + 1]]
-      }
-      i += 2
-    } else {
-      out.append(c)
-      i += 1
-    }
-  }
-  return out
-}
-
 /// A function of a text and a pattern, row by row.
 private func matching(
   _ name: String, extra: [Function.Parameter] = [], optional: Int = 0, _ result: Function.Result,
@@ -84,8 +59,10 @@ private func appendText(_ out: ColumnBuilder, _ text: some Sequence<UInt32>) {
 }
 
 let regexFunctions: [Function] = [
-  matching("REGEXP", .type(.boolean)) { (out, _, _, text, regex) throws(TerraceError) in
-    out.append(UInt8(try regex.match(text) == nil ? 0 : 1))
+  matching("REGEXP", .type(.boolean)) { (out, call, i, text, regex) throws(TerraceError) in
+    // An empty pattern matches nothing, as in Flink.
+    let isMet = call.bytes(1, i).isEmpty ? false : try regex.match(text) != nil
+    out.append(UInt8(isMet ? 1 : 0))
   },
   matching("REGEXP_EXTRACT", extra: [.int], optional: 1, .nullable(.string)) {
     (out, call, i, text, regex) throws(TerraceError) in
@@ -102,7 +79,8 @@ let regexFunctions: [Function] = [
     var from = 0
     for slots in try regex.matches(text) {
       result += text[from..<slots[0]]
-      result += expanded(replacement, text, slots)
+      // As it stands: a group has no name in it.
+      result += replacement
       from = slots[1]
     }
     appendText(out, result + text[from...])

@@ -79,14 +79,13 @@ private func padded(_ name: String, left: Bool) -> Function {
     let text = call.bytes(0, i)
     let length = call.int(1, i)
     let pad = call.bytes(2, i)
-    if length < 0 { return false }
+    if length < 0 || pad.isEmpty { return false }
     let have = CodePoints.count(text)
     if have >= length {
       out += CodePoints.slice(text, 0, length)
       return true
     }
     let padPoints = CodePoints.count(pad)
-    if padPoints == 0 { return false }
     guard length < 1 << 26 else { throw call.failure("the length is too large", length) }
     var fill: [UInt8] = []
     for _ in 0..<(length - have) / padPoints { fill += pad }
@@ -116,13 +115,27 @@ private func substring(_ name: String) -> Function {
     let length = call.int(2, i, default: Int.max)
     if length < 0 { return false }
     let count = CodePoints.count(text)
-    // 0 acts as 1; a negative start counts from the end.
-    let from = start > 0 ? start - 1 : start == 0 ? 0 : count + start
-    let end = length == Int.max ? count : from + length
-    if from >= count || end <= max(from, 0) { return true }
-    out += CodePoints.slice(text, max(from, 0), end - max(from, 0))
+    // 0 acts as 1; a negative start counts from the end, and one before the beginning finds nothing.
+    let from = start > 0 ? start - 1 : start == 0 ? 0 : count &+ start
+    if from < 0 || from >= count { return true }
+    out += CodePoints.slice(text, from, min(length, count - from))
     return true
   }
+}
+
+/// INSTR from the end: the `turn`th place at or before the one that `start` (-1: the last) names.
+private func backward(_ text: String, _ needle: String, _ start: Int, _ turn: Int) -> Int32 {
+  let (whole, part) = (Array(text.unicodeScalars), Array(needle.unicodeScalars))
+  var left = turn
+  var at = min(whole.count &+ start, whole.count - part.count)
+  while at >= 0 {
+    if whole[at..<at + part.count].elementsEqual(part) {
+      left -= 1
+      if left == 0 { return Int32(at + 1) }
+    }
+    at -= 1
+  }
+  return 0
 }
 
 /// The position of a text in a text, from 1; 0 when it is not there.
@@ -133,7 +146,14 @@ private func position(_ name: String, text: Int, needle: Int) -> Function {
   ) {
     (call, i) throws(TerraceError) -> Int32? in
     let whole = call.bytes(text, i)
-    let start = call.int(2, i, default: 1)
+    var start = call.int(2, i, default: 1)
+    if text == 1 {
+      if call.bytes(needle, i).isEmpty { return 1 }
+      start = max(1, start)
+    } else if start < 0 {
+      return backward(
+        call.text(text, i), call.text(needle, i), start, call.int(3, i, default: 1))
+    }
     if start < 1 { return 0 }
     var from = CodePoints.offset(whole, start - 1)
     if from == whole.count && start > 1 && CodePoints.count(whole) < start - 1 { return 0 }
@@ -198,6 +218,15 @@ let textFunctions: [Function] = [
   position("LOCATE", text: 1, needle: 0),
   .text("REPLACE", [.text, .text, .text]) { (call, i, out) throws(TerraceError) in
     let text = call.bytes(0, i)
+    if call.bytes(1, i).isEmpty {
+      // It is found before and behind every character, as in Java.
+      out += call.bytes(2, i)
+      for c in call.text(0, i).unicodeScalars {
+        out += Array(String(c).utf8)
+        out += call.bytes(2, i)
+      }
+      return true
+    }
     let parts = ByteSearch.split(text, call.bytes(1, i))
     for (k, part) in parts.enumerated() {
       if k > 0 { out += call.bytes(2, i) }
@@ -216,7 +245,7 @@ let textFunctions: [Function] = [
     }
     out += CodePoints.slice(text, 0, start - 1)
     out += call.bytes(1, i)
-    out += CodePoints.slice(text, max(0, start - 1 + length), count)
+    if length > 0 { out += CodePoints.slice(text, start - 1 + length, count) }
     return true
   },
   .text("TRANSLATE", [.text, .text, .text]) { (call, i, out) throws(TerraceError) in
@@ -265,8 +294,18 @@ let textFunctions: [Function] = [
     return out.finish()
   },
   .text("SPLIT_INDEX", [.text, .text, .int]) { (call, i, out) throws(TerraceError) in
-    let parts = ByteSearch.split(call.bytes(0, i), call.bytes(1, i))
+    let text = call.bytes(0, i)
+    if text.isEmpty { return false }
     let at = call.int(2, i)
+    if call.bytes(1, i).isEmpty {
+      // Without a separator, blanks are.
+      let words = call.text(0, i).split(
+        omittingEmptySubsequences: false, whereSeparator: \.isWhitespace)
+      guard words.indices.contains(at) else { return false }
+      out += Array(words[at].utf8)
+      return true
+    }
+    let parts = ByteSearch.split(text, call.bytes(1, i))
     guard parts.indices.contains(at) else { return false }
     out += parts[at]
     return true
@@ -282,7 +321,8 @@ let textFunctions: [Function] = [
       && equalBytes(UnsafeRawBufferPointer(rebasing: text[(text.count - tail.count)...]), tail)
   },
   .value("ASCII", [.text], .int) { (call, i) throws(TerraceError) -> Int32? in
-    Int32(call.bytes(0, i).first ?? 0)
+    // A byte of Java has a sign.
+    Int32(Int8(bitPattern: call.bytes(0, i).first ?? 0))
   },
   .text("CHR", [.bigint]) { (call, i, out) throws(TerraceError) in
     let code = call.fixed(0, Int64.self)[i]

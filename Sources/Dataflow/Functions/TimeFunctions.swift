@@ -24,9 +24,9 @@ enum TimeField: String {
     case .hour: return seconds / 3600
     case .minute: return seconds / 60 % 60
     case .second: return seconds % 60
-    case .millisecond: return nanos / 1_000_000 % 60_000
-    case .microsecond: return nanos / 1000 % 60_000_000
-    case .nanosecond: return nanos % 60_000_000_000
+    case .millisecond: return nanos / 1_000_000 % 1000
+    case .microsecond: return nanos / 1000 % 1_000_000
+    case .nanosecond: return nanos % 1_000_000_000
     case .epoch: return Int64(days) * 86400 + seconds
     case .dayOfWeek: return Int64(Calendar.isoWeekday(days) % 7 + 1)
     case .isoDayOfWeek: return Int64(Calendar.isoWeekday(days))
@@ -89,19 +89,34 @@ extension FunctionCall {
     return field
   }
 
-  /// A date or time result, from a local moment a row; nil is null.
+  /// A date or time result, from a moment a row, which is local unless a zone is given; nil is null.
   func moments(
+    in zone: SessionZone? = nil,
     _ compute: (Int) throws(TerraceError) -> (days: Int, nanos: Int64)?
   ) throws(TerraceError) -> Column {
     let out = ColumnBuilder(type, capacity: count)
     for i in 0..<count {
       if isValid(i), let (days, nanos) = try compute(i) {
-        Moment.append(out, days, nanos, context.zone)
+        Moment.append(out, days, nanos, zone ?? context.zone)
       } else {
         out.appendNull()
       }
     }
     return out.finish()
+  }
+}
+
+extension Calendar {
+  /// Whole months between two moments. Those backwards are counted from the earlier day, as in Flink: from
+  /// the 29th of February back to the 31st of January is one.
+  static func months(from a: (days: Int, nanos: Int64), to b: (days: Int, nanos: Int64)) -> Int {
+    func between(_ early: Int, _ late: Int) -> Int {
+      let (x, y) = (date(early), date(late))
+      let months = (y.year - x.year) * 12 + y.month - x.month
+      return adding(months: months, to: early) > late ? months - 1 : months
+    }
+    let months = a.days <= b.days ? between(a.days, b.days) : -between(b.days, a.days)
+    return adding(months: months, to: a.days) == b.days && b.nanos < a.nanos ? months - 1 : months
   }
 }
 
@@ -111,7 +126,9 @@ extension Moment {
     let day: Int128 = 86_400_000_000_000
     let total = Int128(of) + nanos
     let whole = floorDivide(total, day)
-    return (days + Int(truncatingIfNeeded: whole), Int64(total - whole * day))
+    // Wider spans than a calendar has are all the same.
+    let far = Int128(1) << 40
+    return (days + Int(min(max(whole, -far), far)), Int64(total - whole * day))
   }
 }
 
@@ -188,14 +205,14 @@ let timeFunctions: [Function] = [
     }
   ) { (call) throws(TerraceError) -> Column in
     let amount = call.fixed(1, Int64.self)
-    return try call.moments { (i) in
-      let (days, nanos) = call.moment(0, i)
+    return try call.moments(in: .utc) { (i) in
+      let (days, nanos) = call.instant(0, i)
       return Moment.adding(Int128(amount[i]) * 1_000_000, days, nanos)
     }
   },
   Function("$ADD_MONTHS", [.temporal, .int], momentType) { (call) throws(TerraceError) -> Column in
-    try call.moments { (i) in
-      let (days, nanos) = call.moment(0, i)
+    try call.moments(in: .utc) { (i) in
+      let (days, nanos) = call.instant(0, i)
       return (Calendar.adding(months: call.int(1, i), to: days), nanos)
     }
   },
@@ -214,8 +231,8 @@ let timeFunctions: [Function] = [
       throw call.failure("no span of time", call.constantText(0) ?? "")
     }
     let amount = call.fixed(1, Int64.self)
-    return try call.moments { (i) in
-      let (days, nanos) = call.moment(2, i)
+    return try call.moments(in: .utc) { (i) in
+      let (days, nanos) = call.instant(2, i)
       if span.months > 0 {
         let months = Int(truncatingIfNeeded: amount[i] &* Int64(span.months))
         return (Calendar.adding(months: months, to: days), nanos)
@@ -228,16 +245,14 @@ let timeFunctions: [Function] = [
     guard let span = try call.field(0).span else {
       throw call.failure("no span of time", call.constantText(0) ?? "")
     }
+    let isInstant = call.arguments[1...].allSatisfy {
+      TypeRules.family($0.type) == .localTimestamp
+    }
     return try call.map { (i) -> Int32 in
-      let (d1, n1) = call.moment(1, i)
-      let (d2, n2) = call.moment(2, i)
+      let (d1, n1) = isInstant ? call.instant(1, i) : call.moment(1, i)
+      let (d2, n2) = isInstant ? call.instant(2, i) : call.moment(2, i)
       if span.months > 0 {
-        let (a, b) = (Calendar.date(d1), Calendar.date(d2))
-        var months = (b.year - a.year) * 12 + b.month - a.month
-        // Whole months only: from the 31st to the 29th of February is one.
-        let back = Calendar.adding(months: months, to: d1)
-        if months > 0 && ((d2, n2) < (back, n1)) { months -= 1 }
-        if months < 0 && ((d2, n2) > (back, n1)) { months += 1 }
+        let months = Calendar.months(from: (d1, n1), to: (d2, n2))
         return Int32(truncatingIfNeeded: months / span.months)
       }
       let nanos = Int128(d2 - d1) * 86_400_000_000_000 + Int128(n2 - n1)

@@ -81,11 +81,7 @@ enum Arithmetic {
       let (x, y) = (a[i & left.mask], b[i & right.mask])
       switch op {
       case "+", "-":
-        guard let m = Decimal.rescale(x, from: s, to: common, precision: 38),
-          let n = Decimal.rescale(y, from: t, to: common, precision: 38)
-        else { return nil }
-        return Decimal.rescale(
-          op == "+" ? m + n : m - n, from: common, to: scale, precision: precision)
+        return Decimal.add(x, s, y, t, minus: op == "-", to: scale, precision: precision)
       case "*": return Decimal.multiply(x, y, scale: s + t, to: scale, precision: precision)
       default:
         if y == 0 { throw call.failure("division by zero", "\(op) 0") }

@@ -196,6 +196,11 @@ extension FunctionCall {
   @inline(__always) func moment(_ i: Int, _ row: Int) -> (days: Int, nanos: Int64) {
     Moment.read(arguments[i].column, row & arguments[i].mask, context.zone)
   }
+
+  /// The same of an instant as UTC has it: spans of time are between instants, whatever the clocks show.
+  @inline(__always) func instant(_ i: Int, _ row: Int) -> (days: Int, nanos: Int64) {
+    Moment.read(arguments[i].column, row & arguments[i].mask, .utc)
+  }
 }
 
 /// One date or time of a column, taken apart.
@@ -212,7 +217,7 @@ enum Moment {
       let shifted = millis &+ zone.offsetMillis(atInstant: millis)
       let day = floorDivide(shifted, Calendar.millisPerDay)
       return (
-        Int(day), (shifted - day * Calendar.millisPerDay) * 1_000_000 + nanos % 1_000_000
+        Int(day), (shifted &- day &* Calendar.millisPerDay) * 1_000_000 + nanos % 1_000_000
       )
     default: return split(column, row)
     }
@@ -224,7 +229,8 @@ enum Moment {
     if column.physical == .int64 {
       let value = column.pointer(Int64.self)[row]
       let days = floorDivide(value, unit * 86400)
-      return (Int(days), (value - days * unit * 86400) * scale)
+      // The day may begin before the first instant that there is.
+      return (Int(days), (value &- days &* unit &* 86400) * scale)
     }
     let value = column.pointer(Int128.self)[row]
     let days = floorDivide(value, Int128(unit) * 86400)

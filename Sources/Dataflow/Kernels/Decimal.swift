@@ -34,6 +34,32 @@ enum Decimal {
     return fits(result, precision) ? result : nil
   }
 
+  /// `a + b` or, with `minus`, `a - b` at scale `to`, rounded half up; nil when it does not fit.
+  static func add(
+    _ a: Int128, _ scaleA: Int, _ b: Int128, _ scaleB: Int, minus: Bool, to: Int, precision: Int
+  ) -> Int128? {
+    let common = max(scaleA, scaleB)
+    let (x, overA) = a.multipliedReportingOverflow(by: powers[common - scaleA])
+    let (y, overB) = b.multipliedReportingOverflow(by: powers[common - scaleB])
+    if !overA, !overB {
+      let (sum, over) =
+        minus ? x.subtractingReportingOverflow(y) : x.addingReportingOverflow(y)
+      if !over { return rescale(sum, from: common, to: to, precision: precision) }
+    }
+    let sum = WideInteger(a, times: powers[common - scaleA])
+      .adding(WideInteger(minus ? -b : b, times: powers[common - scaleB]))
+    return sum.divided(by: powers[max(0, common - to)]).flatMap {
+      rescale($0, from: min(common, to), to: to, precision: precision)
+    }
+  }
+
+  /// Below, above or equal: -1, 1, 0. Exact at any two scales.
+  static func order(_ a: Int128, _ scaleA: Int, _ b: Int128, _ scaleB: Int) -> Int {
+    let common = max(scaleA, scaleB)
+    return WideInteger(a, times: powers[common - scaleA])
+      .adding(WideInteger(-b, times: powers[common - scaleB])).sign
+  }
+
   /// `a × b` at scale `from`, given at scale `to`; nil when it does not fit. Exact over 256 bits.
   static func multiply(
     _ a: Int128, _ b: Int128, scale from: Int, to: Int, precision: Int

@@ -208,7 +208,7 @@ private struct FrameBounds {
     switch frame.unit {
     case .rows:
       let start = frame.preceding.map { i - Int(clamping: $0) } ?? rows.first[i]
-      let end = frame.following.map { i + Int(clamping: $0) } ?? rows.last[i]
+      let end = frame.following.map { i + min(Int(clamping: $0), rows.count) } ?? rows.last[i]
       return (max(start, rows.first[i]), min(end, rows.last[i]))
     case .range:
       return (start(i), end(i))
