@@ -192,6 +192,10 @@ final class JobBarrierTests: XCTestCase {
     let table = try fixture.open("dwd.both")
     let tag = try TagDirectory(table.path, table.environment).tag("2023-11-15")
     XCTAssertEqual(try Root.Tags(of: tag.snapshot)?.partial, ["ods.b"])
+    let notices = fixture.jobs[2].takeNotices()
+    XCTAssertEqual(
+      notices,
+      ["tagged without ods.b, waited for until tag.alignment-timeout: 2023-11-15"])
     // The other comes at last, and nothing is tagged twice.
     try fixture.commit("raw.b", [JobBarrierTests.event(2, start + JobBarrierTests.day)])
     try fixture.settle()

@@ -168,7 +168,8 @@ extension JobRun {
   }
 
   func takeNotices() -> [String] {
-    var notices = feeds.flatMap { $0.takeNotices() }
+    var notices = feeds.flatMap { $0.takeNotices() } + ownNotices
+    ownNotices = []
     if stops, isDrained, !hasToldWaiting, let waiting = barriers.waiting {
       hasToldWaiting = true
       notices.append(

@@ -56,6 +56,7 @@ final class JobRun {
   var ends = false
   var hasEnded = false
   var hasToldWaiting = false
+  var ownNotices: [String] = []
 
   static let stateMillis: Int64 = 10_000
 
@@ -381,6 +382,11 @@ final class JobRun {
     try commit(tags: tags)
     report.snapshot = rootSnapshot?.id
     report.tags = try makeTags(of: root, rootSnapshot)
+    if !report.tags.isEmpty, !passing.partial.isEmpty {
+      ownNotices.append(
+        "tagged without \(passing.partial.joined(separator: ", ")), waited for until "
+          + "tag.alignment-timeout: \(report.tags.joined(separator: ", "))")
+    }
     return true
   }
 

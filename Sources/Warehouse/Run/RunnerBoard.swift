@@ -30,6 +30,8 @@ final class RunnerBoard: @unchecked Sendable {
     var isStopping = false
     /// Why it is to end with the turn it is in.
     var doom: TerraceError?
+    /// Turns since it last found something.
+    var idleTurns = 0
     var isEnded: Bool { [.drained, .failed, .stopped, .quarantined].contains(state.phase) }
   }
 
@@ -41,7 +43,13 @@ final class RunnerBoard: @unchecked Sendable {
 
   /// How long a job sleeps that has found nothing: sources outside, and tables that others may write.
   static let pollMillis: Int64 = 20
+  static let idleMillis: Int64 = 320
   static let tableMillis: Int64 = 1_000
+
+  /// A source that was silent for a second is asked less often, and less so the longer it is silent.
+  static func pollMillis(idleTurns: Int) -> Int64 {
+    min(pollMillis << Int64(max(0, min(idleTurns / 25 - 1, 4))), idleMillis)
+  }
   static let retriesOfOnce = 3
 
   init(_ entries: [RunnerEntry], _ settings: Runner.Settings) {
@@ -246,12 +254,15 @@ final class RunnerBoard: @unchecked Sendable {
       slots[index].job = nil
     case .idle, .drifted:
       slots[index].state.phase = .idle
+      slots[index].idleTurns += 1
       let pause =
-        slots[index].entry.polls || settings.once ? RunnerBoard.pollMillis : RunnerBoard.tableMillis
+        slots[index].entry.polls || settings.once
+        ? RunnerBoard.pollMillis(idleTurns: slots[index].idleTurns) : RunnerBoard.tableMillis
       slots[index].dueMillis = slots[index].isWoken ? now : now + pause
     case .committed(let report):
       slots[index].state.phase = .running
       slots[index].state.restarts = 0
+      slots[index].idleTurns = 0
       // A job that fills its epochs has more to do; one that keeps up makes fewer and larger commits.
       let isBehind = settings.once || report.rowsIn * 2 >= turn.limits.rows
       let pace = min(settings.paceMillis, slots[index].entry.freshnessMillis ?? .max)

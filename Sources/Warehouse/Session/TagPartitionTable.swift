@@ -130,10 +130,20 @@ final class TagPartitionTable: SessionTable {
     }
   }
 
+  /// A tag that did not wait for all its sources any longer lacks rows of theirs.
+  private func warn(partial value: String, _ snapshot: Snapshot) throws(TerraceError) {
+    guard let late = try Root.Tags(of: snapshot)?.partial, !late.isEmpty else { return }
+    let text =
+      "\(stored.name) \(column)='\(value)' is partial: \(late.joined(separator: ", ")) had not come so far"
+      + " (tag.alignment-timeout)"
+    if !session.notices.contains(text) { session.notices.append(text) }
+  }
+
   private func reads(
     _ partitions: [(value: String?, snapshot: Snapshot?)], _ source: Plan.Source, _ output: Int?
   ) throws(TerraceError) -> any SessionRead {
     var parts: [PartitionRead.Part] = []
+    let running = try directory.runningValue()
     for (value, snapshot) in partitions {
       var own = source
       own.columns.removeAll { $0 == place }
@@ -141,6 +151,7 @@ final class TagPartitionTable: SessionTable {
         let one = Column.repeating(value.map { .text($0) } ?? .null, type: .string, count: 1)
         let rest = source.predicate.substituting(output, one)
         if rest == .never { continue }
+        if let value, let snapshot, value != running { try warn(partial: value, snapshot) }
         own.predicate = rest.remapped { $0 > output ? $0 - 1 : $0 } ?? .always
       }
       parts.append(PartitionRead.Part(source: own, value: value, snapshot: snapshot))

@@ -190,12 +190,14 @@ package struct PartitionDirectory: Sendable {
     guard column != nil else { return nil }
     let usesWatermark =
       schedule.mode == .watermark || (schedule.mode == .none && schedule.preview == .watermark)
-    let latest = usesWatermark ? try table.snapshots.latest()?.watermark : nil
+    let latest = try table.snapshots.latest()
     var instant = table.environment.time.nowMillis()
     if usesWatermark {
-      guard let latest else { return nil }
-      instant = latest
+      guard let watermark = latest?.watermark else { return nil }
+      instant = watermark
     }
+    // A barrier that passed is behind the newest rows, also one that did not wait for all sources.
+    if let latest, let last = try Root.Tags(of: latest)?.last { instant = max(instant, last) }
     return schedule.period(of: instant).map { schedule.name(of: $0) }
   }
 
