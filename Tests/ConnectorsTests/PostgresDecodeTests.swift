@@ -47,7 +47,7 @@ final class PostgresDecodeTests: XCTestCase {
       ("294246-12-31 23:59:59.999999", .timestamp(6), "294246-12-31 23:59:59.999999"),
       ("294276-12-31 23:59:59", .timestamp(6), "! out of the type's range"),
       ("{1,NULL,-3}", .array(.int), "[1,null,-3]"), ("{}", .array(.int), "[]"),
-      ("[0:1]={7,8}", .array(.int), "[7,8]"),
+      ("[0:1]={7,8}", .array(.int), "[7,8]"), ("{a=b,=}", .array(.string), #"["a=b","="]"#),
       (#"{"a \"b\"","c,d",NULL,"NULL",e}"#, .array(.string), #"["a \"b\"","c,d",null,"NULL","e"]"#),
       (#""a"=>"1", "b"=>NULL"#, .map(.string, .string), #"[["a","1"],["b",null]]"#),
       ("", .map(.string, .string), "[]"),

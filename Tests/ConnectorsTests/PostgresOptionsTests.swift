@@ -26,6 +26,12 @@ final class PostgresOptionsTests: XCTestCase {
     XCTAssertEqual(options.publication, "pub")
     XCTAssertEqual(options.server.port, 6432)
     XCTAssertEqual(options.heartbeatMillis, 5000)
+    let flinks = [
+      "heartbeat.interval.ms": "45s", "scan.newly-added-table.enabled": "false",
+      "scan.include-partitioned-tables.enabled": "true",
+      "scan.read-changelog-as-append-only.enabled": "false",
+    ]
+    XCTAssertEqual(try PostgresOptions(table(flinks)).heartbeatMillis, 45_000)
     XCTAssertEqual(options.startup, .latest)
     XCTAssertTrue(options.tellsOldRows)
     XCTAssertFalse(options.makesPublication)
@@ -38,6 +44,10 @@ final class PostgresOptionsTests: XCTestCase {
       (["debezium.slot.drop.on.stop": "true"], .unsupported), (["slotname": "x"], .invalid),
       (["port": "0"], .invalid), (["scan.startup.mode": "sometimes"], .invalid),
       (["changelog-mode": "some"], .invalid), (["sslmode": "sure"], .invalid),
+      (["sslmode": "prefer"], .unsupported), (["sslmode": "allow"], .unsupported),
+      (["ssl": "true", "sslmode": "disable"], .invalid), (["schema-evolution": "so"], .invalid),
+      (["scan.newly-added-table.enabled": "true"], .unsupported),
+      (["scan.read-changelog-as-append-only.enabled": "true"], .unsupported),
     ]
     for (given, kind) in wrong {
       XCTAssertThrowsError(try PostgresOptions(table(given)), "\(given)") {
@@ -45,6 +55,11 @@ final class PostgresOptionsTests: XCTestCase {
       }
     }
     XCTAssertThrowsError(try PostgresOptions(table(["changelog-mode": "upsert"], key: [])))
+    XCTAssertThrowsError(try PostgresOptions(table(["debezium.snapshot.mode": "exported"]))) {
+      let facts = ($0 as? TerraceError)?.facts.map { "\($0.name)=\($0.value)" } ?? []
+      XCTAssertTrue(facts.contains("option=debezium.snapshot.mode"), "\(facts)")
+      XCTAssertTrue(facts.contains("value=exported"), "\(facts)")
+    }
   }
 
   func test_tls_isVerifiedWhenItIsAskedFor() throws {

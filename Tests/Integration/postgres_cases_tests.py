@@ -320,4 +320,112 @@ def huge(world):
         finally: terrace.kill()
 
 
-TESTS = [log, starts, lost, slow_commit, tls, huge]
+def database(world, name, server, options="", slot=None):
+    """A project that follows a whole database."""
+    project = opened(world, name)
+    project.write("catalogs/pg.sql", f"CREATE CATALOG pg WITH ('type' = 'postgres-cdc', 'hostname' = '127.0.0.1', 'port' = '{server.port}', 'username' = 'postgres', 'database-name' = '{name}');\n")
+    project.write("layers/ods/all.sql", f"CREATE DATABASE ods WITH ('table.discovery-interval' = '2 s'{options}) AS DATABASE pg.{name} INCLUDING ALL TABLES /*+ OPTIONS('slot.name' = '{slot or name}') */;\n")
+    return project
+
+
+def jobs(project): return {job["name"].removeprefix("ods."): (job["state"], job.get("error") or "") for job in project.status()["jobs"]}
+
+
+def quarantined(world, project, tables):
+    """These tables stand in quarantine, each with its reason, and no others."""
+    found = jobs(project)
+    for table, word in tables.items():
+        world.checks.that(f"{table} is quarantined: {word}", found.get(table, ("", ""))[0] == "quarantined" and word in found[table][1], str(found.get(table)))
+    world.checks.equal("quarantined", sorted(name for name, (state, _) in found.items() if state not in ("idle", "running", "drained", "starting")), sorted(tables))
+
+
+def changed(world):
+    """Tables that change while they are followed and while nobody looks: columns as the log has them, keys, names, identities; and those that cannot be followed."""
+    with servers.Postgres() as server:
+        server.run("CREATE DATABASE changed", "CREATE DATABASE ignored")
+        plain = ["two", "back", "wide", "nulls", "good", "ren", "rec", "dro", "gho", "gho_new", "off_two", "off_readd", "off_other", "off_key", "off_wkey", "off_dro", "off_rec"]
+        run = lambda *sql: server.run(*sql, database="changed")
+        run(*[f"CREATE TABLE {t} (id int PRIMARY KEY, a int, b varchar(5))" for t in plain], *[f"INSERT INTO {t} VALUES (0, 1, 'o')" for t in plain],
+            "ALTER TABLE nulls ALTER a SET NOT NULL",
+            "CREATE TABLE kch (a int, b int, v text, PRIMARY KEY (a, b))", "INSERT INTO kch VALUES (1, 1, 'x')",
+            "CREATE TABLE par (id int PRIMARY KEY, v text)", "CREATE TABLE chi (PRIMARY KEY (id)) INHERITS (par)", "INSERT INTO par VALUES (1, 'p')", "INSERT INTO chi VALUES (2, 'c')",
+            "CREATE TABLE arr (id int PRIMARY KEY, t text[], x box[])", "INSERT INTO arr VALUES (1, ARRAY['a=b', 'x', NULL, '=', 'a,b'], '{(2,2),(1,1);(4,4),(3,3)}')",
+            "CREATE TABLE parted (r text, id int, PRIMARY KEY (r, id)) PARTITION BY LIST (r)", "CREATE TABLE parted_a PARTITION OF parted FOR VALUES IN ('a')",
+            "CREATE TABLE parted_b PARTITION OF parted FOR VALUES IN ('b')", "INSERT INTO parted VALUES ('a', 1), ('b', 2)",
+            # Those that are left out.
+            'CREATE TABLE "a/b" (id int PRIMARY KEY)', "CREATE TABLE defer (id int PRIMARY KEY DEFERRABLE, v text)", "INSERT INTO defer VALUES (1, 'a')", "CREATE UNLOGGED TABLE unl (id int PRIMARY KEY)",
+            "CREATE TABLE noid (id int PRIMARY KEY)", "ALTER TABLE noid REPLICA IDENTITY NOTHING", "CREATE TABLE gen (id int PRIMARY KEY, a int, g int GENERATED ALWAYS AS (a * 2) STORED)")
+        project = database(world, "changed", server)
+        said = project.call("plan").stderr
+        for word in ("a/b is left out", "public.defer has no primary key and is left out", "an unlogged table", "REPLICA IDENTITY NOTHING", "public.gen: the generated column g is left out"):
+            world.checks.that(f"plan says “{word}”", word in said, flow.clip(said))
+        project.once()
+        here = lambda table, columns="*": [tuple(r.values()) for r in project.rows(f"SELECT {columns} FROM ods.{table} ORDER BY 1")]
+        world.checks.equal("lists", here("arr", "t[1] AS a, t[2] AS b, t[3] AS c, t[4] AS d, t[5] AS e, x"), [("a=b", "x", None, "=", "a,b", "{(2,2),(1,1);(4,4),(3,3)}")])
+        published = {r[0] for r in run("SELECT tablename FROM pg_publication_tables")}
+        world.checks.that("a table and those that inherit from it are published, others not", {"par", "chi", "kch"} <= published and not published & {"defer", "noid", "unl"}, str(published))
+        run("UPDATE defer SET v = 'the application writes on'")
+
+        terrace = project.start()
+        try:
+            project.wait("the jobs", lambda: len(jobs(project)) >= 22 and all(state == "idle" for state, _ in jobs(project).values()), 40)
+            run("UPDATE ONLY par SET v = 'changed'", "UPDATE chi SET v = 'too'",
+                "ALTER TABLE two ADD c int", "INSERT INTO two VALUES (1, 2, 'c', 3)", "ALTER TABLE two ADD d date", "INSERT INTO two VALUES (2, 2, 'd', 3, '2024-01-01')",
+                "BEGIN; ALTER TABLE back ADD q int; INSERT INTO back VALUES (1, 1, 'q', 7); ALTER TABLE back DROP q; INSERT INTO back VALUES (2, 2, 'r'); COMMIT",
+                "ALTER TABLE wide ALTER b TYPE varchar(50)", "INSERT INTO wide VALUES (1, 2, 'long long')", "ALTER TABLE wide ALTER a TYPE numeric(20, 0)", "INSERT INTO wide VALUES (2, 12345678901234567890, 'x')",
+                "ALTER TABLE nulls ALTER a DROP NOT NULL", "INSERT INTO nulls VALUES (1, NULL, 'n')",
+                "ALTER TABLE kch DROP CONSTRAINT kch_pkey, ADD PRIMARY KEY (a)", "UPDATE kch SET b = 9",
+                "ALTER TABLE ren RENAME TO ren2", "UPDATE ren2 SET a = 9", "INSERT INTO rec VALUES (7, 7, 'last')", "DROP TABLE rec", "CREATE TABLE rec (id int PRIMARY KEY, a int, b varchar(5))", "INSERT INTO rec VALUES (2, 2, 'new')",
+                "DROP TABLE dro", "BEGIN; ALTER TABLE gho RENAME TO gho_old; ALTER TABLE gho_new RENAME TO gho; COMMIT", "ALTER TABLE parted DETACH PARTITION parted_b", "INSERT INTO good VALUES (1, 1, 'g')")
+            live = {"kch": "(a)", "ren": "public.ren2", "rec": "was dropped, and another one has its name", "dro": "was dropped", "gho": "public.gho_old now, and another one has its name", "gho_new": "public.gho now"}
+            project.wait("the quarantines", lambda: {n for n, (state, _) in jobs(project).items() if state == "quarantined"} >= set(live), 25)
+            settle(world, project, server, "good", "good", ["id", "a", "b"], 10, database="changed")
+            quarantined(world, project, live)
+        finally: code = project.stop(terrace)
+        world.checks.equal("a run with quarantined tables ends with 1", code, 1)
+        world.checks.that("a partition that goes is told", "public.parted_b is gone" in (project.folder / "run.log").read_text(), project.log_end())
+        world.checks.equal("two columns, one after the other", here("two"), [(0, 1, "o", None, None), (1, 2, "c", 3, None), (2, 2, "d", 3, "2024-01-01")])
+        world.checks.equal("a column that comes and goes", here("back"), [(0, 1, "o", None), (1, 1, "q", 7), (2, 2, "r", None)])
+        world.checks.equal("two columns become wider", here("wide", "id, CAST(a AS STRING) AS a, b"), [(0, "1", "o"), (1, "2", "long long"), (2, "12345678901234567890", "x")])
+        world.checks.equal("null where it was not allowed", here("nulls"), [(0, 1, "o"), (1, None, "n")])
+        world.checks.equal("inheritance", here("par") + here("chi"), [(1, "changed"), (2, "too")])
+        world.checks.equal("the last row of a table that was dropped", here("rec"), [(0, 1, "o"), (7, 7, "last")])
+
+        # The same while nobody looks.
+        run("ALTER TABLE off_two ADD c int", "INSERT INTO off_two VALUES (1, 2, 'c', 3)", "ALTER TABLE off_two ADD d date", "INSERT INTO off_two VALUES (2, 2, 'd', 3, '2024-01-01')", "ALTER TABLE off_two DROP c", "INSERT INTO off_two VALUES (3, 3, 'e', '2024-01-02')",
+            "INSERT INTO off_readd VALUES (7, 7, '7')", "ALTER TABLE off_readd RENAME a TO c", "INSERT INTO off_readd VALUES (8, 8, 'c')", "ALTER TABLE off_readd ADD a text", "INSERT INTO off_readd VALUES (9, 9, 'd', 'text')",
+            "INSERT INTO off_other VALUES (7, 7, '7')", "ALTER TABLE off_other ALTER a TYPE text", "INSERT INTO off_other VALUES (8, 'eight', 'x')",
+            "INSERT INTO off_key VALUES (7, 7, '7')", "ALTER TABLE off_key RENAME id TO key", "INSERT INTO off_key VALUES (8, 8, '8')",
+            "ALTER TABLE off_wkey ALTER id TYPE bigint", "INSERT INTO off_wkey VALUES (5000000000, 8, '8')",
+            "INSERT INTO off_dro VALUES (7, 7, 'last')", "DROP TABLE off_dro", "INSERT INTO off_rec VALUES (7, 7, 'last')", "DROP TABLE off_rec", "CREATE TABLE off_rec (id int PRIMARY KEY, a int, b varchar(5))", "INSERT INTO off_rec VALUES (2, 2, 'new')")
+        off = {"off_readd": "column a is STRING now", "off_other": "column a is STRING now", "off_key": "the primary key is (key) now", "off_wkey": "a primary key column cannot be changed in type", "off_dro": "was dropped", "off_rec": "another one has its name"}
+        for again in ("after a pause", "again"):
+            world.checks.equal(f"exit code {again}", project.call("run", "--once", code=None).returncode, 1)
+            quarantined(world, project, {**live, **off})
+            world.checks.equal(f"columns {again}", here("off_two"), [(0, 1, "o", None, None), (1, 2, "c", 3, None), (2, 2, "d", 3, "2024-01-01"), (3, 3, "e", None, "2024-01-02")])
+            for table in ("off_other", "off_key", "off_dro", "off_rec"): world.checks.equal(f"{table} {again}: all before the change", [r[0] for r in here(table, "id")], [0, 7])
+            world.checks.equal(f"off_readd {again}", here("off_readd", "id, a, c"), [(0, 1, None), (7, 7, None), (8, None, 8)])
+        # The way out.
+        for table in ("off_wkey", "off_rec"): project.call("table", "drop", f"ods.{table}")
+        project.call("run", "--once", code=None)
+        world.checks.equal("a table that was dropped here is made anew", here("off_rec"), [(2, 2, "new")])
+        world.checks.equal("with its wider key", here("off_wkey", "id"), [(0,), (5000000000,)])
+
+        ignoring(world, server)
+
+
+def ignoring(world, server):
+    """With 'ignore' a pause does what happens while it runs."""
+    run = lambda *sql: server.run(*sql, database="ignored")
+    for t in ("gone", "called", "other"): run(f"CREATE TABLE {t} (id int PRIMARY KEY, a int, b varchar(5))", f"INSERT INTO {t} VALUES (0, 1, 'o')")
+    project = database(world, "ignored", server, ", 'schema-evolution' = 'ignore'")
+    project.once()
+    run("ALTER TABLE gone DROP b, ADD z int", "INSERT INTO gone VALUES (1, 5, 6)", "ALTER TABLE called RENAME a TO c", "INSERT INTO called VALUES (1, 2, 'c')", "ALTER TABLE other ALTER a TYPE text", "INSERT INTO other VALUES (1, 'x', 'y')")
+    project.call("run", "--once", code=None)
+    here = lambda table: [tuple(r.values()) for r in project.rows(f"SELECT * FROM ods.{table} ORDER BY 1")]
+    world.checks.equal("ignored: a column that is gone", here("gone"), [(0, 1, "o"), (1, 5, None)])
+    world.checks.equal("ignored: a column of another name", here("called"), [(0, 1, "o"), (1, None, "c")])
+    quarantined(world, project, {"other": "column a is STRING now"})
+
+
+TESTS = [log, starts, lost, slow_commit, tls, huge, changed]

@@ -34,16 +34,16 @@ def rows_here(project, name, columns):
     return sorted(canonical([row[c] for c in columns]) for row in found)
 
 
-def rows_there(server, table, columns, expressions=None):
+def rows_there(server, table, columns, expressions=None, database="postgres"):
     listed = ", ".join(expressions or (f'"{c}"::text' for c in columns))
-    return sorted(canonical(list(row)) for row in server.run(f"SELECT {listed} FROM {table}"))
+    return sorted(canonical(list(row)) for row in server.run(f"SELECT {listed} FROM {table}", database=database))
 
 
-def settle(world, project, server, name, table, columns, seconds=45):
+def settle(world, project, server, name, table, columns, seconds=45, database="postgres"):
     """Waits until both are equal; the last comparison is a check."""
     end = time.monotonic() + seconds
     while True:
-        ours, theirs = rows_here(project, name, columns), rows_there(server, table, columns)
+        ours, theirs = rows_here(project, name, columns), rows_there(server, table, columns, database=database)
         if ours == theirs or time.monotonic() > end: break
         time.sleep(0.3)
     if ours == theirs: return world.checks.that(f"{name}: {len(theirs)} rows equal", True)

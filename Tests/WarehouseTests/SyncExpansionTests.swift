@@ -48,6 +48,19 @@ final class SyncExpansionTests: XCTestCase {
     XCTAssertEqual(try fixture.project().tables.map(\.name.description), ["ods.a_orders_z"])
   }
 
+  func test_createDatabase_leavesOutWhatHasNoPlaceHere() throws {
+    let fixture = try fixture("CREATE DATABASE ods AS DATABASE pg.shop INCLUDING TABLE '[^l].*'")
+    fixture.server.create("shop.a/b", orders, key: ["id"])
+    fixture.server.content.withLock {
+      $0.shapes[FakeServer.table("shop.orders")]?.notes = ["no total"]
+    }
+    let project = try fixture.project()
+    XCTAssertEqual(project.tables.map(\.name.description), ["ods.orders", "ods.客户"])
+    XCTAssertEqual(project.warnings.count, 2, "\(project.warnings)")
+    XCTAssertTrue(project.warnings[0].hasPrefix("pg.shop.a/b is left out: "), project.warnings[0])
+    XCTAssertEqual(project.warnings[1], "pg.shop.orders: no total")
+  }
+
   func test_createTable_addsColumnsInTheirPlaces() throws {
     let fixture = try fixture(
       """

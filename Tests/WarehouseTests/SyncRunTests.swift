@@ -95,6 +95,21 @@ final class SyncRunTests: XCTestCase {
     }
   }
 
+  func test_aTableThatIsGone_staysInQuarantineUntilItIsDropped() throws {
+    let fixture = try fixture()
+    try fixture.run()
+    fixture.server.alter("shop.a", [], isDropped: true, reason: "DROP TABLE a")
+    fixture.server.content.withLock { $0.shapes[FakeServer.table("shop.a")] = nil }
+    for _ in 0..<2 {
+      let states = try fixture.run()
+      let state = try XCTUnwrap(states.first { $0.name == "ods.a" })
+      XCTAssertEqual(state.phase, .quarantined)
+      XCTAssertEqual(state.error?.message, "pg.shop.a: the table is gone: DROP TABLE a")
+      XCTAssertTrue(
+        try fixture.project().warnings.contains { $0.hasPrefix("pg.shop.a is not there any more") })
+    }
+  }
+
   func test_ignoreAndFail_doAsTheySay() throws {
     let ignoring = try fixture("WITH ('schema-evolution' = 'ignore')")
     ignoring.server.put("shop.a", ["id": .int(1), "v": .int(10)])

@@ -37,6 +37,10 @@ struct LogStart<Log: DatabaseLog & SendableMetatype>: Sendable {
   /// Nil when nothing comes after the first rows.
   var subscription: Log.Subscription?
   var overlap: SnapshotOverlap<Log.Position>?
+  /// What the server calls the table that is followed, as ``LogBegin/followed`` gets it when the source goes on.
+  var followed: String?
+  /// The table is another one than declared: no row was read yet.
+  var drift: SchemaDrift?
 }
 
 /// What the log tells that the first rows hold already.
@@ -80,11 +84,16 @@ final class LogBegin<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
   }
 
   let time: any Timekeeper
+  /// The table of a source that goes on, in the server's words, where names are given again; nil: not known.
+  let followed: String?
   private let state = Mutex(State())
   private var thread: Workers?
   private static var queueBytes: Int { 48 << 20 }
 
-  init(_ time: any Timekeeper) { self.time = time }
+  init(_ time: any Timekeeper, followed: String? = nil) {
+    self.time = time
+    self.followed = followed
+  }
 
   func start(
     _ work: @escaping @Sendable (LogBegin) throws(TerraceError) -> LogStart<Log>

@@ -6,7 +6,8 @@ import Synchronization
 /// Tables of a server that keeps a log of changes: their rows as they are at first, then every change.
 ///
 /// Positions: `new`; `snapshot` while the first rows are given, which cannot be gone on from; then a place in
-/// the log, with what the snapshot saw until the log has passed it; `done` without a log.
+/// the log, with the table that is followed, and what the snapshot saw until the log has passed it; `done`
+/// without a log.
 final class LogSource<Origin: LogOrigin>: Source {
   private typealias Position = Origin.Log.Position
 
@@ -27,6 +28,8 @@ final class LogSource<Origin: LogOrigin>: Source {
   /// Nil before it is known where the log begins.
   private var place: LogPlace<Position>?
   private var overlap: SnapshotOverlap<Position>?
+  /// The table in the server's words, where another one may get its name.
+  private var followed: String?
   /// A batch of which a part may not be given yet.
   private var front: LogBatch<Position>?
   private var held: Int64?
@@ -102,12 +105,18 @@ final class LogSource<Origin: LogOrigin>: Source {
 
   private func begin() {
     let aim = place.map { LogBegin<Origin.Log>.Aim.goOn($0, overlap) } ?? .begin
-    let begin = LogBegin<Origin.Log>(time)
+    let begin = LogBegin<Origin.Log>(time, followed: followed)
     phase = .beginning(begin)
     begin.start { [origin] (begin) throws(TerraceError) in try origin.begin(aim, begin) }
   }
 
   private func adopt(_ start: LogStart<Origin.Log>) throws(TerraceError) {
+    if let drift = start.drift {
+      self.drift = drift
+      phase = .fresh
+      return
+    }
+    followed = start.followed ?? followed
     guard let made = start.subscription else {
       phase = .done
       return
@@ -223,7 +232,8 @@ final class LogSource<Origin: LogOrigin>: Source {
   var position: String {
     if case .done = phase { return Self.phase("done") }
     guard let place else { return Self.phase(gaveRows ? "snapshot" : "new") }
-    return JSONValue.members(place.members + (overlap?.members ?? [])).text()
+    let table = ("table", followed.map { JSONValue.string($0) })
+    return JSONValue.members(place.members + [table] + (overlap?.members ?? [])).text()
   }
 
   private static func phase(_ name: String) -> String {
@@ -244,6 +254,7 @@ final class LogSource<Origin: LogOrigin>: Source {
     }
     let place = try LogPlace<Position>(value)
     overlap = try SnapshotOverlap(value)
+    followed = try value.optionalString("table")
     self.place = place
     _ = try origin.hub.pin(table.reader, at: place.position)
     begin()

@@ -43,13 +43,31 @@ final class PostgresCatalog: DatabaseCatalog {
     guard let found else {
       throw TerraceError(.notFound, "no such table").with("table", table.text)
     }
-    return Self.shape(try schema.described(found), database: table.database)
+    let described = try schema.described(found)
+    try Self.check(described)
+    return Self.shape(described, database: table.database)
+  }
+
+  /// - Throws: `unsupported` when the log does not tell what is needed, whatever is declared.
+  private static func check(_ table: PostgresTable) throws(TerraceError) {
+    if table.isUnlogged {
+      throw TerraceError(.unsupported, "an unlogged table: the server's log does not hold its rows")
+    }
+    if table.primaryKey.isEmpty || Set(table.primaryKey).isSubset(of: table.identityColumns) {
+      return
+    }
+    throw TerraceError(
+      .unsupported,
+      table.identity == "n"
+        ? "REPLICA IDENTITY NOTHING: the log tells nothing of old rows"
+        : "a REPLICA IDENTITY without the primary key",
+      hint: "ALTER TABLE \(table.name.quoted) REPLICA IDENTITY DEFAULT")
   }
 
   /// Columns that the server computes are left out: its log does not hold them.
-  static func shape(_ table: PostgresTable, database: String) -> DatabaseTableShape {
+  private static func shape(_ table: PostgresTable, database: String) -> DatabaseTableShape {
     let columns = table.columns.filter { !$0.isGenerated }
-    return DatabaseTableShape(
+    var shape = DatabaseTableShape(
       table: DatabaseTable(
         database: database, schema: table.name.schema, table: table.name.table),
       columns: columns.enumerated().map { place, column in
@@ -59,6 +77,10 @@ final class PostgresCatalog: DatabaseCatalog {
           comment: column.comment)
       },
       primaryKey: table.primaryKey, comment: table.comment, tellsOldRows: table.tellsOldRows)
+    shape.notes = table.columns.filter(\.isGenerated).map {
+      "the generated column \($0.name) is left out: the server's log does not hold it"
+    }
+    return shape
   }
 
   func options(for table: DatabaseTable) -> [String: String] {

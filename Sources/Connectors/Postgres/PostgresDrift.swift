@@ -1,39 +1,97 @@
 import Columns
 
-/// Whether a table of the log still looks as it was declared.
+/// Whether a table still looks as it was declared, at a place of the log or now.
 enum PostgresDrift {
-  /// What the table looks like now; nil when the declared columns hold all that the log tells.
+  struct Column {
+    var name: String
+    var type: PostgresType
+  }
+
+  /// What the table looks like; nil when the declared columns hold all that the log tells.
+  ///
+  /// - Parameters:
+  ///   - columns: in the order of the server.
+  ///   - key: as ``key(_:_:_:)`` gives it.
   static func drift(
-    _ relation: ReplicationRelation, _ table: ConnectorTable, _ schema: PostgresSchema
-  ) throws(TerraceError) -> SchemaDrift? {
+    _ name: PostgresTableName, _ columns: [Column], key: [String], _ table: ConnectorTable,
+    _ options: PostgresOptions
+  ) -> SchemaDrift? {
     var reasons: [String] = []
-    for column in relation.columns {
+    for column in columns {
       guard let declared = table.declared.fields.first(where: { $0.name == column.name }) else {
-        reasons.append("column \(column.name) is new")
+        if options.followsSchema { reasons.append("column \(column.name) is new") }
         continue
       }
-      let type = try schema.type(column.type, column.modifier)
-      if !holds(declared.type, type.columnType) {
-        reasons.append("column \(column.name) is \(type.name) now")
+      // Where nobody follows, values that do not fit are dead letters, each for itself.
+      let isHeld =
+        options.followsSchema
+        ? holds(declared.type, column.type.columnType) : column.type.fits(declared.type)
+      if !isHeld { reasons.append("column \(column.name) is \(column.type.name) now") }
+    }
+    let names = Set(columns.map(\.name))
+    if options.followsSchema {
+      for field in table.declared.fields where !names.contains(field.name) {
+        reasons.append("column \(field.name) is gone")
       }
     }
-    let names = Set(relation.columns.map(\.name))
-    for field in table.declared.fields where !names.contains(field.name) {
-      reasons.append("column \(field.name) is gone")
+    if key != declaredKey(table) {
+      reasons.append("the log tells old rows by (\(key.joined(separator: ", ")))")
     }
     if reasons.isEmpty { return nil }
-    let found = try schema.tables(schema: relation.name.schema, table: relation.name.table)
-    guard let first = found.first(where: { $0.name == relation.name }) else {
-      return SchemaDrift(
-        columns: [], primaryKey: [], isDropped: true,
-        reason: "the table \(relation.name.text) is gone")
+    let fields = columns.enumerated().map { place, column in
+      let type = column.type.columnType
+      return Field(
+        id: place, name: column.name, type: key.contains(column.name) ? type.notNull : type)
     }
-    let now = try schema.described(first)
-    let shape = PostgresCatalog.shape(now, database: "")
     return SchemaDrift(
-      columns: shape.columns, primaryKey: now.primaryKey, comment: now.comment,
-      reason: "\(relation.name.text): " + reasons.joined(separator: ", "))
+      columns: fields, primaryKey: key,
+      reason: "\(name.text): " + reasons.joined(separator: ", "))
   }
+
+  // MARK: The key
+
+  /// Columns of the declared key that come from the server.
+  private static func declaredKey(_ table: ConnectorTable) -> [String] {
+    table.primaryKey.filter { name in !table.metadata.contains { $0.column == name } }
+  }
+
+  /// The key by which rows are told apart: the declared one, unless the server has another by now.
+  ///
+  /// - Parameters:
+  ///   - now: the server's primary key as it is now; of tables that tell whole old rows, the log has no other.
+  static func key(
+    _ relation: ReplicationRelation, _ table: ConnectorTable, _ options: PostgresOptions,
+    now: () throws(TerraceError) -> [String]?
+  ) throws(TerraceError) -> [String] {
+    let declared = declaredKey(table)
+    // Old rows come whole, or their absence is an error.
+    if declared.isEmpty { return declared }
+    let told = relation.columns.filter(\.isKey).map(\.name)
+    switch relation.identity {
+    case "f":
+      guard options.evolution != nil, let key = try now() else { return declared }
+      return Set(key) == Set(declared) ? declared : key
+    case "d" where options.evolution != nil:
+      return Set(told) == Set(declared) ? declared : told
+    default: return Set(declared).isSubset(of: told) ? declared : told
+    }
+  }
+
+  /// What a table that is about to be read for the first time looks like; nil: as declared.
+  static func drift(
+    _ now: PostgresTable, _ table: ConnectorTable, _ options: PostgresOptions
+  ) -> SchemaDrift? {
+    let declared = declaredKey(table)
+    let isSame = declared.isEmpty || Set(now.primaryKey) == Set(declared)
+    let columns = now.columns.filter { !$0.isGenerated }
+    var found = drift(
+      now.name, columns.map { Column(name: $0.name, type: $0.type) },
+      key: isSame ? declared : now.primaryKey, table, options)
+    found?.take(now)
+    return found
+  }
+
+  // MARK: Types
 
   /// Whether every value of a type stands unchanged in a declared one.
   static func holds(_ declared: DataType, _ type: DataType) -> Bool {
@@ -56,5 +114,13 @@ enum PostgresDrift {
     }
     if declared.kind == .double, type.kind == .float { return true }
     return declared.kind == type.kind
+  }
+}
+
+extension SchemaDrift {
+  /// Comments, which the log does not tell.
+  mutating func take(_ now: PostgresTable) {
+    comment = now.comment
+    for i in columns.indices { columns[i].comment = now.column(columns[i].name)?.comment }
   }
 }

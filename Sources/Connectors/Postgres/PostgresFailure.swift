@@ -74,7 +74,7 @@ enum PostgresFailure {
       ("must be superuser or replication role", "ALTER ROLE … REPLICATION"),
       ("server does not support SSL", "TLS was asked for: set up the server, or drop 'sslmode'"),
       ("certificate", "set 'sslrootcert' to the file of the authority that signed the server's"),
-      ("invalid sslmode", "disable, allow, prefer, require, verify-ca or verify-full"),
+      ("invalid sslmode", "disable, require, verify-ca or verify-full"),
       ("could not translate host name", "look at 'hostname'"),
     ]
     for (word, hint) in mistakes where message.contains(word) {

@@ -15,7 +15,7 @@ final class PostgresLog: DatabaseLog {
   private var tables: [PostgresSubscription] = []
   private var routes: [UInt32: [(PostgresSubscription, PostgresSubscription.Route)]] = [:]
   /// A second connection, for questions about tables and the heartbeat.
-  private var asking: PostgresConnection?
+  private var asking: (connection: PostgresConnection, schema: PostgresSchema)?
   private let old = ReplicationTuple()
   private let new = ReplicationTuple()
 
@@ -28,6 +28,8 @@ final class PostgresLog: DatabaseLog {
   private var confirmed = PostgresPosition(0)
   private var lastAsked: Int64 = 0
   private var lastBeat: Int64 = 0
+  private var lastLook: Int64 = 0
+  private static let lookMillis: Int64 = 3_000
 
   init(
     _ settings: PostgresConnection.Settings, slot: String,
@@ -103,6 +105,10 @@ final class PostgresLog: DatabaseLog {
     }
     let now = time.nowMillis()
     for table in tables { table.flushIfDue(now, isIdle: isIdle) }
+    try look(now)
+    if transaction == nil, let readPosition {
+      for table in tables { table.passed(readPosition) }
+    }
     if isIdle { try ask(now) }
     return count > 0
   }
@@ -179,18 +185,64 @@ final class PostgresLog: DatabaseLog {
     var found: [(PostgresSubscription, PostgresSubscription.Route)] = []
     for table in tables {
       guard var route = table.route(relation) else { continue }
-      if table.wanted.options.followsSchema {
-        let schema = PostgresSchema(try ordinary())
-        route.drift = try PostgresDrift.drift(relation, table.wanted.table, schema)
-      }
+      route.drift = table.stray(relation)
+      if route.drift == nil { route.drift = try drift(relation, table) }
       found.append((table, route))
     }
     routes[relation.id] = found
   }
 
-  private func ordinary() throws(TerraceError) -> PostgresConnection {
-    if let asking, !asking.isBroken { return asking }
-    let made = try PostgresConnection(settings)
+  /// The columns are those of the log at this place; the server may be further.
+  private func drift(
+    _ relation: ReplicationRelation, _ table: PostgresSubscription
+  ) throws(TerraceError) -> SchemaDrift? {
+    let (table, options) = (table.wanted.table, table.wanted.options)
+    let (_, schema) = try ordinary()
+    var columns: [PostgresDrift.Column] = []
+    for column in relation.columns {
+      let type = try schema.type(column.type, column.modifier)
+      columns.append(PostgresDrift.Column(name: column.name, type: type))
+    }
+    func described() throws(TerraceError) -> PostgresTable? {
+      guard let now = try schema.tables([relation.id])[relation.id] else { return nil }
+      return try schema.described(now)
+    }
+    let key = try PostgresDrift.key(relation, table, options) { () throws(TerraceError) in
+      try described()?.primaryKey
+    }
+    guard
+      var found = PostgresDrift.drift(relation.name, columns, key: key, table, options)
+    else { return nil }
+    if let now = try described() { found.take(now) }
+    return found
+  }
+
+  /// Tables that were dropped, renamed or made anew leave no word in the log, nor do partitions that go.
+  private func look(_ now: Int64) throws(TerraceError) {
+    if now - lastLook < Self.lookMillis, now >= lastLook { return }
+    lastLook = now
+    let followed = tables.filter { $0.fate == nil && $0.wanted.followed != nil }
+    if followed.isEmpty { return }
+    let (connection, schema) = try ordinary()
+    let found = try schema.tables(Set(followed.compactMap(\.wanted.followed)))
+    for table in followed {
+      guard let id = table.wanted.followed else { continue }
+      if let name = found[id]?.name, table.wanted.roots.contains(name) {
+        if !table.partitions.isEmpty { table.compare(try schema.partitions(id)) }
+      } else if let drift = try PostgresTables.stray(id, table.wanted.roots, schema) {
+        // Its last row was in the log before it went.
+        let text = try connection.query("SELECT pg_current_wal_flush_lsn()").text(0, 0) ?? ""
+        table.end(drift, at: try PostgresPosition(text: text))
+      }
+    }
+  }
+
+  private func ordinary() throws(TerraceError) -> (
+    connection: PostgresConnection, schema: PostgresSchema
+  ) {
+    if let asking, !asking.connection.isBroken { return asking }
+    let connection = try PostgresConnection(settings)
+    let made = (connection, PostgresSchema(connection))
     asking = made
     return made
   }
@@ -204,7 +256,7 @@ final class PostgresLog: DatabaseLog {
     let now = time.nowMillis()
     if now - lastBeat < heartbeat.millis, now >= lastBeat { return }
     lastBeat = now
-    try ordinary().query(heartbeat.query)
+    try ordinary().connection.query(heartbeat.query)
   }
 
   private func tell(wantsReply: Bool) throws(TerraceError) {

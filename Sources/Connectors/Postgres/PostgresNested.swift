@@ -71,7 +71,7 @@ extension PostgresValue {
     builder.endList()
   }
 
-  /// Reads up to the comma, brace or equals sign behind a value.
+  /// Reads up to the comma or brace behind a value. Whatever else ends one stands behind quotes.
   ///
   /// - Returns: whether it stood in quotes.
   private static func readElement(
@@ -99,9 +99,7 @@ extension PostgresValue {
       let byte = text[at]
       // A second dimension begins with a brace.
       if byte == UInt8(ascii: "{") { throw .nested }
-      if byte == UInt8(ascii: ",") || byte == UInt8(ascii: "}") || byte == UInt8(ascii: "=") {
-        break
-      }
+      if byte == UInt8(ascii: ",") || byte == UInt8(ascii: "}") { break }
       out.append(byte)
       at += 1
     }

@@ -4,6 +4,8 @@ import Store
 /// What 'connector' = 'postgres-cdc' says, by Flink CDC's names; Debezium's are translated or refused.
 struct PostgresOptions: Hashable, Sendable {
   enum Startup: Sendable { case initial, latest, snapshotOnly, never }
+  /// What becomes of columns that change outside.
+  enum Evolution: String, Sendable { case follow, fail, ignore }
 
   var server: PostgresConnection.Settings
   /// Names, or patterns that a whole name must match.
@@ -20,8 +22,10 @@ struct PostgresOptions: Hashable, Sendable {
   var snapshotThreads: Int
   /// Pages (8 KiB) of a chunk of the initial snapshot.
   var chunkPages: Int64
+  /// Nil: nobody asked.
+  var evolution: Evolution?
   /// Somebody asked to be told when the table outside changes its columns.
-  var followsSchema: Bool
+  var followsSchema: Bool { evolution == .follow || evolution == .fail }
 
   init(_ table: ConnectorTable) throws(TerraceError) {
     var options = ConnectorOptions(table)
@@ -36,8 +40,10 @@ struct PostgresOptions: Hashable, Sendable {
     startup = try PostgresOptions.startup(&options)
     tellsOldRows = try PostgresOptions.tellsOldRows(table, &options)
     let named = try options.duration("heartbeat.interval")
+    // Flink's name of it, whose value is a duration all the same.
+    let flinks = try options.duration("heartbeat.interval.ms")
     let debezium = try options.integer("debezium.heartbeat.interval.ms")
-    heartbeatMillis = max(1_000, named ?? debezium ?? 30_000)
+    heartbeatMillis = max(1_000, named ?? flinks ?? debezium ?? 30_000)
     heartbeatQuery =
       options.text("heartbeat.action.query") ?? options.text("debezium.heartbeat.action.query")
     snapshotThreads = Int(min(max(try options.integer("connection.pool.size") ?? 2, 1), 16))
@@ -47,8 +53,10 @@ struct PostgresOptions: Hashable, Sendable {
       throw options.wrong("scan.incremental.snapshot.chunk.size", "a number from 1 on")
     }
     chunkPages = max(1, rows / 64)
-    followsSchema = ["follow", "fail"].contains(
-      (options.text("schema-evolution") ?? "ignore").lowercased())
+    if let word = options.text("schema-evolution") {
+      evolution = Evolution(rawValue: word.lowercased())
+      if evolution == nil { throw options.wrong("schema-evolution", "follow, fail or ignore") }
+    }
     try PostgresOptions.allowRest(&options)
     try options.finish()
   }
@@ -101,18 +109,10 @@ struct PostgresOptions: Hashable, Sendable {
       let debezium = options.text("debezium.database.\(name)")
       found[name] = own ?? debezium
     }
-    if try options.flag("ssl"), found["sslmode"] == nil { found["sslmode"] = "verify-full" }
-    let modes = ["disable", "require", "verify-ca", "verify-full"]
+    let isAsked = try options.flag("ssl")
+    if isAsked, found["sslmode"] == nil { found["sslmode"] = "verify-full" }
     if let mode = found["sslmode"]?.lowercased() {
-      if mode == "allow" || mode == "prefer" {
-        throw TerraceError(
-          .unsupported, "'sslmode' = '\(mode)': it would fall back to no encryption silently",
-          hint: "use disable, require or verify-full"
-        ).with("table", options.table.name).with("option", "sslmode")
-      }
-      guard modes.contains(mode) else {
-        throw options.wrong("sslmode", modes.joined(separator: ", "))
-      }
+      try check(mode, isAsked: isAsked, options)
       found["sslmode"] = mode
     } else if !found.isEmpty {
       found["sslmode"] = "verify-full"
@@ -122,6 +122,25 @@ struct PostgresOptions: Hashable, Sendable {
       found["sslrootcert"] = "/etc/ssl/certs/ca-certificates.crt"
     }
     return found
+  }
+
+  private static func check(
+    _ mode: String, isAsked: Bool, _ options: ConnectorOptions
+  ) throws(TerraceError) {
+    switch mode {
+    case "require", "verify-ca", "verify-full": break
+    case "disable":
+      if isAsked {
+        throw TerraceError(.invalid, "TLS is asked for and disabled at once")
+          .with("table", options.table.name).with("option", "sslmode")
+      }
+    case "prefer", "allow":
+      throw TerraceError(
+        .unsupported, "'sslmode' = '\(mode)': it would fall back to no encryption silently",
+        hint: "use disable, require or verify-full"
+      ).with("table", options.table.name).with("option", "sslmode")
+    default: throw options.wrong("sslmode", "disable, require, verify-ca or verify-full")
+    }
   }
 
   private static func makesPublication(
@@ -147,6 +166,9 @@ struct PostgresOptions: Hashable, Sendable {
     case "committed-offset": return .never
     case "never-initial": return .never
     default:
+      if mode == nil {
+        throw options.wrong("debezium.snapshot.mode", "initial, initial_only, never or no_data")
+      }
       throw options.wrong(
         "scan.startup.mode", "initial, latest-offset, committed-offset, never-initial or snapshot")
     }
@@ -166,6 +188,22 @@ struct PostgresOptions: Hashable, Sendable {
         .unsupported, "a slot that is dropped at the end: changes would be lost"
       ).with("table", options.table.name).with("option", "debezium.slot.drop.on.stop")
     }
+    let refused = [
+      (
+        "scan.newly-added-table.enabled", "tables that come later",
+        "CREATE DATABASE … AS DATABASE takes them"
+      ),
+      (
+        "scan.read-changelog-as-append-only.enabled", "changes as rows that are only added",
+        "the metadata column 'row_kind' tells what each change was"
+      ),
+    ]
+    for (name, what, hint) in refused where try options.flag(name) {
+      throw TerraceError(.unsupported, what, hint: hint)
+        .with("table", options.table.name).with("option", name)
+    }
+    // Partitions are read as their table in any case.
+    _ = try options.flag("scan.include-partitioned-tables.enabled")
     options.allow([
       "scan.incremental.snapshot.enabled", "scan.snapshot.fetch.size", "connect.max-retries",
       "scan.incremental.snapshot.chunk.key-column", "chunk-meta.group.size",

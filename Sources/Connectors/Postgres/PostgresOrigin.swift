@@ -49,29 +49,25 @@ struct PostgresOrigin: LogOrigin {
   ) throws(TerraceError) -> LogStart<PostgresLog> {
     let connection = try PostgresConnection(options.server)
     let schema = PostgresSchema(connection)
-    let tables = try PostgresTables.found(options, table, schema)
     let slot = PostgresSlot(connection: connection, options: options)
-    var names = Set(tables.map(\.name))
-    for table in tables where table.isPartitioned {
-      names.formUnion(try schema.leaves(table))
+    if case .goOn(let place, let overlap) = aim {
+      return try goOn(place, overlap, begin.followed.flatMap { UInt32($0) }, schema, slot)
     }
-    let wants = PostgresSubscription.Wants(
-      table: table, options: options, names: names,
-      checksText: connection.parameter("server_encoding") == "SQL_ASCII")
+    let tables = try PostgresTables.found(options, table, schema)
+    if tables.count == 1, options.followsSchema,
+      let drift = PostgresDrift.drift(tables[0], table, options)
+    {
+      return LogStart(drift: drift)
+    }
+    for one in tables { try PostgresTables.check(one, table, options) }
+    let followed = tables.count == 1 ? tables[0].id : nil
+    let wants = try wants(tables, followed, Set(tables.map(\.name)), schema, connection)
     let snapshot = PostgresSnapshot(begin, connection, schema, slot, wants)
-    if case .begin = aim, options.startup == .snapshotOnly {
+    if options.startup == .snapshotOnly {
       _ = try snapshot.read(tables)
       return LogStart()
     }
-    var isNew = true
-    if case .goOn = aim { isNew = false }
-    let (held, wasChanged) = try setUp(slot, tables, isNew)
-    if case .goOn(let place, let overlap) = aim {
-      if let told = try hub.told(), held > told {
-        throw PostgresSlot.lost(options.slot, "was made anew, or moved on by somebody else")
-      }
-      return try start(wants, place, overlap)
-    }
+    let (held, wasChanged) = try setUp(slot, tables, true)
     let pinned = try hub.pin(table.reader, at: held)
     // Everything before the place is seen by what is read now.
     if wasChanged || options.startup == .initial {
@@ -87,6 +83,47 @@ struct PostgresOrigin: LogOrigin {
     return try start(wants, LogPlace(from, records: 0), nil)
   }
 
+  /// Goes on at a place of the log: the log tells what became of the table since, and the catalog only what
+  /// no log tells.
+  private func goOn(
+    _ place: LogPlace<PostgresPosition>, _ overlap: SnapshotOverlap<PostgresPosition>?,
+    _ known: UInt32?, _ schema: PostgresSchema, _ slot: PostgresSlot
+  ) throws(TerraceError) -> LogStart<PostgresLog> {
+    let found = try schema.tables(schema: options.schema, table: options.table)
+    // Places that were written before had no table.
+    let followed = known ?? (found.count == 1 ? found[0].id : nil)
+    if followed == nil, found.isEmpty { throw PostgresTables.missing(options, table) }
+    var names = Set(found.filter { followed == nil || $0.id == followed }.map(\.name))
+    names.insert(PostgresTableName(schema: options.schema, table: options.table))
+    let (held, _) = try setUp(slot, [], false)
+    if let told = try hub.told(), held > told {
+      throw PostgresSlot.lost(options.slot, "was made anew, or moved on by somebody else")
+    }
+    var wants = try wants(found, followed, names, schema, slot.connection)
+    if let followed, let drift = try PostgresTables.stray(followed, names, schema) {
+      wants.fate = PostgresSubscription.Fate(position: try present(slot.connection), drift: drift)
+    } else {
+      for one in found where followed == nil || one.id == followed { try slot.checkPublished(one) }
+    }
+    return try start(wants, place, overlap)
+  }
+
+  private func wants(
+    _ tables: [PostgresTable], _ followed: UInt32?, _ names: Set<PostgresTableName>,
+    _ schema: PostgresSchema, _ connection: PostgresConnection
+  ) throws(TerraceError) -> PostgresSubscription.Wants {
+    var wants = PostgresSubscription.Wants(
+      table: table, options: options, roots: names, names: names.union(tables.map(\.name)),
+      followed: followed,
+      checksText: connection.parameter("server_encoding") == "SQL_ASCII")
+    for table in tables where table.isPartitioned {
+      let partitions = try schema.partitions(table.id)
+      wants.names.formUnion(partitions.values)
+      if table.id == followed { wants.partitions = partitions }
+    }
+    return wants
+  }
+
   private func start(
     _ wants: PostgresSubscription.Wants, _ place: LogPlace<PostgresPosition>,
     _ overlap: SnapshotOverlap<PostgresPosition>?
@@ -94,7 +131,8 @@ struct PostgresOrigin: LogOrigin {
     let seen: PostgresVisibility?
     if let text = overlap?.seen { seen = try PostgresVisibility(text) } else { seen = nil }
     return LogStart(
-      subscription: try PostgresSubscription(wants, from: place, seen: seen), overlap: overlap)
+      subscription: try PostgresSubscription(wants, from: place, seen: seen), overlap: overlap,
+      followed: wants.followed.map { String($0) })
   }
 
   func present() throws(TerraceError) -> PostgresPosition {

@@ -16,6 +16,8 @@ struct PostgresTable: Hashable, Sendable {
   var name: PostgresTableName
   /// Made of partitions.
   var isPartitioned: Bool
+  /// The log does not hold its rows.
+  var isUnlogged = false
   /// What the log tells of old rows: d(efault: the primary key), f(ull), n(othing), i(ndex).
   var identity: Character
   var comment: String?
@@ -38,7 +40,7 @@ final class PostgresSchema {
 
   private static let listing = """
     SELECT c.oid, n.nspname, c.relname, c.relkind = 'p', c.relreplident,
-      obj_description(c.oid, 'pg_class')
+      obj_description(c.oid, 'pg_class'), c.relpersistence = 'u'
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
       AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_'
@@ -66,14 +68,7 @@ final class PostgresSchema {
       let plain = sql.replacing(" ~ ('^(' ||", with: " = (").replacing("|| ')$')", with: ")")
       result = try connection.query(plain, values)
     }
-    var found = (0..<result.rowCount).map { row in
-      PostgresTable(
-        id: UInt32(result.text(row, 0) ?? "") ?? 0,
-        name: PostgresTableName(
-          schema: result.text(row, 1) ?? "", table: result.text(row, 2) ?? ""),
-        isPartitioned: result.flag(row, 3), identity: result.text(row, 4)?.first ?? "d",
-        comment: result.text(row, 5))
-    }
+    var found = PostgresSchema.listed(result)
     if let schema, found.contains(where: { $0.name.schema == schema }) {
       found.removeAll { $0.name.schema != schema }
     }
@@ -83,7 +78,27 @@ final class PostgresSchema {
     return found.sorted { $0.name < $1.name }
   }
 
-  /// The table with its columns and keys.
+  /// Base tables by their object ids, without their columns.
+  func tables(_ ids: Set<UInt32>) throws(TerraceError) -> [UInt32: PostgresTable] {
+    let list = ids.sorted().map { String($0) }.joined(separator: ",")
+    let sql = PostgresSchema.listing + " AND c.oid = ANY ($1::oid[])"
+    let found = PostgresSchema.listed(try connection.query(sql, ["{\(list)}"]))
+    return Dictionary(found.map { ($0.id, $0) }) { first, _ in first }
+  }
+
+  private static func listed(_ result: PostgresResult) -> [PostgresTable] {
+    (0..<result.rowCount).map { row in
+      PostgresTable(
+        id: UInt32(result.text(row, 0) ?? "") ?? 0,
+        name: PostgresTableName(
+          schema: result.text(row, 1) ?? "", table: result.text(row, 2) ?? ""),
+        isPartitioned: result.flag(row, 3), isUnlogged: result.flag(row, 6),
+        identity: result.text(row, 4)?.first ?? "d", comment: result.text(row, 5))
+    }
+  }
+
+  /// The table with its columns and keys. A key that is checked only at the end of a transaction is none:
+  /// the log may hold two rows of it at a time.
   func described(_ table: PostgresTable) throws(TerraceError) -> PostgresTable {
     var table = table
     let id = String(table.id)
@@ -108,7 +123,7 @@ final class PostgresSchema {
       FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY k(number, place)
         JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number
       WHERE i.indrelid = $1::oid AND (i.indisprimary OR i.indisreplident)
-        AND k.place <= i.indnkeyatts
+        AND i.indimmediate AND i.indisvalid AND k.place <= i.indnkeyatts
       ORDER BY k.place
       """, [id])
     for row in 0..<keys.rowCount {
@@ -133,7 +148,7 @@ final class PostgresSchema {
     if modifier < 0, let known = types[oid] { return known }
     let result = try connection.query(
       """
-      SELECT typname, typtype, typbasetype, typtypmod, typelem, typcategory
+      SELECT typname, typtype, typbasetype, typtypmod, typelem, typcategory, typdelim
       FROM pg_type WHERE oid = $1::oid
       """, [String(oid)])
     let word = result.text(0, 0) ?? String(oid)
@@ -142,7 +157,7 @@ final class PostgresSchema {
       if result.text(0, 1) == "d", let base = result.text(0, 2).flatMap({ UInt32($0) }) {
         found = try type(base, Int32(result.text(0, 3) ?? "") ?? -1, depth: depth + 1)
       } else if result.text(0, 5) == "A", let element = result.text(0, 4).flatMap({ UInt32($0) }),
-        element != 0
+        element != 0, result.text(0, 6) == ","
       {
         let inner = try type(element, modifier, depth: depth + 1)
         found = PostgresType(.array(inner), name: inner.name + "[]")
@@ -169,14 +184,22 @@ final class PostgresSchema {
   /// The leaves of a table made of partitions, and the table itself when it is none.
   func leaves(_ table: PostgresTable) throws(TerraceError) -> [PostgresTableName] {
     if !table.isPartitioned { return [table.name] }
+    return try partitions(table.id).values.sorted()
+  }
+
+  /// The leaves of a table made of partitions, by their object ids.
+  func partitions(_ id: UInt32) throws(TerraceError) -> [UInt32: PostgresTableName] {
     let result = try connection.query(
       """
-      SELECT n.nspname, c.relname FROM pg_partition_tree($1::oid::regclass) p
+      SELECT c.oid, n.nspname, c.relname FROM pg_partition_tree($1::oid::regclass) p
         JOIN pg_class c ON c.oid = p.relid JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE p.isleaf AND c.relkind = 'r' ORDER BY 1, 2
-      """, [String(table.id)])
-    return (0..<result.rowCount).map {
-      PostgresTableName(schema: result.text($0, 0) ?? "", table: result.text($0, 1) ?? "")
+      WHERE p.isleaf AND c.relkind = 'r'
+      """, [String(id)])
+    var found: [UInt32: PostgresTableName] = [:]
+    for row in 0..<result.rowCount {
+      found[UInt32(result.text(row, 0) ?? "") ?? 0] = PostgresTableName(
+        schema: result.text(row, 1) ?? "", table: result.text(row, 2) ?? "")
     }
+    return found
   }
 }

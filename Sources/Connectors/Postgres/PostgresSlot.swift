@@ -11,7 +11,8 @@ struct PostgresSlot {
   ///   without the new tables.
   func publish(_ tables: [PostgresTable]) throws(TerraceError) -> Bool {
     let name = PostgresText.name(options.publication)
-    let list = tables.map(\.name.quoted).joined(separator: ", ")
+    // Tables that inherit from these have a name of their own in the log.
+    let list = tables.map { "ONLY " + $0.name.quoted }.joined(separator: ", ")
     let found = try connection.query(
       "SELECT pubinsert, pubupdate, pubdelete, pubviaroot FROM pg_publication WHERE pubname = $1",
       [options.publication])
@@ -36,10 +37,12 @@ struct PostgresSlot {
     var missing: [PostgresTable] = []
     for table in tables where try !isPublished(table) { missing.append(table) }
     for table in missing {
-      let sql = "ALTER PUBLICATION \(name) ADD TABLE \(table.name.quoted)"
+      let sql = "ALTER PUBLICATION \(name) ADD TABLE ONLY \(table.name.quoted)"
       try permitted(sql)
       do throws(TerraceError) { try connection.query(sql) } catch {
-        if !Self.has(error, "42710") { throw error.with("table", table.name.text) }
+        // Another process may have added it just now.
+        let isThere = Self.has(error, "42710") ? try isPublished(table) : false
+        if !isThere { throw error.with("table", table.name.text) }
       }
     }
     return !missing.isEmpty
@@ -56,18 +59,39 @@ struct PostgresSlot {
     error.facts.contains { $0.name == "sqlstate" && states.contains($0.value) }
   }
 
+  /// Whether the log tells of a table: by itself, or by all its partitions.
   private func isPublished(_ table: PostgresTable) throws(TerraceError) -> Bool {
     let result = try connection.query(
       """
-      SELECT 1 FROM pg_publication_tables
-      WHERE pubname = $1 AND (schemaname, tablename) IN (
-        SELECT n.nspname::name, c.relname::name FROM pg_partition_tree($2::oid::regclass) p
-          JOIN pg_class c ON c.oid = p.relid JOIN pg_namespace n ON n.oid = c.relnamespace
-        UNION SELECT $3::name, $4::name)
-      LIMIT 1
-      """,
-      [options.publication, String(table.id), table.name.schema, table.name.table])
-    return result.rowCount > 0
+      WITH shown AS (
+        SELECT c.oid AS id FROM pg_publication_tables t
+          JOIN pg_namespace n ON n.nspname = t.schemaname
+          JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename
+        WHERE t.pubname = $1)
+      SELECT $2::oid IN (SELECT id FROM shown) OR EXISTS (
+        SELECT 1 FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid
+        WHERE p.pubname = $1 AND r.prrelid = $2::oid)
+        OR coalesce((
+          SELECT bool_and(p.relid IN (SELECT id FROM shown))
+          FROM pg_partition_tree($2::oid::regclass) p WHERE p.isleaf AND p.relid <> $2::oid), false)
+      """, [options.publication, String(table.id)])
+    return result.flag(0, 0)
+  }
+
+  /// That the log of a table that is gone on with still tells of it.
+  ///
+  /// - Throws: `invalid` when it was taken out of the publication.
+  func checkPublished(_ table: PostgresTable) throws(TerraceError) {
+    let found = try connection.query(
+      "SELECT 1 FROM pg_publication WHERE pubname = $1", [options.publication])
+    // One that is gone is what opening the log fails with.
+    if found.rowCount == 0 { return }
+    if try isPublished(table) { return }
+    throw TerraceError(
+      .invalid,
+      "the publication \(options.publication) does not tell of \(table.name.text) any more: "
+        + "changes are missing",
+      hint: "“terrace run --rebuild” adds the table again and reads it anew")
   }
 
   /// What a publication shows of a table: a condition on its rows, and its columns; nil: all.

@@ -15,10 +15,25 @@ final class PostgresSubscription: LogSubscription<PostgresPosition>, @unchecked 
     var drift: SchemaDrift?
   }
 
+  /// The end of a table of which the log does not tell.
+  struct Fate {
+    /// Everything of the table lies before.
+    var position: PostgresPosition
+    var drift: SchemaDrift
+  }
+
   struct Wants {
     var table: ConnectorTable
     var options: PostgresOptions
+    /// Names that the table itself may have.
+    var roots: Set<PostgresTableName>
+    /// Names in the log: those and its partitions'.
     var names: Set<PostgresTableName>
+    /// The one table that is followed; nil where the options name several.
+    var followed: UInt32?
+    /// Of the table that is followed.
+    var partitions: [UInt32: PostgresTableName] = [:]
+    var fate: Fate?
     var checksText: Bool
   }
 
@@ -27,12 +42,18 @@ final class PostgresSubscription: LogSubscription<PostgresPosition>, @unchecked 
   private let seen: PostgresVisibility?
   private let rows: PostgresRows
   private var saidMissing = false
+  // MARK: Of the reader's thread
+  private(set) var fate: Fate?
+  private var isEnded = false
+  private(set) var partitions: [UInt32: PostgresTableName]
 
   init(
     _ wanted: Wants, from place: LogPlace<PostgresPosition>, seen: PostgresVisibility?
   ) throws(TerraceError) {
     self.wanted = wanted
     self.seen = seen
+    fate = wanted.fate
+    partitions = wanted.partitions
     rows = try PostgresRows(
       wanted.table, database: wanted.options.server.database,
       tellsUnchanged: !wanted.options.tellsOldRows,
@@ -41,7 +62,10 @@ final class PostgresSubscription: LogSubscription<PostgresPosition>, @unchecked 
   }
 
   override func drain() throws(TerraceError) -> SourceBatch { rows.take(allInserts: false) }
-  override func reset() { _ = rows.take(allInserts: false) }
+  override func reset() {
+    _ = rows.take(allInserts: false)
+    isEnded = false
+  }
 
   override var isFull: Bool { pending >= 8192 || rows.textBytes > 4 << 20 }
 
@@ -49,7 +73,7 @@ final class PostgresSubscription: LogSubscription<PostgresPosition>, @unchecked 
 
   /// How a table of the log is read; nil when it is none of this source's.
   func route(_ relation: ReplicationRelation) -> Route? {
-    guard wanted.names.contains(relation.name) else { return nil }
+    guard wanted.names.contains(relation.name) || relation.id == wanted.followed else { return nil }
     let order = rows.physical.map { column in
       relation.columns.firstIndex { $0.name == column.name } ?? -1
     }
@@ -64,6 +88,39 @@ final class PostgresSubscription: LogSubscription<PostgresPosition>, @unchecked 
           + "it is null from here on")
     }
     return Route(relation: relation, order: order, key: key)
+  }
+
+  /// Why rows under this description are none of the table that is followed; nil when they are.
+  func stray(_ relation: ReplicationRelation) -> SchemaDrift? {
+    guard let followed = wanted.followed else { return nil }
+    let isOfRoot = wanted.roots.contains(relation.name)
+    if (relation.id == followed) == isOfRoot { return nil }
+    return PostgresTables.gone(
+      wanted.roots.min()?.text ?? "",
+      isOfRoot ? "another table has its name now" : "it is called \(relation.name.text) now")
+  }
+
+  /// The table is gone; what lies before `position` is still given.
+  func end(_ drift: SchemaDrift, at position: PostgresPosition) {
+    if fate == nil { fate = Fate(position: position, drift: drift) }
+  }
+
+  /// Ends the table when everything before its end was read.
+  func passed(_ position: PostgresPosition) {
+    guard let fate, fate.position <= position, !isEnded else { return }
+    isEnded = true
+    flush(drift: fate.drift)
+    halt()
+  }
+
+  /// Says which partitions are gone: their rows leave without a word in the log.
+  func compare(_ now: [UInt32: PostgresTableName]) {
+    let gone = partitions.filter { now[$0.key] == nil }.map(\.value.text).sorted()
+    partitions = now
+    if gone.isEmpty { return }
+    say(
+      "\(wanted.roots.min()?.text ?? ""): the partition \(gone.joined(separator: ", ")) is gone; "
+        + "its rows stay here, as the log does not tell of them")
   }
 
   // MARK: Rows

@@ -116,8 +116,10 @@ package final class ProjectRun {
     { (job, reference, drift) throws(TerraceError) in
       guard let keeper else {
         throw TerraceError(
-          .invalid, "its source has other columns now: \(drift.reason)",
-          hint: "take them into the spec, and apply it")
+          .invalid, SyncKeeper.told(drift),
+          hint: drift.isDropped
+            ? "“terrace run --rebuild \(job)” reads what has its name now"
+            : "take them into the spec, and apply it")
       }
       let evolved = try keeper.evolve(job, reference, drift)
       var evolution = RunnerEvolution(entry: entry(evolved.spec, among: specs, environment))

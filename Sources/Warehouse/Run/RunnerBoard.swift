@@ -28,6 +28,8 @@ final class RunnerBoard: @unchecked Sendable {
     /// Instants of the latest failures.
     var failures: [Int64] = []
     var isStopping = false
+    /// Instants at which its source changed its columns, of the last minute.
+    var changes: [Int64] = []
     /// Why it is to end with the turn it is in.
     var doom: TerraceError?
     /// Turns since it last found something.
@@ -226,7 +228,10 @@ final class RunnerBoard: @unchecked Sendable {
     slots[index].entry = evolution.entry
     slots[index].isStopping = false
     slots[index].state.phase = .starting
-    slots[index].dueMillis = now
+    // Change upon change must not keep a thread busy.
+    slots[index].changes = slots[index].changes.filter { now - $0 < 60_000 } + [now]
+    let count = slots[index].changes.count
+    slots[index].dueMillis = count <= 5 ? now : now + min(100 << min(count - 5, 8), 10_000)
     for (name, error) in evolution.stops {
       guard let other = slots.firstIndex(where: { $0.entry.name == name }), !slots[other].isEnded
       else { continue }

@@ -44,10 +44,8 @@ struct SyncExpansion {
   mutating func add(_ statement: SyncStatement) {
     do throws(TerraceError) {
       let (listed, isLive) = try listing(statement)
-      var chosen: [TableName: [DatabaseTable]] = [:]
-      for table in try selected(statement, among: listed) {
-        chosen[try target(of: table, statement), default: []].append(table)
-      }
+      var chosen = targets(try selected(statement, among: listed), statement)
+      if isLive { try addGone(statement, listed, &chosen) }
       for (name, sources) in chosen.sorted(by: { $0.key.table < $1.key.table }) {
         add(name, sources, statement, isLive: isLive)
       }
@@ -56,6 +54,45 @@ struct SyncExpansion {
   }
 
   // MARK: Which tables
+
+  /// Tables by what they are called here. One that cannot be called so does not stop the others.
+  private mutating func targets(
+    _ tables: [DatabaseTable], _ statement: SyncStatement
+  ) -> [TableName: [DatabaseTable]] {
+    var chosen: [TableName: [DatabaseTable]] = [:]
+    for table in tables {
+      do throws(TerraceError) {
+        chosen[try target(of: table, statement), default: []].append(table)
+      } catch {
+        if statement.isDatabase {
+          warnings.append("\(statement.catalog.text).\(table.text) is left out: \(error.message)")
+        } else {
+          problems.append(statement.placed(error))
+        }
+      }
+    }
+    return chosen
+  }
+
+  /// Tables here whose own one is not at the server any more: their jobs read the log to its end, and say so.
+  private mutating func addGone(
+    _ statement: SyncStatement, _ listed: [DatabaseTable],
+    _ chosen: inout [TableName: [DatabaseTable]]
+  ) throws(TerraceError) {
+    guard statement.isDatabase else { return }
+    let catalog = statement.catalog.text
+    let gone = memory.tables(of: catalog).filter { !listed.contains($0) }
+    for table in try selected(statement, among: listed + gone) where gone.contains(table) {
+      // A name that cannot be one here never was.
+      guard let name = try? target(of: table, statement), chosen[name] == nil,
+        memory.source(name, table, catalog: catalog) != nil, try schema(of: name) != nil
+      else { continue }
+      chosen[name] = [table]
+      warnings.append(
+        "\(catalog).\(table.text) is not there any more; \(name) stays as it is until it is "
+          + "dropped, or EXCLUDING TABLE leaves it out")
+    }
+  }
 
   private mutating func listing(
     _ statement: SyncStatement

@@ -45,13 +45,23 @@ final class SyncKeeper: Sendable {
   ) throws(TerraceError) -> Evolved {
     guard let table = tables.withLock({ $0[job] }), let index = table.source(of: reference) else {
       throw TerraceError(
-        .invalid, "its source has other columns now: \(drift.reason)",
-        hint: "take them into the spec, and apply it")
+        .invalid, SyncKeeper.told(drift),
+        hint: drift.isDropped
+          ? "“terrace run --rebuild \(job)” reads what has its name now"
+          : "take them into the spec, and apply it")
     }
     let path = try open.warehouse.path(of: table.name)
     let directory = SchemaDirectory(path, open.warehouse.environment)
     let current = try directory.latest()
     let change = try SyncEvolution(table, source: index, drift, current)
+    let (old, new) = (table.sources[index], change.sources[index])
+    if change.steps.isEmpty, old.shape == new.shape, old.renamed == new.renamed {
+      // Else the job would come here again at once, for ever.
+      throw TerraceError(
+        .invalid, "\(old.name): \(drift.reason), and nothing here is another than before",
+        hint: "\(table.name) stays as it is; drop it, and the next run makes it anew"
+      ).with("table", table.name)
+    }
     do throws(TerraceError) {
       let next = change.steps.isEmpty ? current : try directory.preview(change.steps)
       let new = try SyncTable(table.name, table.statement, change.sources, stored: next)
@@ -67,6 +77,12 @@ final class SyncKeeper: Sendable {
         hint: error.hint
       ).with("table", table.name)
     }
+  }
+
+  static func told(_ drift: SchemaDrift) -> String {
+    drift.isDropped
+      ? "the table it reads is gone: \(drift.reason)"
+      : "its source has other columns now: \(drift.reason)"
   }
 
   private struct Bound {

@@ -21,7 +21,10 @@ enum SyncText {
 
   static func source(_ source: SyncSource, _ statement: SyncStatement) -> String {
     var lines = source.shape.columns.map { column in
-      "  \(quoted(column.name)) \(column.type.text)" + comment(column.comment)
+      // Null may be allowed at the server without a word in its log.
+      let isKey = source.shape.primaryKey.contains(column.name)
+      let type = isKey ? column.type : column.type.nullable
+      return "  \(quoted(column.name)) \(type.text)" + comment(column.comment)
     }
     let options = statement.options
     for (key, type) in SyncOptions.metadataTypes where options.metadata.contains(key) {
