@@ -53,4 +53,13 @@ package struct ConnectorTable: Hashable, Sendable {
     self.options = options
     self.folder = folder
   }
+
+  /// The table as a sink has it: columns that are only read are no columns of the rows that are written.
+  package var written: ConnectorTable {
+    let virtual = Set(metadata.filter(\.isVirtual).map(\.column))
+    var written = self
+    written.type = RowType(type.fields.filter { !virtual.contains($0.name) })
+    written.metadata = metadata.filter { !$0.isVirtual }
+    return written
+  }
 }

@@ -23,7 +23,8 @@ package enum Connectors {
   package static func sink(
     _ table: ConnectorTable, _ environment: Environment
   ) throws(TerraceError) -> any Sink {
-    let table = try Secrets.resolved(table, environment.files)
+    let table = try Secrets.resolved(table, environment.files).written
+    try checkWritten(table)
     switch table.options["connector"] {
     case "filesystem": return try FolderSink(table, environment)
     case "print": return try PrintSink(table)
@@ -36,6 +37,16 @@ package enum Connectors {
     case let name? where KafkaTable.isKafka(name): return try KafkaSink(table, environment)
     default: throw unknown(table)
     }
+  }
+
+  /// Messages of Kafka are the only ones that have a place for metadata, which it checks itself.
+  private static func checkWritten(_ table: ConnectorTable) throws(TerraceError) {
+    guard let column = table.metadata.first,
+      !KafkaTable.isKafka(table.options["connector"] ?? "")
+    else { return }
+    throw TerraceError(
+      .invalid, "this metadata cannot be written", hint: "declare the column VIRTUAL"
+    ).with("table", table.name).with("column", column.column).with("metadata", column.key)
   }
 
   /// How a source of this table tells changes, without opening it.

@@ -35,10 +35,6 @@ class EpochSink<Connection: EpochConnection>: Sink {
     self.table = table
     self.marks = marks
     names = environment.names
-    if let column = table.metadata.first {
-      throw TerraceError(.invalid, "jdbc has no metadata").with("table", table.name)
-        .with("column", column.column)
-    }
   }
 
   // MARK: What a kind of server says

@@ -27,7 +27,7 @@ enum LogMetadata {
     }
     let fits: Bool
     switch (self, field.type.kind) {
-    case (.time, .timestampLTZ(let p)), (.time, .timestamp(let p)): fits = p <= 6
+    case (.time, .timestampLTZ(let p)): fits = p <= 6
     case (.time, .bigint): fits = true
     case (.time, _): fits = false
     default: fits = field.type.isText
@@ -36,6 +36,20 @@ enum LogMetadata {
       throw TerraceError(
         .invalid, "the metadata '\(key)' is a \(self == .time ? "TIMESTAMP_LTZ(3)" : "STRING")"
       ).with("table", table.name).with("column", field.name)
+    }
+  }
+
+  /// The type that the values of a key are read as; nil for a key that there is not.
+  static func type(of key: String, declared: DataType) -> DataType? {
+    switch key {
+    case "op_ts":
+      switch declared.kind {
+      case .bigint: return declared
+      case .timestampLTZ(let precision) where precision <= 6: return declared
+      default: return DataType(.timestampLTZ(3))
+      }
+    case "table_name", "schema_name", "database_name", "row_kind": return .string
+    default: return nil
     }
   }
 
@@ -57,8 +71,7 @@ enum LogMetadata {
     case .kind: builder.append(kind.text)
     case .time:
       switch type.kind {
-      case .timestamp(let p) where p > 3, .timestampLTZ(let p) where p > 3:
-        builder.append(origin.millis &* 1000)
+      case .timestampLTZ(let p) where p > 3: builder.append(origin.millis &* 1000)
       default: builder.append(origin.millis)
       }
     }

@@ -86,18 +86,17 @@ struct FileTable {
   private static func origin(
     _ field: Field, _ key: String, _ table: ConnectorTable
   ) throws(TerraceError) -> Origin? {
-    let (origin, wanted): (Origin, DataType) =
-      switch key {
-      case "file.path": (.path, DataType.string)
-      case "file.name": (.name, DataType.string)
-      case "file.size": (.size, DataType.bigint)
-      case "file.modification-time": (.modified, DataType(.timestampLTZ(3)))
-      default: (.path, DataType.boolean)
-      }
-    if wanted == DataType.boolean { return nil }
-    if field.type.kind != wanted.kind { throw misfit(field, key, table) }
-    return origin
+    guard let known = metadataTypes.first(where: { $0.key == key }) else { return nil }
+    if field.type.kind != known.type.kind { throw misfit(field, key, table) }
+    return known.origin
   }
+
+  /// What every file has.
+  static let metadataTypes: [(key: String, type: DataType, origin: Origin)] = [
+    ("file.path", .string, .path), ("file.name", .string, .name),
+    ("file.size", .bigint, .size),
+    ("file.modification-time", DataType(.timestampLTZ(3)), .modified),
+  ]
 
   private static func misfit(
     _ field: Field, _ key: String, _ table: ConnectorTable
@@ -110,7 +109,7 @@ struct FileTable {
   private static func unknown(
     _ column: ConnectorTable.Metadata, _ kind: RecordFormat.Kind, _ table: ConnectorTable
   ) -> TerraceError {
-    let names = ["file.path", "file.name", "file.size", "file.modification-time"]
+    let names = metadataTypes.map(\.key)
     return TerraceError(
       .invalid, "no metadata of that name",
       hint: "known: " + (names + FormatMetadata.names(kind)).joined(separator: ", ")

@@ -7,7 +7,7 @@ enum KafkaMetadata: String, CaseIterable {
   case timestampType = "timestamp-type"
   case leaderEpoch = "leader-epoch"
 
-  private var type: DataType {
+  var type: DataType {
     switch self {
     case .topic, .timestampType: .string
     case .partition, .leaderEpoch: .int
@@ -17,7 +17,7 @@ enum KafkaMetadata: String, CaseIterable {
     }
   }
 
-  private func fits(_ declared: DataType) -> Bool {
+  func fits(_ declared: DataType) -> Bool {
     if case .map(let key, let value) = declared.kind, self == .headers {
       return key.kind == DataType.string.kind && value.kind == DataType.bytes.kind
     }

@@ -33,7 +33,7 @@ struct KafkaTable {
 
   /// - Throws: `invalid` and `unsupported`, with the fact `option`.
   init(_ given: ConnectorTable, _ purpose: Purpose) throws(TerraceError) {
-    table = purpose == .sink ? try Self.written(given) : given
+    table = purpose == .sink ? given.written : given
     var options = ConnectorOptions(table)
     isUpsert = table.options["connector"] == Self.upsertName
     properties = try KafkaProperties(&options)
@@ -67,15 +67,6 @@ struct KafkaTable {
       throw TerraceError(.invalid, "a sink writes to one topic: the option 'topic'")
         .with("table", table.name)
     }
-  }
-
-  /// The table as a sink has it: without what is only read.
-  private static func written(_ table: ConnectorTable) throws(TerraceError) -> ConnectorTable {
-    let virtual = Set(table.metadata.filter(\.isVirtual).map(\.column))
-    var written = table
-    written.type = RowType(table.type.fields.filter { !virtual.contains($0.name) })
-    written.metadata = table.metadata.filter { !$0.isVirtual }
-    return written
   }
 
   /// Options about watermarks: some are the job's, some mean nothing here.

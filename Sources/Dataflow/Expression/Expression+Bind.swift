@@ -78,7 +78,7 @@ extension Expression {
 
   /// `operand IN (list)`: a literal list where all members are constants, else a chain of OR.
   package static func membership(
-    of operand: Expression, in list: [Expression]
+    of operand: Expression, in list: [Expression], zone: SessionZone
   ) throws(TerraceError) -> Expression {
     guard let type = TypeRules.common([operand.type] + list.map(\.type)) else {
       var parts: [Expression] = []
@@ -88,7 +88,7 @@ extension Expression {
     let cast = operand.casted(to: type)
     var literals: [Scalar] = []
     for member in list {
-      guard case .literal(let value, _) = member.casted(to: type).folded() else {
+      guard case .literal(let value, _) = member.casted(to: type).folded(in: zone) else {
         var parts: [Expression] = []
         for member in list { parts.append(try comparing(.equal, operand, member)) }
         return .or(parts)
@@ -116,13 +116,16 @@ extension Expression {
 
   /// The literal this expression always gives, or itself: when it is not constant, is nested, or
   /// fails (which then is said when rows come).
-  package func folded() -> Expression {
+  ///
+  /// - Parameter zone: of the session, as rows are computed in.
+  package func folded(in zone: SessionZone) -> Expression {
     if case .literal = self { return self }
     guard isConstant, type.physical != .list, type.physical != .map, type.physical != .row else {
       return self
     }
     // A constant that fails is left as it is: it must fail only when a row asks for it.
-    guard let column = try? Evaluator().evaluate(self, [], count: 1) else { return self }
+    let evaluator = Evaluator(context: EvaluationContext(zone: zone))
+    guard let column = try? evaluator.evaluate(self, [], count: 1) else { return self }
     return .literal(column.scalar(0), type)
   }
 }

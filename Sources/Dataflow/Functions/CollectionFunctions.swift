@@ -118,7 +118,9 @@ let collectionFunctions: [Function] = [
   Function(
     "ARRAY", [.common], repeats: true,
     .rule { (a) throws(TerraceError) -> DataType in
-      DataType(.array(a[0].type), nullable: false)
+      // Cast to one type, they differ only in whether they may be null.
+      let element = DataType(a[0].type.kind, nullable: a.contains { $0.type.isNullable })
+      return DataType(.array(element), nullable: false)
     }, seesNulls: true
   ) { (call) throws(TerraceError) -> Column in
     let columns = call.arguments.map { $0.column }

@@ -105,7 +105,7 @@ private func digits(_ name: String, _ mode: Rounding.Mode) -> Function {
         return DataType(a[0].type.kind, nullable: nullable)
       }
       var kept = a.count == 1 ? 0 : s
-      if a.count == 2, case .literal(.int(let n), _) = a[1].folded() { kept = Int(n) }
+      if a.count == 2, case .literal(.int(let n), _) = a[1].folded(in: .utc) { kept = Int(n) }
       if kept >= s { return DataType(.decimal(p, s), nullable: nullable) }
       let scale = max(0, kept)
       return DataType(.decimal(min(38, 1 + p - s + scale), scale), nullable: true)

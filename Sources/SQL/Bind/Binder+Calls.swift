@@ -181,7 +181,8 @@ extension Binder {
           [(condition: whole, value: try .calling("ROW", parts))], otherwise: .untypedNull)
       } else if call.arguments.count == 2 {
         let second = call.arguments[1].value
-        guard case .literal(.bytes(let bytes), _) = try expression(second, c).folded() else {
+        guard case .literal(.bytes(let bytes), _) = try expression(second, c).folded(in: zone)
+        else {
           throw error("the separator of LISTAGG is a constant text", second.span)
         }
         separator = bytes

@@ -333,7 +333,7 @@ extension Binder {
     _ isNegated: Bool, _ c: ExpressionContext
   ) throws(TerraceError) -> Expression {
     func constant(_ e: ExpressionSyntax) throws(TerraceError) -> [Unicode.Scalar] {
-      guard case .literal(.bytes(let bytes), _) = try expression(e, c).folded() else {
+      guard case .literal(.bytes(let bytes), _) = try expression(e, c).folded(in: zone) else {
         throw unsupported("SIMILAR TO with a pattern that is no constant", e.span)
       }
       return Array(String(decoding: bytes, as: UTF8.self).unicodeScalars)
@@ -359,7 +359,8 @@ extension Binder {
     _ value: ExpressionSyntax, _ list: [ExpressionSyntax], _ c: ExpressionContext
   ) throws(TerraceError) -> Expression {
     guard case .row(let left) = value.kind else {
-      return try .membership(of: try expression(value, c), in: try expressions(list, c))
+      return try .membership(
+        of: try expression(value, c), in: try expressions(list, c), zone: zone)
     }
     var parts: [Expression] = []
     for member in list {

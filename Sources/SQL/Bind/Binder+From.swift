@@ -137,7 +137,7 @@ extension Binder {
       }
     case .time:
       guard TypeRules.canCast(value.type, .timestamp(3)), TypeRules.family(value.type) != .number,
-        case .literal(.int(let millis), _) = value.casted(to: .timestamp(3)).folded()
+        case .literal(.int(let millis), _) = value.casted(to: .timestamp(3)).folded(in: zone)
       else {
         throw error(
           "AS OF takes a constant time", e.span, hint: "write TIMESTAMP '2026-11-19 00:00:00'")
@@ -154,6 +154,7 @@ extension Binder {
         reference: table.reference, tableType: table.type,
         primaryKey: key.count == table.primaryKey.count ? key : [],
         isAppendOnly: table.isAppendOnly))
+    if let declared = table.declared { plan = PlanBuilding.cast(plan, to: declared) }
     let text = Binder(table.text ?? source, resolver: resolver, isStreaming: isStreaming)
     if !table.computed.isEmpty || !table.order.isEmpty {
       plan = try text.computing(table, plan)
@@ -174,17 +175,18 @@ extension Binder {
   }
 
   private func computing(_ table: BoundTable, _ plan: Plan) throws(TerraceError) -> Plan {
-    let scope = Scope(table.type, qualifier: [])
+    let type = plan.type
+    let scope = Scope(type, qualifier: [])
     let context = ExpressionContext(scope, clause: "a computed column")
     let order =
       table.order.isEmpty
-      ? table.type.fields.map(\.name) + table.computed.map(\.name) : table.order
+      ? type.fields.map(\.name) + table.computed.map(\.name) : table.order
     var expressions: [Expression] = []
     for name in order {
       if let computed = table.computed.first(where: { $0.name == name }) {
         expressions.append(try expression(computed.value, context))
-      } else if let index = table.type.index(of: name) {
-        expressions.append(.column(index, table.type.fields[index].type))
+      } else if let index = type.index(of: name) {
+        expressions.append(.column(index, type.fields[index].type))
       } else {
         throw TerraceError(.invalid, "column '\(name)' has neither a type nor an expression")
       }

@@ -11,22 +11,25 @@ package struct SinkTable: Sendable {
   package var partitionKeys: [String]
   /// It keeps every change: a print or log sink, which takes updates without a key.
   package var takesChanges: Bool
+  /// Types that the writer takes, where they differ from those of ``type``; nil: they do not.
+  package var taken: RowType?
 
   package init(
     name: String, type: RowType, primaryKey: [String] = [], partitionKeys: [String] = [],
-    takesChanges: Bool = false
+    takesChanges: Bool = false, taken: RowType? = nil
   ) {
     self.name = name
     self.type = type
     self.primaryKey = primaryKey
     self.partitionKeys = partitionKeys
     self.takesChanges = takesChanges
+    self.taken = taken
   }
 }
 
 /// A bound INSERT.
 package struct BoundInsert: Sendable {
-  /// Its columns are those of the sink, in order and type.
+  /// Its columns are those of the sink, in order, and in the types that its writer takes.
   package var plan: Plan
   /// Columns of the sink that the statement gives; the others are null.
   package var given: Set<Int>
@@ -69,7 +72,7 @@ extension Binder {
           "\(given.type.nullable.text) does not fit column '\(field.name)' of type \(field.type.nullable.text)",
           value.span)
       }
-      expressions[target] = given.casted(to: field.type).folded()
+      expressions[target] = given.casted(to: field.type).folded(in: zone)
     }
     for (i, field) in sink.type.fields.enumerated()
     where !targets.contains(i) && !field.type.isNullable {
@@ -77,11 +80,14 @@ extension Binder {
         "column '\(field.name)' of '\(sink.name)' is NOT NULL and gets no value", insert.target.span
       )
     }
+    if let taken = sink.taken {
+      expressions = zip(expressions, taken.fields).map { $0.casted(to: $1.type) }
+    }
     let plan = PlanRewriter.rewrite(
       .map(
         Plan.Map(
-          input: bound.plan, expressions: expressions.map { $0.simplified() },
-          names: sink.type.fields.map(\.name))))
+          input: bound.plan, expressions: expressions.map { $0.simplified(in: zone) },
+          names: sink.type.fields.map(\.name))), zone)
     if isStreaming { try refuseUnboundedSort(insert.query) }
     try checkChanges(plan, insert.onConflict, insert.target.span, sink)
     return BoundInsert(

@@ -62,7 +62,7 @@ extension Binder {
   private func time(_ text: String, _ name: String, _ type: DataType, _ span: SourceSpan)
     throws(TerraceError) -> Expression
   {
-    let cast = Expression.cast(.text(text), type.notNull, orNull: false).folded()
+    let cast = Expression.cast(.text(text), type.notNull, orNull: false).folded(in: zone)
     guard case .literal(let value, _) = cast, value != .null else {
       let form = name == "DATE" ? "2026-11-19" : name == "TIME" ? "10:30:00" : "2026-11-19 10:30:00"
       throw error("'\(text)' is no \(name)", span, hint: "write \(name) '\(form)'")
@@ -119,7 +119,8 @@ extension Binder {
     guard let interval = try interval(e, context) else {
       throw error("\(what) takes an interval", e.span, hint: "write INTERVAL '10' MINUTE")
     }
-    guard !interval.isMonths, case .literal(.int(let value), _) = interval.value.folded() else {
+    guard !interval.isMonths, case .literal(.int(let value), _) = interval.value.folded(in: zone)
+    else {
       throw error("\(what) takes a constant interval of days or less", e.span)
     }
     return value

@@ -116,7 +116,7 @@ extension Binder {
   ) throws(TerraceError) -> Int {
     guard call.arguments.count > index,
       case .literal(.int(let value), let type) = try expression(call.arguments[index].value, c)
-        .folded(),
+        .folded(in: zone),
       TypeRules.isInteger(type), value >= 0, value < 1 << 31
     else { throw error("\(name) takes a whole number as constant here", span) }
     return Int(value)
@@ -130,14 +130,14 @@ extension Binder {
     if order.isEmpty { throw error("a frame needs ORDER BY", span) }
     func amount(_ e: ExpressionSyntax) throws(TerraceError) -> Int64 {
       if frame.isRows {
-        guard case .literal(.int(let value), let type) = try expression(e, c).folded(),
+        guard case .literal(.int(let value), let type) = try expression(e, c).folded(in: zone),
           TypeRules.isInteger(type), value >= 0
         else { throw error("ROWS takes a whole number as constant", e.span) }
         return value
       }
       if let interval = try interval(e, c) {
         guard order.count == 1, !interval.isMonths,
-          case .literal(.int(let value), _) = interval.value.folded()
+          case .literal(.int(let value), _) = interval.value.folded(in: zone)
         else { throw error("RANGE takes a constant interval of days or less", e.span) }
         guard let units = Binder.units(value, order[0].value.type) else {
           throw error("RANGE with an interval needs one time to sort by", e.span)
@@ -145,7 +145,7 @@ extension Binder {
         return units
       }
       guard order.count == 1, TypeRules.isInteger(order[0].value.type),
-        case .literal(.int(let value), _) = try expression(e, c).folded()
+        case .literal(.int(let value), _) = try expression(e, c).folded(in: zone)
       else {
         throw unsupported("RANGE over \(order[0].value.type.nullable.text)", e.span)
       }

@@ -73,7 +73,7 @@ extension Binder {
 
   private func count(_ e: ExpressionSyntax, _ what: String) throws(TerraceError) -> Int {
     let context = ExpressionContext(Scope(), clause: what)
-    guard case .literal(.int(let value), let type) = try expression(e, context).folded(),
+    guard case .literal(.int(let value), let type) = try expression(e, context).folded(in: zone),
       TypeRules.isInteger(type), value >= 0, value <= 1 << 40
     else { throw error("\(what) takes a whole number as constant", e.span) }
     return Int(value)
@@ -136,7 +136,7 @@ extension Binder {
       types.append(("EXPR$\(i)", isNull ? DataType.string.nullable : type))
     }
     let cast = bound.map { row in
-      row.enumerated().map { $0.element.casted(to: types[$0.offset].1).folded() }
+      row.enumerated().map { $0.element.casted(to: types[$0.offset].1).folded(in: zone) }
     }
     if let domain {
       let outer = PlanBuilding.columns(of: domain.plan)

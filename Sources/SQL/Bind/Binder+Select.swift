@@ -171,7 +171,7 @@ extension Binder {
     let all = items + order.extra
     var plan = Plan.map(
       Plan.Map(
-        input: stage.plan, expressions: all.map { $0.value.simplified() },
+        input: stage.plan, expressions: all.map { $0.value.simplified(in: zone) },
         names: items.map(\.name) + order.extra.indices.map { "$order\($0)" }))
     if select.isDistinct { plan = Binder.distinct(plan) }
     var selection = Selection(plan: plan, visible: items.count)

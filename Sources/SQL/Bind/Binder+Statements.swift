@@ -47,11 +47,11 @@ extension Binder {
           "\(value.type.nullable.text) does not fit column '\(column.name)', which is \(column.type.nullable.text)",
           given.value.span, hint: "CAST it to \(column.type.nullable.text)")
       }
-      expressions.append(value.casted(to: column.type).simplified())
+      expressions.append(value.casted(to: column.type).simplified(in: zone))
     }
     let plan = Plan.map(
       Plan.Map(input: found.plan, expressions: expressions, names: columns.map(\.name)))
-    return BoundQuery(plan: PlanRewriter.rewrite(plan), eventTimes: [], tables: tables)
+    return BoundQuery(plan: PlanRewriter.rewrite(plan, zone), eventTimes: [], tables: tables)
   }
 
   /// The constant arguments of CALL.
@@ -62,7 +62,8 @@ extension Binder {
     var out: [ProcedureArgument] = []
     for argument in arguments {
       let span = argument.value.span
-      guard case .literal(let value, let type) = try expression(argument.value, c).simplified()
+      guard
+        case .literal(let value, let type) = try expression(argument.value, c).simplified(in: zone)
       else { throw error("an argument of CALL is a constant", span) }
       if argument.name == nil, out.contains(where: { $0.name != nil }) {
         throw error("an argument without a name follows one with a name", span)

@@ -10,6 +10,8 @@ package final class Binder {
   let resolver: any TableResolver
   /// A query over changes that never end, as opposed to one over tables as they are.
   let isStreaming: Bool
+  /// Of the session: constants are computed in it, as rows are.
+  var zone: SessionZone { resolver.zone }
   /// WITH tables in reach, innermost last.
   var commonTables: [(name: String, query: BoundQuery, cost: Int)] = []
   /// Tables mentioned so far.
@@ -37,7 +39,7 @@ package final class Binder {
     var bound = try self.query(query)
     if isStreaming { try refuseUnboundedSort(query) }
     try refuseBareSession(bound.plan, query.span)
-    bound.plan = PlanRewriter.rewrite(bound.plan)
+    bound.plan = PlanRewriter.rewrite(bound.plan, zone)
     bound.tables = tables
     return bound
   }

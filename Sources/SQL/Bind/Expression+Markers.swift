@@ -34,12 +34,14 @@ extension Expression {
   }
 
   /// Constant parts computed, AND and OR without what does not matter.
-  func simplified() -> Expression {
+  ///
+  /// - Parameter zone: of the session.
+  func simplified(in zone: SessionZone) -> Expression {
     switch self {
     case .column, .literal: return self
     case .and(let parts):
       var kept: [Expression] = []
-      for part in parts.map({ $0.simplified() }) {
+      for part in parts.map({ $0.simplified(in: zone) }) {
         if case .literal(.boolean(true), _) = part { continue }
         if case .literal(.boolean(false), _) = part { return part }
         if case .and(let inner) = part { kept += inner } else { kept.append(part) }
@@ -47,19 +49,19 @@ extension Expression {
       return kept.isEmpty ? .boolean(true) : kept.count == 1 ? kept[0] : .and(kept)
     case .or(let parts):
       var kept: [Expression] = []
-      for part in parts.map({ $0.simplified() }) {
+      for part in parts.map({ $0.simplified(in: zone) }) {
         if case .literal(.boolean(false), _) = part { continue }
         if case .literal(.boolean(true), _) = part { return part }
         if case .or(let inner) = part { kept += inner } else { kept.append(part) }
       }
       return kept.isEmpty ? .boolean(false) : kept.count == 1 ? kept[0] : .or(kept)
     default:
-      let simple = mapChildren { $0.simplified() }
+      let simple = mapChildren { $0.simplified(in: zone) }
       let isReady = simple.children.allSatisfy { child in
         if case .literal = child { return true }
         return false
       }
-      return isReady && isDeterministic ? simple.folded() : simple
+      return isReady && isDeterministic ? simple.folded(in: zone) : simple
     }
   }
 }

@@ -22,6 +22,15 @@ enum PlanBuilding {
     plan.type.fields.enumerated().map { .column($0.offset, $0.element.type) }
   }
 
+  /// The same columns in other types.
+  static func cast(_ plan: Plan, to type: RowType) -> Plan {
+    .map(
+      Plan.Map(
+        input: plan,
+        expressions: zip(columns(of: plan), type.fields).map { $0.casted(to: $1.type) },
+        names: type.fields.map(\.name)))
+  }
+
   /// Only some columns, in this order.
   static func project(_ plan: Plan, _ kept: [Int]) -> Plan {
     let fields = plan.type.fields

@@ -53,7 +53,8 @@ extension Binder {
     bound.plan = PlanRewriter.rewrite(
       .map(
         Plan.Map(
-          input: bound.plan, expressions: expressions, names: shape.type.fields.map(\.name))))
+          input: bound.plan, expressions: expressions, names: shape.type.fields.map(\.name))),
+      zone)
     return (shape, bound)
   }
 

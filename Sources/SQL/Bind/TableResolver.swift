@@ -44,6 +44,8 @@ package struct BoundTable: Sendable {
   package var reference: String
   /// What its reader gives: physical and metadata columns.
   package var type: RowType
+  /// Types that the columns of ``type`` are cast to; nil: they have them.
+  package var declared: RowType?
   package var primaryKey: [String]
   /// Rows are only ever added.
   package var isAppendOnly: Bool
@@ -87,6 +89,14 @@ package protocol TableResolver {
 
   /// Names that may have been meant, for hints: qualified as a user would write them.
   var tableNames: [String] { get }
+
+  /// `table.local-time-zone`: what constants that know no zone are read in.
+  var zone: SessionZone { get }
+}
+
+extension TableResolver {
+  /// Of catalogs that no session stands behind.
+  package var zone: SessionZone { .utc }
 }
 
 /// A bound query.

@@ -42,10 +42,17 @@ package struct TableShape: Sendable {
   }
 
   /// The table as a query reads it.
-  package func bound(reference: String, isAppendOnly: Bool, text: SourceText) -> BoundTable {
-    BoundTable(
-      reference: reference, type: type, primaryKey: primaryKey, isAppendOnly: isAppendOnly,
-      computed: computed, order: computed.isEmpty ? [] : order, watermark: watermark, text: text)
+  ///
+  /// - Parameter given: what the reader gives, where it differs in types: it is cast to what is declared.
+  package func bound(
+    reference: String, isAppendOnly: Bool, text: SourceText, given: RowType? = nil
+  ) -> BoundTable {
+    var table = BoundTable(
+      reference: reference, type: given ?? type, primaryKey: primaryKey,
+      isAppendOnly: isAppendOnly, computed: computed, order: computed.isEmpty ? [] : order,
+      watermark: watermark, text: text)
+    if let given, given != type { table.declared = type }
+    return table
   }
 }
 

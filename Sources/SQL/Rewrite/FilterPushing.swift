@@ -2,9 +2,12 @@ import Columns
 import Dataflow
 
 /// Moves conditions towards the sources.
-enum FilterPushing {
+struct FilterPushing {
+  /// Of the session: constants in conditions are computed in it.
+  let zone: SessionZone
+
   /// The plan with conditions over its output columns applied as far down as they can go.
-  static func push(_ conditions: [Expression], into plan: Plan) -> Plan {
+  func push(_ conditions: [Expression], into plan: Plan) -> Plan {
     switch plan {
     case .source(let source): return self.source(source, conditions)
     case .values: return PlanBuilding.filter(plan, conditions)
@@ -70,7 +73,7 @@ enum FilterPushing {
   }
 
   /// Conditions that may go down, and those that stay. What depends on chance or clock stays.
-  private static func split(_ conditions: [Expression], _ mayPass: (Expression) -> Bool) -> (
+  private func split(_ conditions: [Expression], _ mayPass: (Expression) -> Bool) -> (
     down: [Expression], up: [Expression]
   ) {
     var down: [Expression] = []
@@ -83,8 +86,8 @@ enum FilterPushing {
 
   // MARK: Maps
 
-  private static func map(_ map: Plan.Map, _ conditions: [Expression]) -> Plan {
-    let own = map.condition.map { PlanBuilding.conjuncts($0.simplified()) } ?? []
+  private func map(_ map: Plan.Map, _ conditions: [Expression]) -> Plan {
+    let own = map.condition.map { PlanBuilding.conjuncts($0.simplified(in: zone)) } ?? []
     var (down, stay) = split(own) { _ in true }
     // Below a condition that stays, none may be asked before it.
     if !stay.isEmpty { (down, stay) = ([], own) }
@@ -106,19 +109,19 @@ enum FilterPushing {
 
   /// The condition over a map's input; nil when that would grow too large or compute anew what has
   /// no one value.
-  private static func lowered(_ e: Expression, _ map: Plan.Map) -> Expression? {
+  private func lowered(_ e: Expression, _ map: Plan.Map) -> Expression? {
     for column in e.columns where !map.expressions[column].isDeterministic { return nil }
     if e.columns.contains(where: { map.expressions[$0].nodeCount(upTo: 100) >= 100 }) { return nil }
     let out = e.replacingColumns { map.expressions[$0] }
-    return e.isDeterministic && out.nodeCount(upTo: 2000) < 2000 ? out.simplified() : nil
+    return e.isDeterministic && out.nodeCount(upTo: 2000) < 2000 ? out.simplified(in: zone) : nil
   }
 
   // MARK: Joins
 
-  private static func join(_ join: Plan.Join, _ conditions: [Expression]) -> Plan {
+  private func join(_ join: Plan.Join, _ conditions: [Expression]) -> Plan {
     if join.kind == .inner {
       let (movable, rest) = split(conditions) { !$0.columns.isEmpty }
-      if let ordered = JoinOrder.plan(join, movable, push: { push($0, into: $1) }) {
+      if let ordered = JoinOrder.plan(join, movable, zone, push: { push($0, into: $1) }) {
         return PlanBuilding.filter(ordered, rest)
       }
     }
@@ -128,7 +131,7 @@ enum FilterPushing {
     func isRight(_ e: Expression) -> Bool { e.columns.allSatisfy { $0 >= width } }
     var residual =
       join.residual.map {
-        PlanBuilding.conjuncts(JoinOrder.sharedFactored($0.simplified()))
+        PlanBuilding.conjuncts(JoinOrder.sharedFactored($0.simplified(in: zone)))
       } ?? []
     var left: [Expression] = []
     var right: [Expression] = []
@@ -137,7 +140,7 @@ enum FilterPushing {
       let mayMove = e.isDeterministic && !e.columns.isEmpty
       switch join.kind {
       case .inner where mayMove:
-        residual += PlanBuilding.conjuncts(JoinOrder.sharedFactored(e.simplified()))
+        residual += PlanBuilding.conjuncts(JoinOrder.sharedFactored(e.simplified(in: zone)))
       case .left where mayMove && isLeft(e), .semi where mayMove, .anti where mayMove:
         left.append(e)
       case .right where mayMove && isRight(e): right.append(e)
@@ -165,7 +168,7 @@ enum FilterPushing {
   }
 
   /// The join with equalities of its residual condition as keys.
-  private static func withKeys(_ join: Plan.Join, _ residual: [Expression]) -> Plan {
+  private func withKeys(_ join: Plan.Join, _ residual: [Expression]) -> Plan {
     var join = join
     guard join.kind == .inner, !residual.isEmpty else {
       join.residual = PlanBuilding.conjunction(residual)
@@ -186,7 +189,7 @@ enum FilterPushing {
   // MARK: Top-N
 
   /// ROW_NUMBER() … <= n as a rank with a bound, which keeps only the first rows.
-  private static func over(_ over: Plan.Over, _ conditions: [Expression]) -> Plan {
+  private func over(_ over: Plan.Over, _ conditions: [Expression]) -> Plan {
     var over = over
     let partition = Set(over.partition)
     let (down, up) = split(conditions) {
@@ -220,13 +223,13 @@ enum FilterPushing {
   }
 
   /// The ranks that a condition on the rank's column lets pass; nil when it is another condition.
-  private static func rankBounds(_ e: Expression, _ column: Int) -> (low: Int, high: Int)? {
-    guard case .compare(let op, let a, let b) = e.simplified() else { return nil }
+  private func rankBounds(_ e: Expression, _ column: Int) -> (low: Int, high: Int)? {
+    guard case .compare(let op, let a, let b) = e.simplified(in: zone) else { return nil }
     let (value, comparison): (Expression, Columns.Predicate.Comparison)
-    if isRank(a, column) {
+    if FilterPushing.isRank(a, column) {
       (value, comparison) = (b, op)
-    } else if isRank(b, column) {
-      (value, comparison) = (a, flipped(op))
+    } else if FilterPushing.isRank(b, column) {
+      (value, comparison) = (a, FilterPushing.flipped(op))
     } else {
       return nil
     }
@@ -264,12 +267,12 @@ enum FilterPushing {
 
   // MARK: Sources
 
-  private static func source(_ source: Plan.Source, _ conditions: [Expression]) -> Plan {
+  private func source(_ source: Plan.Source, _ conditions: [Expression]) -> Plan {
     var source = source
     var predicates: [Columns.Predicate] = source.predicate == .always ? [] : [source.predicate]
     var up: [Expression] = []
     for e in conditions {
-      if let predicate = predicate(e.simplified()) {
+      if let predicate = FilterPushing.predicate(e.simplified(in: zone)) {
         predicates.append(predicate)
       } else {
         up.append(e)

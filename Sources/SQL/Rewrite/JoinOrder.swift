@@ -17,7 +17,8 @@ struct JoinOrder {
   /// - Parameter conditions: over the join's columns; deterministic.
   /// - Parameter push: rewrites a leaf with conditions over its columns.
   static func plan(
-    _ join: Plan.Join, _ conditions: [Expression], push: ([Expression], Plan) -> Plan
+    _ join: Plan.Join, _ conditions: [Expression], _ zone: SessionZone,
+    push: ([Expression], Plan) -> Plan
   ) -> Plan? {
     var order = JoinOrder()
     var width = 0
@@ -25,7 +26,7 @@ struct JoinOrder {
     guard order.leaves.count > 2 else { return nil }
     order.conditions += conditions
     order.conditions = order.conditions.flatMap {
-      PlanBuilding.conjuncts(sharedFactored($0.simplified()))
+      PlanBuilding.conjuncts(sharedFactored($0.simplified(in: zone)))
     }
     return order.built(width, push)
   }

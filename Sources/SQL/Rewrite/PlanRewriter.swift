@@ -4,8 +4,9 @@ package import Dataflow
 /// Makes a bound plan cheap without changing its rows: conditions move towards the sources, ranks
 /// with a bound become Top-N, maps above maps become one, and columns that nobody reads are left out.
 enum PlanRewriter {
-  static func rewrite(_ plan: Plan) -> Plan {
-    let filtered = FilterPushing.push([], into: plan)
+  /// - Parameter zone: of the session.
+  static func rewrite(_ plan: Plan, _ zone: SessionZone) -> Plan {
+    let filtered = FilterPushing(zone: zone).push([], into: plan)
     let width = filtered.type.count
     let pruned = ColumnPruning.prune(filtered, needed: Set(0..<width))
     return MapMerging.merge(PlanBuilding.project(pruned.plan, pruned.places(Array(0..<width))))

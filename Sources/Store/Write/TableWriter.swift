@@ -87,7 +87,8 @@ package final class TableWriter {
     else {
       throw TerraceError(.invalid, "the rows do not have the table's columns")
         .with(
-          "columns", batch.type.fields.map { "\($0.name) \($0.type.kind)" }.joined(separator: ", "))
+          "columns",
+          batch.type.fields.map { "\($0.name) \($0.type.nullable.text)" }.joined(separator: ", "))
     }
     if batch.count == 0 { return }
     guard let (rows, marks) = try accepted(batch, kinds) else { return }

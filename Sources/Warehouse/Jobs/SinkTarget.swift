@@ -25,10 +25,7 @@ final class SinkTarget: JobTarget {
   ) throws(TerraceError) {
     self.job = job
     self.isAppendOnly = isAppendOnly
-    // Columns that are only read are no columns of the rows that are written.
-    let virtual = Set(connector.metadata.filter(\.isVirtual).map(\.column))
-    let written = RowType(connector.type.fields.filter { !virtual.contains($0.name) })
-    self.written = written
+    written = connector.written.type
     key = connector.primaryKey.compactMap { written.index(of: $0) }
     warehouse = environment.warehouse
     _ = try warehouse.create(database: HiddenTables.database)

@@ -66,9 +66,7 @@ struct JobLoader {
       let create = file.connectors.first(where: { $0.name.last.text == path.last.text })
     {
       let (shape, table) = try specs.connector(create, file)
-      let sink = SinkTable(
-        name: table.name, type: shape.sinkType, primaryKey: shape.primaryKey,
-        partitionKeys: shape.partitionKeys, takesChanges: JobLoader.takesChanges(table))
+      let sink = shape.sink(table, takesChanges: JobLoader.takesChanges(table))
       let bound = try binder.bind(syntax, into: sink)
       let name = TableName(database: file.layer, table: table.name)
       var isTaken = specs.isDeclared(name)

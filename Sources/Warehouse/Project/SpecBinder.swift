@@ -20,6 +20,8 @@ final class SpecBinder {
   private let config: ProjectConfig
   let connectors: ConnectorDoor
   private var variables: [String: String] { config.variables }
+  /// A name that is no zone is refused where the configuration is checked, and before jobs run.
+  var zone: SessionZone { (try? config.zone) ?? .utc }
 
   init(
     _ files: [SpecFile], folder: String, _ config: ProjectConfig, _ warehouse: OpenWarehouse,
@@ -161,12 +163,7 @@ final class SpecBinder {
     }
     return (
       shape,
-      ConnectorTable(
-        name: create.name.last.text, type: shape.type,
-        metadata: shape.metadata.map {
-          .init(column: $0.column, key: $0.key, isVirtual: $0.isVirtual)
-        }, primaryKey: shape.primaryKey, partitionKeys: shape.partitionKeys, options: options,
-        folder: folder)
+      try ConnectorTable(create, shape, options: options, folder: folder, file.text)
     )
   }
 

@@ -16,6 +16,8 @@ final class SpecCatalog: TableResolver {
     self.file = file
   }
 
+  var zone: SessionZone { specs.zone }
+
   func resolve(_ reference: TableReference) throws(TerraceError) -> ResolvedTable? {
     if reference.travel != nil {
       throw TerraceError(
@@ -61,7 +63,8 @@ final class SpecCatalog: TableResolver {
     let key = "\(file.layer).\(file.stem)/" + SpecCatalog.key(table.name, reference)
     let style = try specs.connectors.style(table)
     sources[key] = .connector(table)
-    return shape.bound(reference: key, isAppendOnly: style == .inserts, text: file.text)
+    return shape.bound(
+      reference: key, isAppendOnly: style == .inserts, text: file.text, given: table.type)
   }
 
   private func bound(

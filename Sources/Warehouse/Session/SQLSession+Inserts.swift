@@ -15,11 +15,7 @@ enum InsertTarget {
       SinkTable(
         name: name.description, type: definition.shape.sinkType,
         primaryKey: definition.shape.primaryKey, partitionKeys: definition.shape.partitionKeys)
-    case .connector(let table):
-      SinkTable(
-        name: table.connector.name, type: table.shape.sinkType,
-        primaryKey: table.shape.primaryKey, partitionKeys: table.shape.partitionKeys,
-        takesChanges: true)
+    case .connector(let table): table.shape.sink(table.connector, takesChanges: true)
     }
   }
 }

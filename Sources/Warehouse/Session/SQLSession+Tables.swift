@@ -94,8 +94,15 @@ extension SQLSession {
     let path = try warehouse.path(of: name)
     let count: Int
     do throws(TerraceError) {
-      count = try append(
-        bound.plan, catalog, to: try Table.open(warehouse.environment, path.root))
+      let table = try Table.open(warehouse.environment, path.root)
+      // The store numbers the fields of rows itself.
+      let expressions = table.schema.fields.enumerated().map {
+        Expression.column($0, bound.type.fields[$0].type).casted(to: $1.type)
+      }
+      let plan = Plan.map(
+        Plan.Map(
+          input: bound.plan, expressions: expressions, names: table.schema.fields.map(\.name)))
+      count = try append(plan, catalog, to: table)
     } catch {
       try warehouse.drop(name)
       throw error
@@ -134,12 +141,8 @@ extension SQLSession {
         "a temporary table needs the option 'connector'", create.name.span,
         hint: "CREATE TABLE keeps a table in the warehouse; CREATE TEMPORARY VIEW names a query")
     }
-    let connector = ConnectorTable(
-      name: create.name.last.text, type: shape.type,
-      metadata: shape.metadata.map {
-        .init(column: $0.column, key: $0.key, isVirtual: $0.isVirtual)
-      }, primaryKey: shape.primaryKey, partitionKeys: shape.partitionKeys, options: options,
-      folder: folder)
+    let connector = try ConnectorTable(
+      create, shape, options: options, folder: folder, at.source)
     temporaryViews[name] = nil
     temporaryTables[name] = TemporaryTable(shape: shape, connector: connector, text: at.source)
     try output.done("temporary table \(name) created")

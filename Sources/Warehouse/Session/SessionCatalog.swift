@@ -13,6 +13,8 @@ final class SessionCatalog: TableResolver {
 
   init(_ session: SQLSession) { self.session = session }
 
+  var zone: SessionZone { session.zone }
+
   func resolve(_ reference: TableReference) throws(TerraceError) -> ResolvedTable? {
     if let known = byReference[reference] { return known }
     if let (kind, base) = try session.systemTable(reference.path) {
@@ -70,7 +72,8 @@ final class SessionCatalog: TableResolver {
     let source = try ConnectorSessionTable(table, session)
     opened[key] = source
     return table.shape.bound(
-      reference: key, isAppendOnly: source.isAppendOnly, text: table.text)
+      reference: key, isAppendOnly: source.isAppendOnly, text: table.text,
+      given: table.connector.type)
   }
 
   private func openStored(
