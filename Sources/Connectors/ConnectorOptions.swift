@@ -94,10 +94,12 @@ struct ConnectorOptions {
 
   private static func hint(_ name: String, _ known: [String]) -> String {
     let near = known.map { ($0, distance(Array(name.utf8), Array($0.utf8))) }.min { $0.1 < $1.1 }
-    guard let near, near.1 <= max(2, name.utf8.count / 3) else {
-      return "known: " + Set(known).sorted().joined(separator: ", ")
-    }
-    return "did you mean '\(near.0)'?"
+    if let near, near.1 <= max(2, name.utf8.count / 3) { return "did you mean '\(near.0)'?" }
+    // Those of the same part, `csv.` or `scan.`, are what was looked for.
+    let part = name.prefix { $0 != "." } + "."
+    let alike = known.filter { $0.hasPrefix(part) }
+    let shown = Set(alike.isEmpty ? known : alike).sorted()
+    return "known: " + shown.prefix(12).joined(separator: ", ") + (shown.count > 12 ? ", …" : "")
   }
 
   /// Levenshtein's.

@@ -13,9 +13,11 @@ package struct TableName: Hashable, Sendable, CustomStringConvertible {
     self.branch = branch == "main" ? nil : branch
   }
 
+  /// Either name may stand in back-ticks; else the first dot divides them.
+  ///
   /// - Throws: kind `invalid` when the text is no such name, `unsupported` for a system table.
   package init(_ text: String) throws(TerraceError) {
-    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+    let parts = TableName.parts(text)
     guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
       throw TerraceError(
         .invalid, "a table is named DATABASE.TABLE, not “\(text)”",
@@ -36,6 +38,29 @@ package struct TableName: Hashable, Sendable, CustomStringConvertible {
     try TableName.check(String(parts[0]), "database")
     if let branch { try TableName.check(branch, "branch") }
     self.init(database: String(parts[0]), table: halves[0], branch: branch)
+  }
+
+  private static func parts(_ text: String) -> [String] {
+    var rest = Substring(text)
+    guard let database = next(&rest, upToDot: true), rest.first == "." else { return [text] }
+    rest = rest.dropFirst()
+    guard let table = next(&rest, upToDot: false), rest.isEmpty || rest.hasPrefix("$") else {
+      return [text]
+    }
+    return [database, table + rest]
+  }
+
+  private static func next(_ rest: inout Substring, upToDot: Bool) -> String? {
+    let name: Substring
+    if rest.first == "`" {
+      guard let end = rest.dropFirst().firstIndex(of: "`") else { return nil }
+      name = rest[..<end].dropFirst()
+      rest = rest[rest.index(after: end)...]
+    } else {
+      name = upToDot ? rest.prefix { $0 != "." } : rest
+      rest = rest[name.endIndex...]
+    }
+    return String(name)
   }
 
   package var description: String {

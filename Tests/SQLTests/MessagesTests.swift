@@ -208,7 +208,7 @@ final class MessagesTests: XCTestCase {
     (
       "INSERT INTO person SELECT id, itemName FROM auction", "1:20",
       "the query has 2 columns, 'person' takes 4", "SELECT id, itemName FROM auction",
-      "missing: name, city, state"
+      "it takes id, name, city, state"
     ),
     (
       "INSERT INTO person (id, nam) SELECT id, itemName FROM auction", "1:25",
@@ -231,7 +231,7 @@ final class MessagesTests: XCTestCase {
     (
       "INSERT INTO auction (id, seller) SELECT COUNT(*), bidder FROM bid GROUP BY bidder", "1:13",
       "the query updates rows (operator Aggregate) and its rows are unique by (seller), but 'auction' has the primary key (id)",
-      "auction", "make the keys agree, or write ON CONFLICT DO DEDUPLICATE"
+      "auction", "make the keys agree: GROUP BY or PRIMARY KEY"
     ),
     (
       "CREATE TABLE x (a INT, WATERMARK FOR a AS a)", "1:38",

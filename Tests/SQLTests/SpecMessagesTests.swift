@@ -75,7 +75,7 @@ final class SpecMessagesTests: XCTestCase {
     ("CREATE TABLE x (a ARRAY<INT)", "1:28", "expected '>', found ')'", ")", ""),
     (
       "INSERT INTO u VALUES (1, 'x')", "1:15", "the query has 2 columns, 'u' takes 3",
-      "VALUES (1, 'x')", "missing: a, b, z"
+      "VALUES (1, 'x')", "it takes a, b, z"
     ),
     (
       "INSERT INTO u VALUES (1, 'x', 'y')", "1:15",

@@ -1,5 +1,8 @@
 import Foundation
+import Store
 import XCTest
+
+@testable import Warehouse
 
 /// Projects as a stranger works with them: specs in files, the command, its messages and exit codes.
 final class CommandProjectTests: XCTestCase {
@@ -88,6 +91,52 @@ final class CommandProjectTests: XCTestCase {
     let status = try run(0, "status", "-f", "json")
     XCTAssertTrue(status.output.contains("\"name\":\"dws.daily\""), status.output)
     XCTAssertTrue(status.output.contains("\"state\":\"drained\""), status.output)
+  }
+
+  func test_sql_leavesTablesOfARunningProjectAlone() throws {
+    try makeChain()
+    try run(0, "apply")
+    let open = try OpenProject(folder: scratch.url.path, Environment())
+    let lock = try ProjectLock.take(open.lockFile, command: "terrace run", nowMillis: 0)
+    for statement in [
+      "DROP TABLE ods.orders", "ALTER TABLE ods.orders ADD x INT", "DROP DATABASE raw CASCADE",
+      "INSERT INTO dws.daily VALUES ('Lyon', 1, 1)", "DELETE FROM dwd.big WHERE id = 1",
+      "TRUNCATE TABLE dwd.big", "CALL sys.rollback_to('ods.orders', 1)",
+      "ALTER TABLE raw.orders RENAME TO x",
+    ] {
+      let refused = try run(4, "sql", statement)
+      XCTAssertTrue(refused.errors.contains("“terrace run” runs this project"), refused.errors)
+    }
+    // Into tables that no job keeps anybody may write.
+    try run(0, "sql", "INSERT INTO raw.orders VALUES (9, 'Oslo', 1); SELECT * FROM ods.orders")
+    lock.release()
+    try run(0, "sql", "DROP TABLE dws.daily")
+  }
+
+  func test_run_bringsRowsWithinRowsThroughLayers() throws {
+    try scratch.write("terrace.conf", "layers: ods, dwd\n")
+    try spec(
+      "ods/w.sql",
+      """
+      CREATE TEMPORARY TABLE src (id INT, r ROW<x INT, y STRING>, a ARRAY<ROW<z BIGINT>>)
+        WITH ('connector' = 'filesystem', 'path' = 'in', 'format' = 'json');
+      CREATE TABLE w (id INT, r ROW<x INT, y STRING>, a ARRAY<ROW<z BIGINT>>,
+        PRIMARY KEY (id) NOT ENFORCED);
+      INSERT INTO w SELECT id, r, a FROM src;
+      """)
+    try spec("dwd/v.sql", """
+      CREATE MATERIALIZED TABLE v (PRIMARY KEY (id) NOT ENFORCED)
+      AS SELECT id, r, a, r.x + 1 AS n FROM ods.w;
+      """)
+    try FileManager.default.createDirectory(
+      at: scratch.url.appendingPathComponent("in"), withIntermediateDirectories: true)
+    try scratch.write("in/a.json", #"{"id":1,"r":{"x":2,"y":"q"},"a":[{"z":3}]}"# + "\n")
+    try run(0, "run", "--once")
+    try scratch.write("in/b.json", #"{"id":1,"r":{"x":4,"y":"w"},"a":[]}"# + "\n")
+    try run(0, "run", "--once")
+    XCTAssertEqual(
+      try run(0, "query", "SELECT * FROM dwd.v", "-f", "json").output,
+      #"{"id":1,"r":{"x":4,"y":"w"},"a":[],"n":5}"# + "\n")
   }
 
   func test_run_makesATableAnewWithRefreshModeFull() throws {

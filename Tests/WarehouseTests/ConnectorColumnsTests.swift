@@ -28,6 +28,18 @@ final class ConnectorColumnsTests: XCTestCase {
     XCTAssertEqual(try session.rows("SELECT id, f, g FROM t"), #"[2,"/in/\#(part)","y"]"#)
   }
 
+  func test_insert_refusesMetadataThatCannotBeWritten() throws {
+    let (session, _) = try session([:])
+    try session.run(
+      """
+      CREATE TEMPORARY TABLE t (id INT, f STRING METADATA FROM 'file.path')
+        WITH ('connector' = 'filesystem', 'path' = '/in', 'format' = 'json');
+      """)
+    XCTAssertEqual(
+      session.refusal("INSERT INTO t VALUES (2, 'y')"),
+      "1:13 this metadata cannot be written | declare the column VIRTUAL")
+  }
+
   func test_metadata_isCastToTheDeclaredType() throws {
     let (session, _) = try session([
       "a.json":

@@ -139,10 +139,11 @@ extension Binder {
 
   private func countHint(_ given: [Field], _ wanted: [Field]) -> String {
     let missing = wanted.map(\.name).filter { name in !given.contains { $0.name == name } }
-    if given.count < wanted.count, !missing.isEmpty, missing.count <= 5 {
+    // Names of a query that are all columns of the table tell which are missing; others tell nothing.
+    if given.count + missing.count == wanted.count, missing.count <= 5 {
       return "missing: \(missing.joined(separator: ", "))"
     }
-    return ""
+    return wanted.count <= 8 ? "it takes \(wanted.map(\.name).joined(separator: ", "))" : ""
   }
 
   private func fitted(
@@ -168,6 +169,26 @@ extension Binder {
     return select.items[position].value.span
   }
 
+  /// Where an INSERT says what goes into a column of its table: the NULL that is written for it, else the
+  /// item of the query.
+  package func span(of column: String, _ insert: InsertSyntax, into sink: SinkTable) -> SourceSpan {
+    let fixed = Set(insert.partition.filter { $0.value != nil }.map(\.column.text))
+    let names =
+      insert.columns.isEmpty ? sink.type.fields.map(\.name) : insert.columns.map(\.text)
+    guard let place = names.filter({ !fixed.contains($0) }).firstIndex(of: column) else {
+      return insert.target.span
+    }
+    guard case .values(let rows) = insert.query.body else { return itemSpan(insert.query, place) }
+    for row in rows {
+      let values: [ExpressionSyntax]
+      if case .row(let parts) = row.kind { values = parts } else { values = [row] }
+      if place < values.count, case .literal(.null) = values[place].kind {
+        return values[place].span
+      }
+    }
+    return insert.query.span
+  }
+
   // MARK: Changes
 
   func checkChanges(
@@ -191,7 +212,9 @@ extension Binder {
       throw error(
         "the query updates rows (operator \(culprit)) and \(by ?? "no column of it identifies a row"), but '\(sink.name)' has the primary key (\(names))",
         span,
-        hint: "make the keys agree, or write ON CONFLICT DO DEDUPLICATE")
+        hint: by == nil
+          ? "a GROUP BY on top makes its columns the key"
+          : "make the keys agree: GROUP BY or PRIMARY KEY")
     }
     if let function = ChangeAnalysis.unstableFunction(below: plan) {
       throw error(

@@ -56,10 +56,7 @@ package final class Binder {
 
   /// Gives an error from below its place; one that has a place keeps it.
   func placed(_ error: TerraceError, _ span: SourceSpan) -> TerraceError {
-    if error.facts.contains(where: { $0.name == "line" }) { return error }
-    var out = source.error(error.message, at: span, hint: error.hint, kind: error.kind)
-    for fact in error.facts { out = out.with(fact.name, fact.value) }
-    return out
+    source.placed(error, at: span)
   }
 
   func charge(_ amount: Int, _ span: SourceSpan) throws(TerraceError) {

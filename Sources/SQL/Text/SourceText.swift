@@ -68,6 +68,18 @@ package struct SourceText: Sendable {
       .with("line", line).with("column", column).with("length", max(1, length))
   }
 
+  /// An error of another part at a place in this text, its facts kept; one that has a place stays as it is.
+  package func placed(_ error: TerraceError, at span: SourceSpan) -> TerraceError {
+    if error.facts.contains(where: { $0.name == "line" }) { return error }
+    var out = self.error(error.message, at: span, hint: error.hint, kind: error.kind)
+    for (name, value) in error.facts {
+      // `file` and `column` are where the place is; here it is another file, or a column of a table.
+      if name == "column", error.message.contains("'\(value)'") { continue }
+      out = out.with(name == "file" ? "in" : name == "column" ? "field" : name, value)
+    }
+    return out
+  }
+
   package func unsupported(_ what: String, at span: SourceSpan, hint: String = "") -> TerraceError {
     error(what, at: span, hint: hint, kind: .unsupported)
   }

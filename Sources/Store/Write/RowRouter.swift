@@ -46,7 +46,8 @@ final class RowRouter {
   /// - Throws: `invalid` when a NOT NULL column holds a null.
   func route(_ batch: Batch) throws(TerraceError) -> [RoutedRows] {
     for (index, name) in required where batch.columns[index].nullCount > 0 {
-      throw TerraceError(.invalid, "null in a column that is NOT NULL").with("column", name)
+      throw TerraceError(.invalid, "null in column '\(name)', which is NOT NULL")
+        .with("column", name)
     }
     if batch.count == 0 { return [] }
     if partitionColumns.isEmpty {

@@ -25,7 +25,8 @@ final class SinkTarget: JobTarget {
   ) throws(TerraceError) {
     self.job = job
     self.isAppendOnly = isAppendOnly
-    written = connector.written.type
+    let written = connector.written.type
+    self.written = written
     key = connector.primaryKey.compactMap { written.index(of: $0) }
     warehouse = environment.warehouse
     _ = try warehouse.create(database: HiddenTables.database)

@@ -37,10 +37,14 @@ package struct OpenProject: Sendable {
   ) throws(TerraceError) {
     let files = environment.files
     guard try files.exists(folder + "/" + ProjectConfig.fileName) else { return }
-    let open = try OpenProject(folder: folder, environment)
-    guard try files.exists(open.lockFile) else { return }
-    let now = environment.time.nowMillis()
-    try ProjectLock.take(open.lockFile, command: "terrace", nowMillis: now).release()
+    try OpenProject(folder: folder, environment).mustRest()
+  }
+
+  /// Throws, kind `held`, while another process runs the jobs.
+  func mustRest() throws(TerraceError) {
+    guard try warehouse.environment.files.exists(lockFile) else { return }
+    let now = warehouse.environment.time.nowMillis()
+    try ProjectLock.take(lockFile, command: "terrace", nowMillis: now).release()
   }
 
   /// Whether it was ever applied.

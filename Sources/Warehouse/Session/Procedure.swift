@@ -26,6 +26,14 @@ enum Procedure: String, CaseIterable {
     }
   }
 
+  /// As the commands of the same meaning are, refused while the project's jobs run.
+  var needsRest: Bool {
+    switch self {
+    case .rollbackTo, .rollbackToTimestamp, .expireSnapshots, .dropPartition, .compact: true
+    default: false
+    }
+  }
+
   /// Names of the parameters in the order of positional arguments; the first is the table.
   var parameters: [String] {
     switch self {

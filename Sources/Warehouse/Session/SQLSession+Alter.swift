@@ -19,8 +19,9 @@ extension SQLSession {
       return
     }
     if case .renameTable(let newPath) = alter.changes.first {
-      let new = try newName(newPath, at)
+      let new = try renamed(name, newPath, at)
       do throws(TerraceError) {
+        try mustRest()
         try haveDatabase(new.database)
         if try view(new) != nil { throw TerraceError(.invalid, "'\(newPath.text)' is a view") }
         try warehouse.rename(name, to: new)
@@ -30,15 +31,34 @@ extension SQLSession {
     if case .dropPartitions(let partitions, let ifExists) = alter.changes.first {
       return try dropPartitions(partitions, ifExists, of: name, path, at, output)
     }
+    var editor: AlterChanges?
     do throws(TerraceError) {
+      try mustRest()
       let schemas = SchemaDirectory(try warehouse.path(of: name), warehouse.environment)
       let schema = try schemas.latest()
       let definition = try StoredDefinition(schema)
-      var editor = AlterChanges(schema, definition.shape, at)
-      for change in alter.changes { try editor.add(change) }
-      try schemas.change(editor.finish())
-    } catch { throw at.placed(error, path.span) }
+      var changes = AlterChanges(schema, definition, at)
+      defer { editor = changes }
+      for change in alter.changes { try changes.add(change) }
+      try checkExpressions(changes)
+      let finished = changes.finish()
+      _ = try TagSchedule(try schemas.preview(finished), session: zone)
+      try schemas.change(finished)
+    } catch {
+      let named =
+        error.fact("column").flatMap { editor?.spans[$0] }
+        ?? error.fact("option").flatMap { editor?.optionSpans[$0] }
+      throw at.placed(error, named ?? path.span)
+    }
     try output.done("table \(name) changed")
+  }
+
+  /// What RENAME TO makes of a name: alone it is one in the same database, as in Flink.
+  func renamed(
+    _ old: TableName, _ path: NamePath, _ at: SessionStatement
+  ) throws(TerraceError) -> TableName {
+    let new = try newName(path, at)
+    return path.parts.count > 1 ? new : TableName(database: old.database, table: new.table)
   }
 
   private func dropPartitions(
@@ -46,6 +66,7 @@ extension SQLSession {
     _ at: SessionStatement, _ output: any ResultOutput
   ) throws(TerraceError) {
     do throws(TerraceError) {
+      try mustRest(toWrite: name)
       let table = try warehouse.open(name)
       let texts = partitions.map { parts in
         parts.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
@@ -65,6 +86,19 @@ extension SQLSession {
   }
 }
 
+extension SQLSession {
+  /// Computed columns must still be computed from the columns that were changed in type.
+  private func checkExpressions(_ changes: AlterChanges) throws(TerraceError) {
+    guard let column = changes.modified.last else { return }
+    do throws(TerraceError) { _ = try computedTypes(changes.shape, changes.text) } catch {
+      let made = changes.shape.computed.filter { $0.value.names(column.name.text) }.map(\.name)
+      throw changes.at.error(
+        "the computed column '\(made.first ?? "")' cannot be made of it any more: \(error.message)",
+        column.typeSpan ?? column.name.span)
+    }
+  }
+}
+
 /// The schema changes of one ALTER TABLE.
 ///
 /// Computed columns and the watermark are options of the schema, numbered by their place among all
@@ -72,13 +106,21 @@ extension SQLSession {
 private struct AlterChanges {
   /// The options of the schema that hold computed columns and the watermark.
   private let stored: [String: String]
-  private var shape: TableShape
-  private let at: SessionStatement
+  private(set) var shape: TableShape
+  /// What the expressions of the shape stand in.
+  let text: SourceText
+  let at: SessionStatement
   private var changes: [SchemaChange] = []
+  /// Where columns are named in the statement.
+  private(set) var spans: [String: SourceSpan] = [:]
+  private(set) var optionSpans: [String: SourceSpan] = [:]
+  /// Columns that get another type, which computed columns are made of.
+  private(set) var modified: [ColumnSyntax] = []
 
-  init(_ schema: TableSchema, _ shape: TableShape, _ at: SessionStatement) {
+  init(_ schema: TableSchema, _ definition: StoredDefinition, _ at: SessionStatement) {
     stored = schema.options.entries.filter { $0.key.hasPrefix("schema.") }
-    self.shape = shape
+    shape = definition.shape
+    text = definition.text
     self.at = at
   }
 
@@ -93,6 +135,7 @@ private struct AlterChanges {
         if option.key.hasPrefix("schema.") || option.key == "connector" {
           throw at.error("'\(option.key)' is not an option to set", option.keySpan)
         }
+        optionSpans[option.key] = option.valueSpan
         changes.append(.setOption(option.key, option.value))
       }
     case .resetOptions(let keys):
@@ -137,6 +180,7 @@ private struct AlterChanges {
     _ column: ColumnSyntax, _ place: AlterTableSyntax.Place?
   ) throws(TerraceError) {
     let name = column.name.text
+    spans[name] = column.name.span
     if shape.order.contains(name) {
       throw at.error("the column '\(name)' is there already", column.name.span)
     }
@@ -177,10 +221,19 @@ private struct AlterChanges {
   ) throws(TerraceError) {
     let name = column.name.text
     try known(column.name)
+    spans[name] = column.typeSpan ?? column.name.span
     guard case .physical(let type) = column.kind, !isComputed(name),
-      let field = shape.type.fields.first(where: { $0.name == name })
+      let index = shape.type.index(of: name)
     else { throw unsupported("changing a computed or metadata column", column.name.span) }
-    if field.type.kind != type.kind { changes.append(.setType([name], type)) }
+    let field = shape.type.fields[index]
+    if field.type.kind != type.kind {
+      if let watermark = shape.watermark, watermark.column.text == name {
+        throw at.error("the watermark is made of '\(name)'", column.name.span)
+      }
+      changes.append(.setType([name], type))
+      shape.type.fields[index].type = DataType(type.kind, nullable: field.type.isNullable)
+      if shape.computed.contains(where: { $0.value.names(name) }) { modified.append(column) }
+    }
     let isKey = shape.primaryKey.contains(name)
     if field.type.isNullable != type.isNullable, !(isKey && type.isNullable) {
       changes.append(.setNullable([name], type.isNullable))
@@ -196,6 +249,7 @@ private struct AlterChanges {
   private mutating func drop(_ name: Name) throws(TerraceError) {
     try known(name)
     try refuseUse(of: name)
+    spans[name.text] = name.span
     shape.order.removeAll { $0 == name.text }
     if isComputed(name.text) {
       shape.computed.removeAll { $0.name == name.text }
@@ -207,6 +261,8 @@ private struct AlterChanges {
   private mutating func rename(_ old: Name, _ new: Name) throws(TerraceError) {
     try known(old)
     try refuseUse(of: old)
+    spans[old.text] = old.span
+    spans[new.text] = new.span
     if shape.order.contains(new.text) {
       throw at.error("the column '\(new.text)' is there already", new.span)
     }

@@ -21,11 +21,14 @@ extension SQLSession {
     let call = try ProcedureCall(procedure, try binder.arguments(arguments), at)
     let text = try call.neededText("table")
     do throws(TerraceError) {
-      let parts = text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-      guard (1...3).contains(parts.count), let name = try name(parts) else {
-        throw TerraceError(.invalid, "a table is named DATABASE.TABLE, not '\(text)'")
-      }
+      let lead = SQLSession.catalogName + "."
+      let own =
+        text.hasPrefix(lead) && text.dropFirst(lead.count).contains(".")
+        ? String(text.dropFirst(lead.count)) : text
+      let name =
+        own.contains(".") ? try TableName(own) : try TableName(database: database, sqlName: own)
       try warehouse.mustHave(name)
+      if call.procedure.needsRest { try mustRest() }
       let results = try run(call, name)
       // What is a tag is a partition.
       if call.procedure.changesTags { try directory(name).reconcile() }

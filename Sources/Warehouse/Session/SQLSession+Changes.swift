@@ -14,6 +14,7 @@ extension SQLSession {
     guard case .stored(let name, let table, let definition) = try target(path, [], at) else {
       throw at.source.unsupported("\(what) of a table with a connector", at: path.span)
     }
+    try mustRest(toWrite: name)
     return (name, table, definition)
   }
 

@@ -70,15 +70,21 @@ extension SQLSession {
   ) throws(TerraceError) {
     let target = try target(insert.target, insert.hints, at)
     let catalog = SessionCatalog(self)
-    let bound = try Binder(at.source, resolver: catalog, isStreaming: false)
-      .bind(insert, into: target.sink)
+    let binder = Binder(at.source, resolver: catalog, isStreaming: false)
+    let bound = try binder.bind(insert, into: target.sink)
     switch target {
     case .stored(let name, let table, _):
+      try mustRest(toWrite: name)
       let count: Int
-      if insert.isOverwrite {
-        count = try overwrite(bound.plan, insert, catalog, table)
-      } else {
-        count = try append(bound.plan, catalog, to: table)
+      do throws(TerraceError) {
+        if insert.isOverwrite {
+          count = try overwrite(bound.plan, insert, catalog, table)
+        } else {
+          count = try append(bound.plan, catalog, to: table)
+        }
+      } catch {
+        guard let column = error.fact("column"), error.fact("line") == nil else { throw error }
+        throw at.placed(error, binder.span(of: column, insert, into: target.sink))
       }
       try output.done("\(DisplayText.count(count, "row")) written to \(name)")
     case .connector(let temporary):
@@ -89,7 +95,9 @@ extension SQLSession {
       do throws(TerraceError) {
         let count = try send(bound.plan, catalog, to: temporary.connector)
         try output.done("\(DisplayText.count(count, "row")) written to \(insert.target.text)")
-      } catch { throw at.placed(error, insert.target.span) }
+      } catch {
+        throw at.placed(temporary.text.placed(error, temporary.shape.options), insert.target.span)
+      }
     }
   }
 

@@ -1,3 +1,4 @@
+import Catalog
 package import Columns
 import SQL
 package import Store
@@ -12,6 +13,23 @@ extension SQLSession {
       OpenWarehouse(project.warehouse.location, environment, metastore: door),
       folder: project.folder, defaults: project.config.values)
     layersFolder = project.folder + "/layers"
+    self.project = project
+  }
+
+  /// Definitions of tables change while no job runs.
+  ///
+  /// - Throws: `held` with the holder, while another process runs the project.
+  func mustRest() throws(TerraceError) { try project?.mustRest() }
+
+  /// Rows of a table that a job keeps are the job's; into all others anybody writes at any time.
+  ///
+  /// - Throws: `held` with the holder, while another process runs the job.
+  func mustRest(toWrite name: TableName) throws(TerraceError) {
+    guard let project, try project.isApplied else { return }
+    let target = TableName(database: name.database, table: name.table).description
+    if try project.metastore().jobs().contains(where: { $0.target == target }) {
+      try project.mustRest()
+    }
   }
 
   /// Whether a folder is a project's: it has specs or a configuration.

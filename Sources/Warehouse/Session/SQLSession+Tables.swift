@@ -19,7 +19,8 @@ extension SQLSession {
   }
 
   func createTable(
-    _ create: CreateTableSyntax, _ at: SessionStatement, _ output: any ResultOutput
+    _ create: CreateTableSyntax, _ at: SessionStatement, _ output: any ResultOutput,
+    isMaterialized: Bool = false
   ) throws(TerraceError) {
     if let sync = create.sync {
       throw at.source.unsupported(
@@ -30,10 +31,15 @@ extension SQLSession {
     let connector = create.definition.options.last { $0.key == "connector" }?.value
     if try exists(name) {
       if create.ifNotExists { return try output.done("\(name) is there already") }
-      guard create.orReplace else {
+      // Without a query nothing is replaced: in Flink it is an ordinary CREATE TABLE.
+      guard create.orReplace, create.query != nil else {
         throw at.error(
           "'\(create.name.text)' is there already", create.name.span,
-          hint: "write CREATE TABLE IF NOT EXISTS, or drop it first")
+          hint: isMaterialized
+            ? "write CREATE OR ALTER MATERIALIZED TABLE, or drop it first"
+            : create.orReplace
+              ? "CREATE OR REPLACE TABLE replaces rows only with AS; DROP TABLE drops it"
+              : "write CREATE TABLE IF NOT EXISTS, or drop it first")
       }
     }
     let binder = Binder(at.source, resolver: SessionCatalog(self), isStreaming: false)
@@ -63,12 +69,13 @@ extension SQLSession {
         timeMillis: warehouse.environment.time.nowMillis(),
         computedTypes: try computedTypes(shape, at.source),
         distribution: create.definition.distribution)
+      _ = try TagSchedule(schema, session: zone)
       try haveDatabase(name.database)
       if create.orReplace { try dropIfThere(name) }
       guard try warehouse.create(name, schema) else {
         throw TerraceError(.conflict, "somebody else made \(name) at the same time")
       }
-    } catch { throw at.placed(error, create.name.span) }
+    } catch { throw at.placed(error, create.definition, else: create.name.span) }
   }
 
   /// Types of computed columns, found by reading them.
@@ -117,7 +124,7 @@ extension SQLSession {
     let table = CreateTableSyntax(
       name: create.name, isTemporary: false, ifNotExists: false, orReplace: create.orAlter,
       definition: create.definition, query: create.query)
-    try createTable(table, at, output)
+    try createTable(table, at, output, isMaterialized: true)
     output.warn(
       "\(create.name.text) was filled once; “terrace run” keeps it fresh when it is a file under layers/"
     )
@@ -192,7 +199,9 @@ extension SQLSession {
   }
 
   private func dropIfThere(_ name: TableName) throws(TerraceError) {
-    if try warehouse.has(name) { try warehouse.drop(name) }
+    guard try warehouse.has(name) else { return }
+    try mustRest()
+    try warehouse.drop(name)
   }
 
   func drop(
@@ -208,9 +217,10 @@ extension SQLSession {
         if drop.ifExists { return try output.done("there is no table \(name)") }
         throw at.error("table '\(drop.name.text)' not found", drop.name.span)
       }
-      do throws(TerraceError) { try warehouse.drop(name) } catch {
-        throw at.placed(error, drop.name.span)
-      }
+      do throws(TerraceError) {
+        try mustRest()
+        try warehouse.drop(name)
+      } catch { throw at.placed(error, drop.name.span) }
       try output.done("table \(name) dropped")
     case .database:
       do throws(TerraceError) {
@@ -219,6 +229,7 @@ extension SQLSession {
         if drop.ifExists, !known.contains(name) {
           return try output.done("there is no database \(name)")
         }
+        try mustRest()
         try warehouse.drop(database: name, cascade: drop.isCascade)
         try output.done("database \(name) dropped")
       } catch { throw at.placed(error, drop.name.span) }

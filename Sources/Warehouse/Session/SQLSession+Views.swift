@@ -153,7 +153,7 @@ extension SQLSession {
     let isTemporary = temporaryViews[name] != nil
     switch change {
     case .rename(let newPath):
-      let new = try newName(newPath, at)
+      let new = try renamed(name, newPath, at)
       if try exists(new) {
         throw at.error("'\(newPath.text)' is there already", newPath.span)
       }

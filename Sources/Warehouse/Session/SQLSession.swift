@@ -20,6 +20,8 @@ package final class SQLSession {
   var temporaryViews: [TableName: StoredView] = [:]
   /// Of the project; nil for a bare warehouse.
   var layersFolder: String?
+  /// Nil for a bare warehouse.
+  var project: OpenProject?
   /// Things to tell at the end of the statement.
   var notices: [String] = []
   /// Asked between batches: true ends a statement with an error.
@@ -137,21 +139,23 @@ struct SessionStatement {
 
   /// An error from below with the place of the words that caused it.
   func placed(_ error: TerraceError, _ span: SourceSpan) -> TerraceError {
-    error.fact("line") != nil ? error : source.error(error, at: span)
+    source.placed(error, at: span)
+  }
+
+  /// The same, at the column or option that the error is about, where it is written here.
+  func placed(_ error: TerraceError, _ definition: TableDefinition, else span: SourceSpan)
+    -> TerraceError
+  {
+    let column = error.fact("column")
+    let option = error.fact("option")
+    return placed(
+      error,
+      definition.columns.first { $0.name.text == column }?.name.span
+        ?? definition.options.first { $0.key == option }?.keySpan ?? span)
   }
 }
 
 extension SourceText {
-  /// An error of another part at a place in this text, its facts kept.
-  func error(_ error: TerraceError, at span: SourceSpan) -> TerraceError {
-    var out = self.error(error.message, at: span, hint: error.hint, kind: error.kind)
-    for fact in error.facts {
-      // `file` is where the place is; here it is another file that the error is about.
-      out = out.with(fact.name == "file" ? "in" : fact.name, fact.value)
-    }
-    return out
-  }
-
   /// The error as a user reads it: with the name of this text and the line in question.
   ///
   /// - Parameter span: of the statement that failed, for an error that has no place of its own.
@@ -164,7 +168,7 @@ extension SourceText {
       guard let span else { return error }
       let first = text(span).prefix { !$0.isNewline }.utf8.count
       // Nothing was wrong with the words: it failed at work.
-      out = self.error(error, at: SourceSpan(Int(span.start), Int(span.start) + first))
+      out = self.placed(error, at: SourceSpan(Int(span.start), Int(span.start) + first))
         .with("stage", "run")
     }
     return named(out)

@@ -11,6 +11,19 @@ struct TemporaryTable {
   var text: SourceText
 }
 
+extension SourceText {
+  /// An error about an option of a table with a connector, at the option where this text has it: at its name when
+  /// that is unknown, else at its value.
+  func placed(_ error: TerraceError, _ options: [OptionSyntax]) -> TerraceError {
+    // The table of LIKE may stand in another text.
+    guard let name = error.fact("option"), error.fact("line") == nil,
+      let option = options.last(where: { $0.key == name }), text(option.keySpan) == "'\(name)'"
+    else { return error }
+    let isUnknown = error.message.hasPrefix("unknown option")
+    return named(placed(error, at: isUnknown ? option.keySpan : option.valueSpan))
+  }
+}
+
 /// A view: its query, and the text that stands in.
 struct StoredView {
   var query: QuerySyntax
@@ -28,7 +41,9 @@ final class ConnectorSessionTable: SessionTable {
   init(_ table: TemporaryTable, _ session: SQLSession) throws(TerraceError) {
     self.table = table
     self.session = session
-    style = try Connectors.style(of: table.connector)
+    do throws(TerraceError) { style = try Connectors.style(of: table.connector) } catch {
+      throw table.text.placed(error, table.shape.options)
+    }
   }
 
   /// Of upserts the last row of each key is given, and none is taken back.
@@ -61,7 +76,10 @@ final class ConnectorSessionTable: SessionTable {
 
   /// All that is there now, and no more.
   private func open() throws(TerraceError) -> any Source {
-    let opened = try Connectors.source(table.connector, session.warehouse.environment)
+    let opened: any Source
+    do throws(TerraceError) {
+      opened = try Connectors.source(table.connector, session.warehouse.environment)
+    } catch { throw table.text.placed(error, table.shape.options) }
     do throws(TerraceError) { try opened.stopAtPresent() } catch {
       opened.close()
       throw error

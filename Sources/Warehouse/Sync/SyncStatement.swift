@@ -109,7 +109,7 @@ package struct SyncStatement: Sendable {
     if error.fact("line") != nil { return text.named(error) }
     let first = text.text(span).prefix { !$0.isNewline }.utf8.count
     return text.named(
-      text.error(error, at: SourceSpan(Int(span.start), Int(span.start) + first)))
+      text.placed(error, at: SourceSpan(Int(span.start), Int(span.start) + first)))
   }
 }
 

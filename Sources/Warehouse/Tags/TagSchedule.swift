@@ -120,7 +120,7 @@ package struct TagSchedule: Hashable, Sendable {
       throw TerraceError(
         .invalid, "the table has a column \(shown(column)) of its own",
         hint: "tags need another name: 'metastore.tag-to-partition' makes a column"
-      ).with("option", option)
+      ).with("option", option).with("column", column)
     }
     guard schema.partitionKeys.isEmpty else {
       throw TerraceError(
