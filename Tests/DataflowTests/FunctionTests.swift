@@ -119,7 +119,7 @@ final class FunctionTests: XCTestCase {
     XCTAssertEqual(call("REGEXP_COUNT", .text("aXbXc"), .text("(?i)x")), "2")
     XCTAssertEqual(
       call("REGEXP", .text(String(repeating: "a", count: 40)), .text("(a+)+$b")), "FALSE")
-    XCTAssertTrue(call("REGEXP", .text("a"), .text("(a")).hasPrefix("error: broken regular"))
+    XCTAssertEqual(call("REGEXP", .text("a"), .text("(a")), "FALSE")
   }
 
   func test_numbers_followFlink() {

@@ -85,7 +85,7 @@ final class SpecMessagesTests: XCTestCase {
     ("INSERT INTO u (a, a) VALUES (1, 2)", "1:19", "column 'a' is given twice", "a", ""),
     (
       "INSERT INTO u SELECT * FROM bid", "1:15", "the query has 7 columns, 'u' takes 3",
-      "SELECT * FROM bid", ""
+      "SELECT * FROM bid", "it takes a, b, z"
     ),
     (
       "INSERT INTO u SELECT a, b, z FROM u ORDER BY a", "1:46",

@@ -113,32 +113,6 @@ final class CommandProjectTests: XCTestCase {
     try run(0, "sql", "DROP TABLE dws.daily")
   }
 
-  func test_run_bringsRowsWithinRowsThroughLayers() throws {
-    try scratch.write("terrace.conf", "layers: ods, dwd\n")
-    try spec(
-      "ods/w.sql",
-      """
-      CREATE TEMPORARY TABLE src (id INT, r ROW<x INT, y STRING>, a ARRAY<ROW<z BIGINT>>)
-        WITH ('connector' = 'filesystem', 'path' = 'in', 'format' = 'json');
-      CREATE TABLE w (id INT, r ROW<x INT, y STRING>, a ARRAY<ROW<z BIGINT>>,
-        PRIMARY KEY (id) NOT ENFORCED);
-      INSERT INTO w SELECT id, r, a FROM src;
-      """)
-    try spec("dwd/v.sql", """
-      CREATE MATERIALIZED TABLE v (PRIMARY KEY (id) NOT ENFORCED)
-      AS SELECT id, r, a, r.x + 1 AS n FROM ods.w;
-      """)
-    try FileManager.default.createDirectory(
-      at: scratch.url.appendingPathComponent("in"), withIntermediateDirectories: true)
-    try scratch.write("in/a.json", #"{"id":1,"r":{"x":2,"y":"q"},"a":[{"z":3}]}"# + "\n")
-    try run(0, "run", "--once")
-    try scratch.write("in/b.json", #"{"id":1,"r":{"x":4,"y":"w"},"a":[]}"# + "\n")
-    try run(0, "run", "--once")
-    XCTAssertEqual(
-      try run(0, "query", "SELECT * FROM dwd.v", "-f", "json").output,
-      #"{"id":1,"r":{"x":4,"y":"w"},"a":[],"n":5}"# + "\n")
-  }
-
   func test_run_makesATableAnewWithRefreshModeFull() throws {
     try makeChain()
     try spec(

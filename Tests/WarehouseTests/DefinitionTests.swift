@@ -36,11 +36,11 @@ final class DefinitionTests: XCTestCase {
     ("ALTER TABLE n MODIFY v INT", "1:24 the type cannot be changed without losing values"),
     (
       "CREATE TABLE x (id INT, dt STRING) WITH ('metastore.tag-to-partition' = 'dt')",
-      "1:25 the table has a column dt of its own | tags need another name: 'metastore.tag-to-partition' makes a column"
+      "1:25 the table has a column 'dt' of its own | tags need another name: 'metastore.tag-to-partition' makes a column"
     ),
     (
       "ALTER TABLE y ADD dt INT",
-      "1:19 the table has a column dt of its own | tags need another name: 'metastore.tag-to-partition' makes a column"
+      "1:19 the table has a column 'dt' of its own | tags need another name: 'metastore.tag-to-partition' makes a column"
     ),
     (
       "CREATE OR REPLACE TABLE n (k INT)",
@@ -101,7 +101,7 @@ final class DefinitionTests: XCTestCase {
     for (option, expected) in [
       (
         "'csv.ignore-first-line' = 'true'",
-        "3:3 unknown option 'csv.ignore-first-line' | known: csv.allow-comments, csv.array-element-delimiter, csv.disable-quote-character, csv.escape-character, csv.field-delimiter, csv.ignore-parse-errors, csv.null-literal, csv.quote-character"
+        "3:3 unknown option 'csv.ignore-first-line' | known: csv.allow-comments, csv.array-element-delimiter, csv.disable-quote-character, csv.escape-character, csv.field-delimiter, csv.ignore-parse-errors, csv.null-literal, csv.quote-character, csv.write-bigdecimal-in-scientific-notation"
       ),
       (
         "'csv.allow-coments' = 'true'",

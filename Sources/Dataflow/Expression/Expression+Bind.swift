@@ -31,6 +31,7 @@ extension Expression {
   package static func calling(
     _ name: String, _ arguments: [Expression]
   ) throws(TerraceError) -> Expression {
+    let (name, arguments) = composingJSON(name, arguments)
     // a[i] of an array is by position, m[k] of a map by key.
     let isArray = arguments.first.map { TypeRules.family($0.type) == .array } ?? false
     guard
@@ -80,7 +81,9 @@ extension Expression {
   package static func membership(
     of operand: Expression, in list: [Expression], zone: SessionZone
   ) throws(TerraceError) -> Expression {
-    guard let type = TypeRules.common([operand.type] + list.map(\.type)) else {
+    guard let type = TypeRules.common([operand.type] + list.map(\.type)),
+      list.allSatisfy({ TypeRules.holdsBoth(operand.type, $0.type) })
+    else {
       var parts: [Expression] = []
       for member in list { parts.append(try comparing(.equal, operand, member)) }
       return .or(parts)

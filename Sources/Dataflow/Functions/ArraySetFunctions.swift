@@ -1,7 +1,7 @@
 internal import Columns
 
 /// Where an element of one array stands in another; null equals null.
-private func contains(_ child: Column, _ rows: Range<Int>, _ other: Column, _ row: Int) -> Bool {
+func contains(_ child: Column, _ rows: Range<Int>, _ other: Column, _ row: Int) -> Bool {
   rows.contains { at in
     let isNull = (child.isNull(at), other.isNull(row))
     return isNull.0 || isNull.1 ? isNull.0 && isNull.1 : child.equals(at, other, row)

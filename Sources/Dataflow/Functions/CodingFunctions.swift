@@ -207,6 +207,7 @@ let codingFunctions: [Function] = [
   },
   .text("PARSE_URL", [.text, .text, .text], optional: 1) { (call, i, out) throws(TerraceError) in
     let key = call.arguments.count > 2 ? call.text(2, i) : nil
+    if key != nil, call.text(1, i) != "QUERY" { return false }
     guard let part = urlPart(Substring(call.text(0, i)), call.text(1, i), key) else { return false }
     out += Array(part.utf8)
     return true

@@ -151,18 +151,21 @@ let collectionFunctions: [Function] = [
     let n = call.count
     let pairs = call.arguments.count / 2
     let offsets = Buffer(byteCount: (n + 1) * 4)
-    let rows = Buffer(byteCount: n * pairs * 4)
-    let from = Buffer(byteCount: n * pairs * 2)
-    for i in 0...n { offsets.pointer(Int32.self)[i] = Int32(i * pairs) }
-    for i in 0..<n * pairs {
-      rows.pointer(Int32.self)[i] = Int32(i / pairs)
-      from.pointer(UInt16.self)[i] = UInt16(i % pairs)
+    var rows: [Int32] = []
+    var from: [UInt16] = []
+    offsets.pointer(Int32.self)[0] = 0
+    let keys = sides[0]
+    for i in 0..<n {
+      // The last of several values of a key counts.
+      for k in 0..<pairs where !(k + 1..<pairs).contains(where: { keys[k].equals(i, keys[$0], i) })
+      {
+        rows.append(Int32(i))
+        from.append(UInt16(k))
+      }
+      offsets.pointer(Int32.self)[i + 1] = Int32(rows.count)
     }
     let children = zip(sides, [key, value]).map { columns, type in
-      Column.interleave(
-        columns, sources: from.pointer(UInt16.self), rows: rows.pointer(Int32.self),
-        count: n * pairs
-      ).retyped(type)
+      Column.interleave(columns, sources: from, rows: rows, count: rows.count).retyped(type)
     }
     return Column(
       type: call.type, count: n, values: nil, offsets: offsets, children: children)
@@ -311,9 +314,9 @@ let collectionFunctions: [Function] = [
     (call, i, take) throws(TerraceError) in
     let rows = range(call.arguments[0], i)
     func place(_ at: Int) -> Int { at < 0 ? rows.count + at + 1 : max(at, 1) }
-    let from = place(call.int(1, i))
+    let from = max(1, place(call.int(1, i)))
     let to = min(place(call.int(2, i, default: rows.count)), rows.count)
-    if from >= 1, from <= to {
+    if from <= to {
       for row in (rows.lowerBound + from - 1)..<(rows.lowerBound + to) { take(0, row) }
     }
     return true
@@ -367,23 +370,33 @@ let collectionFunctions: [Function] = [
   },
   Function("STR_TO_MAP", [.text, .text, .text], optional: 2, .type(.map(.string, .string))) {
     (call) throws(TerraceError) -> Column in
-    try call.build { (out, i) in
-      let given = call.arguments.count
-      let comma: [UInt8] = given > 1 ? Array(call.bytes(1, i)) : [UInt8(ascii: ",")]
-      let equal: [UInt8] = given > 2 ? Array(call.bytes(2, i)) : [UInt8(ascii: "=")]
-      comma.withUnsafeBytes { comma in
-        equal.withUnsafeBytes { equal in
-          for pair in ByteSearch.split(call.bytes(0, i), comma) where !pair.isEmpty {
-            let end = ByteSearch.find(pair, equal) ?? pair.count
-            out.children[0].append(bytes: UnsafeRawBufferPointer(rebasing: pair[..<end]))
-            if end == pair.count {
-              out.children[1].appendNull()
-            } else {
-              out.children[1].append(
-                bytes: UnsafeRawBufferPointer(rebasing: pair[(end + equal.count)...]))
-            }
-          }
+    let given = call.arguments.count
+    let comma = try given > 1 ? PatternArgument(call, 1) : nil
+    let equal = try given > 2 ? PatternArgument(call, 2) : nil
+    let (plainComma, plainEqual) = (try Regex(","), try Regex("="))
+    return try call.build { (out, i) throws(TerraceError) in
+      guard let comma = try comma.map({ (p) throws(TerraceError) in try p.regex(i) }) ?? plainComma,
+        let equal = try equal.map({ (p) throws(TerraceError) in try p.regex(i) }) ?? plainEqual
+      else { throw call.failure("a delimiter is no regular expression", "") }
+      let text = scalars(call.bytes(0, i))
+      var pairs: [(key: [UInt32], value: [UInt32]?)] = []
+      for part in try text.isEmpty ? [] : comma.split(text) {
+        let sides = try equal.split(Array(part), limit: 2)
+        let pair = sides.count < 2 ? (Array(part), nil) : (Array(sides[0]), Array(sides[1]))
+        // The last of several values of a key counts.
+        if let known = pairs.firstIndex(where: { $0.key == pair.0 }) {
+          pairs[known].value = pair.1
+        } else {
+          pairs.append(pair)
         }
+      }
+      for pair in pairs {
+        utf8(pair.key).withUnsafeBytes { out.children[0].append(bytes: $0) }
+        guard let value = pair.value else {
+          out.children[1].appendNull()
+          continue
+        }
+        utf8(value).withUnsafeBytes { out.children[1].append(bytes: $0) }
       }
       out.endList()
     }

@@ -84,7 +84,12 @@ struct DatePattern {
   }
 
   /// The moment that a text says; nil when it does not fit the pattern.
-  func read(_ text: UnsafeRawBufferPointer) -> (days: Int, nanos: Int64)? {
+  ///
+  /// - Parameter cutsDays: a day that its month does not have, up to the 31st, is the month's last.
+  /// - Throws: `unsupported` for letters that are only written.
+  func read(
+    _ text: UnsafeRawBufferPointer, cutsDays: Bool = false
+  ) throws(TerraceError) -> (days: Int, nanos: Int64)? {
     var at = 0
     var (year, month, day) = (1970, 1, 1)
     var (hour, minute, second, nanos) = (0, 0, 0, 0)
@@ -97,10 +102,19 @@ struct DatePattern {
           at += 1
         }
       case .field(let letter, let n):
+        guard "yuMdHhmsSa".utf8.contains(letter) else {
+          throw TerraceError(
+            .unsupported, "reading letter '\(Character(Unicode.Scalar(letter)))' of a date pattern")
+        }
         if letter == UInt8(ascii: "a") {
           guard at + 2 <= text.count else { return nil }
           isAfternoon = text[at] | 0x20 == UInt8(ascii: "p")
           at += 2
+          continue
+        }
+        if letter == UInt8(ascii: "M"), n > 2 {
+          guard let found = DatePattern.month(text, &at, isShort: n == 3) else { return nil }
+          month = found
           continue
         }
         // Digits run on only where no other digits follow directly.
@@ -126,18 +140,33 @@ struct DatePattern {
     }
     if let isAfternoon { hour = hour % 12 + (isAfternoon ? 12 : 0) }
     guard at == text.count, hour < 24, minute < 60, second < 60,
-      let days = Calendar.valid(year, month, day)
+      let days = Calendar.valid(
+        year, month, cutsDays ? Calendar.cut(year, month, day) : day)
     else { return nil }
     return (days, Int64((hour * 60 + minute) * 60 + second) * 1_000_000_000 + Int64(nanos))
   }
 
+  /// The month whose English name stands here.
+  private static func month(
+    _ text: UnsafeRawBufferPointer, _ at: inout Int, isShort: Bool
+  ) -> Int? {
+    for (index, name) in months.enumerated() {
+      let wanted = Array(isShort ? name.utf8.prefix(3) : name.utf8.prefix(9))
+      guard at + wanted.count <= text.count, text[at..<at + wanted.count].elementsEqual(wanted)
+      else { continue }
+      at += wanted.count
+      return index + 1
+    }
+    return nil
+  }
+
   /// Argument 0 by the pattern of argument 1, or by the usual forms.
   static func read(
-    _ call: FunctionCall, _ i: Int, default pattern: String
+    _ call: FunctionCall, _ i: Int, cutsDays: Bool = false
   ) throws(TerraceError) -> (days: Int, nanos: Int64)? {
     if call.arguments.count < 2 {
-      return Calendar.parseTimestamp(TextCast.trimmed(call.bytes(0, i)))
+      return Calendar.parseTimestamp(TextCast.trimmed(call.bytes(0, i)), cutsDays: cutsDays)
     }
-    return try DatePattern(call.text(1, i)).read(call.bytes(0, i))
+    return try DatePattern(call.text(1, i)).read(call.bytes(0, i), cutsDays: cutsDays)
   }
 }

@@ -61,11 +61,24 @@ private func writeJSON(_ column: Column, _ row: Int, _ zone: SessionZone, into o
       writeJSON(column.children[k], row, zone, into: &out)
     }
     out.append(UInt8(ascii: "}"))
+  case .binary, .varbinary:
+    var text: [UInt8] = []
+    Base64.encode(column.bytes(row), into: &text)
+    quote(text, into: &out)
   default:
     var text: [UInt8] = []
     ValueText(zone: zone).write(column, row, into: &text)
+    if case .timestamp = column.type.kind { makeISO(&text) }
     quote(text, into: &out)
   }
+}
+
+/// `2024-01-31 10:00:00.500` as `2024-01-31T10:00:00.5`.
+private func makeISO(_ text: inout [UInt8]) {
+  if let blank = text.firstIndex(of: 0x20) { text[blank] = UInt8(ascii: "T") }
+  guard text.contains(UInt8(ascii: ".")) else { return }
+  while text.last == UInt8(ascii: "0") { text.removeLast() }
+  if text.last == UInt8(ascii: ".") { text.removeLast() }
 }
 
 private func quote(_ text: [UInt8], into out: inout [UInt8]) {
@@ -83,105 +96,151 @@ private func quote(_ text: [UInt8], into out: inout [UInt8]) {
   out.append(UInt8(ascii: "\""))
 }
 
-private func composed(
-  _ name: String,
-  _ write: @escaping @Sendable (FunctionCall, Int, inout [UInt8]) throws(TerraceError) -> Void
-) -> Function {
-  Function(name, [.any], optional: 1, repeats: true, .notNull(.string), seesNulls: true) {
-    (call) throws(TerraceError) -> Column in
-    try call.build { (out, i) throws(TerraceError) in
-      var row: [UInt8] = []
-      try write(call, i, &row)
-      row.withUnsafeBytes { out.append(bytes: $0) }
+/// What JSON_OBJECT and JSON_ARRAY are given.
+private struct JSONParts {
+  let call: FunctionCall
+  let values: [Vector]
+  /// For each value whether it is JSON already: made by one of these functions right there.
+  private let isJSON: [Bool]
+
+  /// - Parameter isMarked: the first argument says it, a digit a value.
+  init(_ call: FunctionCall, isMarked: Bool) {
+    self.call = call
+    values = isMarked ? Array(call.arguments.dropFirst()) : call.arguments
+    isJSON = isMarked ? (call.constantText(0) ?? "").map { $0 == "1" } : []
+  }
+
+  func write(_ k: Int, _ row: Int, into out: inout [UInt8]) {
+    let value = values[k]
+    if k < isJSON.count, isJSON[k], !value.isNull(row) {
+      out += value.bytes(row)
+    } else {
+      writeJSON(value.column, row & value.mask, call.context.zone, into: &out)
     }
   }
 }
 
-let jsonFunctions: [Function] = [
-  Function("$IS_JSON", [.text, .text], .notNull(.boolean), seesNulls: true) {
-    (call) throws(TerraceError) -> Column in
-    let kind = call.constantText(1)?.uppercased() ?? "VALUE"
-    return try call.test { (i) in
-      if call.arguments[0].isNull(i) { return false }
-      let text = call.bytes(0, i)
-      let scanner = JSONScanner(text)
-      guard scanner.isValid, let first = scanner.first else { return false }
-      switch kind {
-      case "OBJECT": return first == UInt8(ascii: "{")
-      case "ARRAY": return first == UInt8(ascii: "[")
-      case "SCALAR": return first != UInt8(ascii: "{") && first != UInt8(ascii: "[")
-      default: return true
+/// A function as SQL names it, and with a first argument that marks what is JSON already.
+private func composed(
+  _ name: String,
+  _ write: @escaping @Sendable (JSONParts, Int, inout [UInt8]) throws(TerraceError) -> Void
+) -> [Function] {
+  ["", "$"].map { lead in
+    Function(lead + name, [.any], optional: 1, repeats: true, .notNull(.string), seesNulls: true) {
+      (call) throws(TerraceError) -> Column in
+      let parts = JSONParts(call, isMarked: !lead.isEmpty)
+      return try call.build { (out, i) throws(TerraceError) in
+        var row: [UInt8] = []
+        try write(parts, i, &row)
+        row.withUnsafeBytes { out.append(bytes: $0) }
       }
     }
-  },
-  Function("JSON_EXISTS", [.text, .text], .type(.boolean)) {
-    (call) throws(TerraceError) -> Column in
-    let path = try path(call)
-    return try call.test { (i) in JSONScanner(call.bytes(0, i)).find(path) != nil }
-  },
-  // A scalar as text; nothing for null, objects and arrays.
-  lookup("JSON_VALUE") { scanner, text, found, out in
-    switch text[found.lowerBound] {
-    case UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: "n"): return false
-    case UInt8(ascii: "\""): out += scanner.unescaped(found)
-    default: out += text[found]
-    }
-    return true
-  },
-  // An object or an array as JSON; nothing for scalars.
-  lookup("JSON_QUERY") { _, text, found, out in
-    guard [UInt8(ascii: "{"), UInt8(ascii: "[")].contains(text[found.lowerBound]) else {
+  }
+}
+
+extension Expression {
+  /// JSON_OBJECT and JSON_ARRAY right inside one another are members, not texts.
+  static func composingJSON(_ name: String, _ arguments: [Expression]) -> (String, [Expression]) {
+    let names: Set = ["JSON_OBJECT", "JSON_ARRAY", "$JSON_OBJECT", "$JSON_ARRAY"]
+    guard names.contains(name.uppercased()) else { return (name, arguments) }
+    let marks = arguments.map { argument in
+      if case .call(let inner, _, _) = argument { return names.contains(inner) }
       return false
     }
-    var isString = false
-    var at = found.lowerBound
-    while at < found.upperBound {
-      let c = text[at]
-      if isString && c == UInt8(ascii: "\\") {
-        out += [c, text[at + 1]]
-        at += 2
-        continue
+    if !marks.contains(true) { return (name, arguments) }
+    let text = marks.map { $0 ? "1" : "0" }.joined()
+    return ("$" + name.uppercased(), [.text(text)] + arguments)
+  }
+}
+
+let jsonFunctions: [Function] =
+  [
+    Function("$IS_JSON", [.text, .text], .notNull(.boolean), seesNulls: true) {
+      (call) throws(TerraceError) -> Column in
+      let kind = call.constantText(1)?.uppercased() ?? "VALUE"
+      return try call.test { (i) in
+        if call.arguments[0].isNull(i) { return false }
+        let text = call.bytes(0, i)
+        let scanner = JSONScanner(text)
+        guard scanner.isValid, let first = scanner.first else { return false }
+        switch kind {
+        case "OBJECT": return first == UInt8(ascii: "{")
+        case "ARRAY": return first == UInt8(ascii: "[")
+        case "SCALAR": return first != UInt8(ascii: "{") && first != UInt8(ascii: "[")
+        default: return true
+        }
       }
-      if c == UInt8(ascii: "\"") { isString.toggle() }
-      if isString || ![0x20, 0x09, 0x0a, 0x0d].contains(c) { out.append(c) }
-      at += 1
-    }
-    return true
-  },
-  Function("JSON_STRING", [.any], .type(.string)) { (call) throws(TerraceError) -> Column in
-    let value = call.arguments[0]
-    return try call.build { (out, i) in
-      var row: [UInt8] = []
-      writeJSON(value.column, i & value.mask, call.context.zone, into: &row)
-      row.withUnsafeBytes { out.append(bytes: $0) }
-    }
-  },
-  composed("JSON_ARRAY") { (call, i, out) throws(TerraceError) in
-    out.append(UInt8(ascii: "["))
-    var isFirst = true
-    // Null members are left out, as ABSENT ON NULL has it.
-    for value in call.arguments where !value.isNull(i) {
-      if !isFirst { out.append(UInt8(ascii: ",")) }
-      isFirst = false
-      writeJSON(value.column, i & value.mask, call.context.zone, into: &out)
-    }
-    out.append(UInt8(ascii: "]"))
-  },
-  composed("JSON_OBJECT") { (call, i, out) throws(TerraceError) in
-    guard call.arguments.count % 2 == 0 else {
-      throw call.failure("takes keys and values in pairs", call.arguments.count)
-    }
-    out.append(UInt8(ascii: "{"))
-    for k in stride(from: 0, to: call.arguments.count, by: 2) {
-      let (key, value) = (call.arguments[k], call.arguments[k + 1])
-      guard key.column.physical == .bytes, !key.isNull(i) else {
-        throw call.failure("a key is text and not null", k / 2 + 1)
+    },
+    Function("JSON_EXISTS", [.text, .text], .type(.boolean)) {
+      (call) throws(TerraceError) -> Column in
+      let path = try path(call)
+      return try call.test { (i) in JSONScanner(call.bytes(0, i)).find(path) != nil }
+    },
+    // A scalar as text; nothing for null, objects and arrays.
+    lookup("JSON_VALUE") { scanner, text, found, out in
+      switch text[found.lowerBound] {
+      case UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: "n"): return false
+      case UInt8(ascii: "\""): out += scanner.unescaped(found)
+      default: out += text[found]
       }
-      if k > 0 { out.append(UInt8(ascii: ",")) }
-      quote(Array(key.bytes(i)), into: &out)
-      out.append(UInt8(ascii: ":"))
-      writeJSON(value.column, i & value.mask, call.context.zone, into: &out)
+      return true
+    },
+    // An object or an array as JSON; nothing for scalars.
+    lookup("JSON_QUERY") { _, text, found, out in
+      guard [UInt8(ascii: "{"), UInt8(ascii: "[")].contains(text[found.lowerBound]) else {
+        return false
+      }
+      var isString = false
+      var at = found.lowerBound
+      while at < found.upperBound {
+        let c = text[at]
+        if isString && c == UInt8(ascii: "\\") {
+          out += [c, text[at + 1]]
+          at += 2
+          continue
+        }
+        if c == UInt8(ascii: "\"") { isString.toggle() }
+        if isString || ![0x20, 0x09, 0x0a, 0x0d].contains(c) { out.append(c) }
+        at += 1
+      }
+      return true
+    },
+    Function("JSON_STRING", [.any], .type(.string)) { (call) throws(TerraceError) -> Column in
+      let value = call.arguments[0]
+      return try call.build { (out, i) in
+        var row: [UInt8] = []
+        writeJSON(value.column, i & value.mask, call.context.zone, into: &row)
+        row.withUnsafeBytes { out.append(bytes: $0) }
+      }
+    },
+  ] + jsonArray + jsonObject
+
+private let jsonArray = composed("JSON_ARRAY") { (parts, i, out) throws(TerraceError) in
+  out.append(UInt8(ascii: "["))
+  var isFirst = true
+  // Null members are left out, as ABSENT ON NULL has it.
+  for k in parts.values.indices where !parts.values[k].isNull(i) {
+    if !isFirst { out.append(UInt8(ascii: ",")) }
+    isFirst = false
+    parts.write(k, i, into: &out)
+  }
+  out.append(UInt8(ascii: "]"))
+}
+
+private let jsonObject = composed("JSON_OBJECT") { (parts, i, out) throws(TerraceError) in
+  guard parts.values.count % 2 == 0 else {
+    throw parts.call.failure("takes keys and values in pairs", parts.values.count)
+  }
+  out.append(UInt8(ascii: "{"))
+  for k in stride(from: 0, to: parts.values.count, by: 2) {
+    let key = parts.values[k]
+    guard key.column.physical == .bytes, !key.isNull(i) else {
+      throw parts.call.failure("a key is text and not null", k / 2 + 1)
     }
-    out.append(UInt8(ascii: "}"))
-  },
-]
+    if k > 0 { out.append(UInt8(ascii: ",")) }
+    quote(Array(key.bytes(i)), into: &out)
+    out.append(UInt8(ascii: ":"))
+    parts.write(k + 1, i, into: &out)
+  }
+  out.append(UInt8(ascii: "}"))
+}

@@ -126,6 +126,22 @@ package struct Regex: Sendable {
   }
 
   /// All matches that do not overlap.
+  /// The parts between matches, as Java's `split`: empty ones at the end are left out where no limit is given.
+  func split(_ text: [UInt32], limit: Int = 0) throws(TerraceError) -> [ArraySlice<UInt32>] {
+    var parts: [ArraySlice<UInt32>] = []
+    var from = 0
+    for slots in try matches(text) {
+      if limit > 0, parts.count == limit - 1 { break }
+      // A match of nothing at the beginning divides nothing.
+      if slots[1] == 0 { continue }
+      parts.append(text[from..<slots[0]])
+      from = slots[1]
+    }
+    parts.append(text[from...])
+    if limit == 0 { while parts.count > 1, parts.last?.isEmpty ?? false { parts.removeLast() } }
+    return parts
+  }
+
   func matches(_ text: [UInt32]) throws(TerraceError) -> [[Int]] {
     var found: [[Int]] = []
     var from = 0

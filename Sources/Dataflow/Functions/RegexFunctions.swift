@@ -1,10 +1,10 @@
 internal import Columns
 
-/// The pattern of a call, compiled once when it is constant.
-private struct PatternArgument {
+/// The pattern of a call, compiled once when it is constant; one that is broken matches nothing.
+struct PatternArgument {
   private let call: FunctionCall
   private let position: Int
-  private let constant: Regex?
+  private let constant: Regex??
 
   init(_ call: FunctionCall, _ position: Int) throws(TerraceError) {
     self.call = call
@@ -16,23 +16,28 @@ private struct PatternArgument {
     }
   }
 
-  func regex(_ row: Int) throws(TerraceError) -> Regex {
+  /// Nil for a pattern that is broken.
+  func regex(_ row: Int) throws(TerraceError) -> Regex? {
     if let constant { return constant }
     return try PatternArgument.compile(call.text(position, row), call)
   }
 
   private static func compile(
     _ text: String, _ call: FunctionCall
-  ) throws(TerraceError) -> Regex {
-    do { return try Regex(text) } catch { throw error.with("function", call.name) }
+  ) throws(TerraceError) -> Regex? {
+    do { return try Regex(text) } catch {
+      // As in Flink: one broken pattern of a column ends no job. What we cannot do is said.
+      if error.kind == .invalid { return nil }
+      throw error.with("function", call.name)
+    }
   }
 }
 
-private func scalars(_ bytes: UnsafeRawBufferPointer) -> [UInt32] {
+func scalars(_ bytes: UnsafeRawBufferPointer) -> [UInt32] {
   String(decoding: bytes, as: UTF8.self).unicodeScalars.map(\.value)
 }
 
-private func utf8(_ scalars: some Sequence<UInt32>) -> [UInt8] {
+func utf8(_ scalars: some Sequence<UInt32>) -> [UInt8] {
   var view = String.UnicodeScalarView()
   for value in scalars { if let scalar = Unicode.Scalar(value) { view.append(scalar) } }
   return Array(String(view).utf8)
@@ -41,6 +46,7 @@ private func utf8(_ scalars: some Sequence<UInt32>) -> [UInt8] {
 /// A function of a text and a pattern, row by row.
 private func matching(
   _ name: String, extra: [Function.Parameter] = [], optional: Int = 0, _ result: Function.Result,
+  broken: @escaping @Sendable (ColumnBuilder) -> Void = { $0.appendNull() },
   _ append:
     @escaping @Sendable (ColumnBuilder, FunctionCall, Int, [UInt32], Regex)
     throws(TerraceError) -> Void
@@ -49,7 +55,8 @@ private func matching(
     (call) throws(TerraceError) -> Column in
     let pattern = try PatternArgument(call, 1)
     return try call.build { (out, i) throws(TerraceError) in
-      try append(out, call, i, scalars(call.bytes(0, i)), try pattern.regex(i))
+      guard let regex = try pattern.regex(i) else { return broken(out) }
+      try append(out, call, i, scalars(call.bytes(0, i)), regex)
     }
   }
 }
@@ -59,10 +66,12 @@ private func appendText(_ out: ColumnBuilder, _ text: some Sequence<UInt32>) {
 }
 
 let regexFunctions: [Function] = [
-  matching("REGEXP", .type(.boolean)) { (out, call, i, text, regex) throws(TerraceError) in
-    // An empty pattern matches nothing, as in Flink.
-    let isMet = call.bytes(1, i).isEmpty ? false : try regex.match(text) != nil
-    out.append(UInt8(isMet ? 1 : 0))
+  matching("REGEXP", .type(.boolean), broken: { $0.append(UInt8(0)) }) {
+    (out, call, i, text, regex) throws(TerraceError) in
+    // Nothing is found nowhere, as in Flink.
+    let found = try regex.match(text)
+    let isFound = found != nil && !call.bytes(1, i).isEmpty
+    out.append(UInt8(isFound ? 1 : 0))
   },
   matching("REGEXP_EXTRACT", extra: [.int], optional: 1, .nullable(.string)) {
     (out, call, i, text, regex) throws(TerraceError) in
@@ -72,23 +81,23 @@ let regexFunctions: [Function] = [
     else { return out.appendNull() }
     appendText(out, text[slots[group * 2]..<slots[group * 2 + 1]])
   },
-  matching("REGEXP_REPLACE", extra: [.text], .type(.string)) {
+  matching("REGEXP_REPLACE", extra: [.text], .nullable(.string)) {
     (out, call, i, text, regex) throws(TerraceError) in
+    // Taken as it stands: `$1` is no group.
     let replacement = scalars(call.bytes(2, i))
     var result: [UInt32] = []
     var from = 0
     for slots in try regex.matches(text) {
       result += text[from..<slots[0]]
-      // As it stands: a group has no name in it.
       result += replacement
       from = slots[1]
     }
     appendText(out, result + text[from...])
   },
-  matching("REGEXP_COUNT", .type(.int)) { (out, _, _, text, regex) throws(TerraceError) in
+  matching("REGEXP_COUNT", .nullable(.int)) { (out, _, _, text, regex) throws(TerraceError) in
     out.append(Int32(try regex.matches(text).count))
   },
-  matching("REGEXP_INSTR", .type(.int)) { (out, _, _, text, regex) throws(TerraceError) in
+  matching("REGEXP_INSTR", .nullable(.int)) { (out, _, _, text, regex) throws(TerraceError) in
     out.append(Int32((try regex.match(text).map { $0[0] + 1 }) ?? 0))
   },
   matching("REGEXP_SUBSTR", .nullable(.string)) { (out, _, _, text, regex) throws(TerraceError) in

@@ -74,6 +74,22 @@ private func mapped(_ name: String, _ change: @escaping @Sendable (String) -> St
   }
 }
 
+/// Lower case as Java has it: a sigma that ends a word is another letter.
+private func lowered(_ text: String) -> String {
+  guard text.unicodeScalars.contains("\u{3A3}") else { return text.lowercased() }
+  let scalars = Array(text.unicodeScalars)
+  func isCased(_ range: some Sequence<Int>) -> Bool {
+    range.first { !scalars[$0].properties.isCaseIgnorable }
+      .map { scalars[$0].properties.isCased } ?? false
+  }
+  var out = ""
+  for (i, c) in scalars.enumerated() {
+    let isLast = c == "\u{3A3}" && isCased((0..<i).reversed()) && !isCased(i + 1..<scalars.count)
+    out += isLast ? "\u{3C2}" : String(c).lowercased()
+  }
+  return out
+}
+
 private func padded(_ name: String, left: Bool) -> Function {
   .text(name, [.text, .int, .text]) { (call, i, out) throws(TerraceError) in
     let text = call.bytes(0, i)
@@ -115,57 +131,59 @@ private func substring(_ name: String) -> Function {
     let length = call.int(2, i, default: Int.max)
     if length < 0 { return false }
     let count = CodePoints.count(text)
-    // 0 acts as 1; a negative start counts from the end, and one before the beginning finds nothing.
-    let from = start > 0 ? start - 1 : start == 0 ? 0 : count &+ start
+    // 0 acts as 1; a negative start counts from the end.
+    let from = start > 0 ? start - 1 : start == 0 ? 0 : count + start
     if from < 0 || from >= count { return true }
     out += CodePoints.slice(text, from, min(length, count - from))
     return true
   }
 }
 
-/// INSTR from the end: the `turn`th place at or before the one that `start` (-1: the last) names.
-private func backward(_ text: String, _ needle: String, _ start: Int, _ turn: Int) -> Int32 {
-  let (whole, part) = (Array(text.unicodeScalars), Array(needle.unicodeScalars))
-  var left = turn
-  var at = min(whole.count &+ start, whole.count - part.count)
-  while at >= 0 {
-    if whole[at..<at + part.count].elementsEqual(part) {
-      left -= 1
-      if left == 0 { return Int32(at + 1) }
-    }
-    at -= 1
+/// The position of a text in a text, from 1; 0 when it is not there.
+private func position(_ name: String) -> Function {
+  .value(name, [.text, .text, .int], optional: 1, .int) {
+    (call, i) throws(TerraceError) -> Int32? in
+    Int32(found(call.bytes(1, i), call.bytes(0, i), from: call.int(2, i, default: 1)))
   }
-  return 0
 }
 
-/// The position of a text in a text, from 1; 0 when it is not there.
-private func position(_ name: String, text: Int, needle: Int) -> Function {
-  .value(
-    name, text == 0 ? [.text, .text, .int, .int] : [.text, .text, .int],
-    optional: text == 0 ? 2 : 1, .int
-  ) {
-    (call, i) throws(TerraceError) -> Int32? in
-    let whole = call.bytes(text, i)
-    var start = call.int(2, i, default: 1)
-    if text == 1 {
-      if call.bytes(needle, i).isEmpty { return 1 }
-      start = max(1, start)
-    } else if start < 0 {
-      return backward(
-        call.text(text, i), call.text(needle, i), start, call.int(3, i, default: 1))
+/// - Parameter from: a position; those before the first are the first.
+private func found(
+  _ whole: UnsafeRawBufferPointer, _ needle: UnsafeRawBufferPointer, from start: Int
+) -> Int {
+  // What is nothing is found first, wherever the search begins.
+  if needle.isEmpty { return 1 }
+  let from = CodePoints.offset(whole, max(0, start - 1))
+  guard let at = ByteSearch.find(whole, needle, from: from) else { return 0 }
+  return CodePoints.count(UnsafeRawBufferPointer(rebasing: whole[..<at])) + 1
+}
+
+/// The n-th position from a place on; from a negative place on backwards, counted from the end.
+private func instr(_ call: FunctionCall, _ i: Int) throws(TerraceError) -> Int {
+  let (whole, needle) = (call.bytes(0, i), call.bytes(1, i))
+  let (start, turns) = (call.int(2, i, default: 1), call.int(3, i, default: 1))
+  if turns < 1 { throw call.failure("the occurrence is counted from 1", turns) }
+  if needle.isEmpty { return 1 }
+  if start >= 0 {
+    var at = max(1, start) - 1
+    for _ in 0..<turns {
+      at = found(whole, needle, from: at + 1)
+      if at == 0 { return 0 }
     }
-    if start < 1 { return 0 }
-    var from = CodePoints.offset(whole, start - 1)
-    if from == whole.count && start > 1 && CodePoints.count(whole) < start - 1 { return 0 }
-    for turn in 0..<max(1, call.int(3, i, default: 1)) {
-      guard
-        let at = ByteSearch.find(whole, call.bytes(needle, i), from: turn == 0 ? from : from + 1)
-      else { return 0 }
-      from = at
-    }
-    let head = UnsafeRawBufferPointer(rebasing: whole[..<from])
-    return Int32(CodePoints.count(head) + 1)
+    return at
   }
+  let size = CodePoints.count(needle)
+  var last = CodePoints.count(whole) + start + 1 - size + 1
+  var left = turns
+  while last >= 1 {
+    let rest = CodePoints.slice(whole, last - 1, size)
+    if equalBytes(rest, needle) {
+      left -= 1
+      if left == 0 { return last }
+    }
+    last -= 1
+  }
+  return 0
 }
 
 private func concatenation(_ name: String, repeats: Bool) -> Function {
@@ -176,12 +194,53 @@ private func concatenation(_ name: String, repeats: Bool) -> Function {
   }
 }
 
+/// - Parameter ofNumbers: what is said of any number.
 private func everyByte(
-  _ name: String, _ test: @escaping @Sendable (UnsafeRawBufferPointer) -> Bool
+  _ name: String, ofNumbers: Bool = false,
+  _ test: @escaping @Sendable (UnsafeRawBufferPointer) -> Bool
 ) -> Function {
-  Function(name, [.text], .notNull(.boolean), seesNulls: true) {
-    (call) throws(TerraceError) -> Column in
-    try call.test { (i) in !call.arguments[0].isNull(i) && test(call.bytes(0, i)) }
+  Function(
+    name, [.any],
+    .rule { (a) throws(TerraceError) -> DataType in
+      guard [.text, .number].contains(TypeRules.family(a[0].type)) else { throw invalid(name, a) }
+      return DataType.boolean.notNull
+    }, seesNulls: true
+  ) { (call) throws(TerraceError) -> Column in
+    let isText = TypeRules.family(call.arguments[0].type) == .text
+    return try call.test { (i) in
+      !call.arguments[0].isNull(i) && (isText ? test(call.bytes(0, i)) : ofNumbers)
+    }
+  }
+}
+
+/// The part of a text between separators; a number is the character that separates, and nothing is blanks.
+private let splitIndex = Function(
+  "SPLIT_INDEX", [.text, .any, .int],
+  .rule { (a) throws(TerraceError) -> DataType in
+    guard TypeRules.family(a[1].type) == .text || a[1].type.kind == DataType.int.kind else {
+      throw invalid("SPLIT_INDEX", a)
+    }
+    return DataType.string
+  }
+) { (call) throws(TerraceError) -> Column in
+  let isText = TypeRules.family(call.arguments[1].type) == .text
+  return try call.build { (out, i) in
+    let (text, at) = (call.bytes(0, i), call.int(2, i))
+    var separator: [UInt8] = []
+    if isText {
+      separator = Array(call.bytes(1, i))
+    } else if (1...255).contains(call.int(1, i)) {
+      separator = Array(String(Unicode.Scalar(UInt8(call.int(1, i)))).utf8)
+    } else {
+      return out.appendNull()
+    }
+    let parts =
+      separator.isEmpty
+      ? text.split(omittingEmptySubsequences: false) { $0 <= 0x20 }
+        .map { UnsafeRawBufferPointer(rebasing: $0) }
+      : separator.withUnsafeBytes { ByteSearch.split(text, $0) }
+    if text.isEmpty || !parts.indices.contains(at) { return out.appendNull() }
+    out.append(bytes: parts[at])
   }
 }
 
@@ -189,14 +248,15 @@ let textFunctions: [Function] = [
   .value("CHAR_LENGTH", [.text], .int) { (call, i) throws(TerraceError) -> Int32? in
     Int32(CodePoints.count(call.bytes(0, i)))
   },
-  mapped("UPPER") { $0.uppercased() }, mapped("LOWER") { $0.lowercased() },
+  mapped("UPPER") { $0.uppercased() }, mapped("LOWER", lowered),
   mapped("REVERSE") { String(String.UnicodeScalarView($0.unicodeScalars.reversed())) },
   mapped("INITCAP") { text in
     var out = ""
     var inWord = false
     for c in text.unicodeScalars {
-      let isWord = c.properties.isAlphabetic || ("0"..."9").contains(c)
-      out += inWord ? String(c).lowercased() : String(c).uppercased()
+      // Words are of ASCII letters and digits, as in Flink.
+      let isWord = c.isASCII && (c.properties.isAlphabetic || ("0"..."9").contains(c))
+      out += !isWord ? String(c) : inWord ? String(c).lowercased() : String(c).uppercased()
       inWord = isWord
     }
     return out
@@ -214,17 +274,19 @@ let textFunctions: [Function] = [
     out += CodePoints.slice(text, max(0, CodePoints.count(text) - n), n)
     return true
   },
-  position("INSTR", text: 0, needle: 1), position("POSITION", text: 1, needle: 0),
-  position("LOCATE", text: 1, needle: 0),
+  position("POSITION"), position("LOCATE"),
+  .value("INSTR", [.text, .text, .int, .int], optional: 2, .int) {
+    (call, i) throws(TerraceError) -> Int32? in Int32(try instr(call, i))
+  },
   .text("REPLACE", [.text, .text, .text]) { (call, i, out) throws(TerraceError) in
     let text = call.bytes(0, i)
     if call.bytes(1, i).isEmpty {
-      // It is found before and behind every character, as in Java.
-      out += call.bytes(2, i)
-      for c in call.text(0, i).unicodeScalars {
-        out += Array(String(c).utf8)
-        out += call.bytes(2, i)
+      // Nothing is before each character and at the end.
+      for byte in text {
+        if byte & 0xc0 != 0x80 { out += call.bytes(2, i) }
+        out.append(byte)
       }
+      out += call.bytes(2, i)
       return true
     }
     let parts = ByteSearch.split(text, call.bytes(1, i))
@@ -245,7 +307,10 @@ let textFunctions: [Function] = [
     }
     out += CodePoints.slice(text, 0, start - 1)
     out += call.bytes(1, i)
-    if length > 0 { out += CodePoints.slice(text, start - 1 + length, count) }
+    // As Flink has it: the rest goes when nothing is replaced.
+    if length > 0, start + length <= count {
+      out += CodePoints.slice(text, start - 1 + length, count)
+    }
     return true
   },
   .text("TRANSLATE", [.text, .text, .text]) { (call, i, out) throws(TerraceError) in
@@ -293,23 +358,7 @@ let textFunctions: [Function] = [
     }
     return out.finish()
   },
-  .text("SPLIT_INDEX", [.text, .text, .int]) { (call, i, out) throws(TerraceError) in
-    let text = call.bytes(0, i)
-    if text.isEmpty { return false }
-    let at = call.int(2, i)
-    if call.bytes(1, i).isEmpty {
-      // Without a separator, blanks are.
-      let words = call.text(0, i).split(
-        omittingEmptySubsequences: false, whereSeparator: \.isWhitespace)
-      guard words.indices.contains(at) else { return false }
-      out += Array(words[at].utf8)
-      return true
-    }
-    let parts = ByteSearch.split(text, call.bytes(1, i))
-    guard parts.indices.contains(at) else { return false }
-    out += parts[at]
-    return true
-  },
+  splitIndex,
   .condition("STARTSWITH", [.text, .text]) { (call, i) throws(TerraceError) -> Bool in
     let (text, head) = (call.bytes(0, i), call.bytes(1, i))
     return head.count <= text.count
@@ -321,8 +370,11 @@ let textFunctions: [Function] = [
       && equalBytes(UnsafeRawBufferPointer(rebasing: text[(text.count - tail.count)...]), tail)
   },
   .value("ASCII", [.text], .int) { (call, i) throws(TerraceError) -> Int32? in
-    // A byte of Java has a sign.
     Int32(Int8(bitPattern: call.bytes(0, i).first ?? 0))
+  },
+  // Java's: over UTF-16, 31 times what was before.
+  .value("HASH_CODE", [.text], .int) { (call, i) throws(TerraceError) -> Int32? in
+    call.text(0, i).utf16.reduce(Int32(0)) { $0 &* 31 &+ Int32($1) }
   },
   .text("CHR", [.bigint]) { (call, i, out) throws(TerraceError) in
     let code = call.fixed(0, Int64.self)[i]
@@ -335,11 +387,13 @@ let textFunctions: [Function] = [
     !text.isEmpty
       && String(decoding: text, as: UTF8.self).unicodeScalars.allSatisfy(\.properties.isAlphabetic)
   },
-  everyByte("IS_DIGIT") { text in
-    !text.isEmpty && text.allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
+  everyByte("IS_DIGIT", ofNumbers: true) { text in
+    !text.isEmpty
+      && String(decoding: text, as: UTF8.self).unicodeScalars
+        .allSatisfy { $0.properties.generalCategory == .decimalNumber }
   },
-  everyByte("IS_DECIMAL") { text in
-    !text.isEmpty && (Decimal.parse(text) != nil || TextCast.double(text) != nil)
+  everyByte("IS_DECIMAL", ofNumbers: true) { text in
+    !text.isEmpty && (Decimal.parse(text) != nil || TextCast.double(TextCast.trimmed(text)) != nil)
   },
   Function("ELT", [.int, .text], repeats: true, .nullable(.string), seesNulls: true) {
     (call) throws(TerraceError) -> Column in

@@ -27,7 +27,8 @@ enum TimeField: String {
     case .millisecond: return nanos / 1_000_000 % 1000
     case .microsecond: return nanos / 1000 % 1_000_000
     case .nanosecond: return nanos % 1_000_000_000
-    case .epoch: return Int64(days) * 86400 + seconds
+    // Of the wall clock, as in Flink, and cut towards 1970.
+    case .epoch: return (Int64(days) &* Calendar.millisPerDay &+ nanos / 1_000_000) / 1000
     case .dayOfWeek: return Int64(Calendar.isoWeekday(days) % 7 + 1)
     case .isoDayOfWeek: return Int64(Calendar.isoWeekday(days))
     case .dayOfYear: return Int64(Calendar.dayOfYear(days))
@@ -160,6 +161,50 @@ private func rounded(_ name: String, up: Bool) -> Function {
   }
 }
 
+/// An instant from seconds or milliseconds, or from the wall clock of a zone, UTC's unless another is named.
+private let toInstant = Function(
+  "TO_TIMESTAMP_LTZ", [.any, .any, .text], optional: 2,
+  .rule { (a) throws(TerraceError) -> DataType in
+    let isText = TypeRules.family(a[0].type) == .text
+    let fits =
+      a.count == 1
+      || (isText
+        ? TypeRules.family(a[1].type) == .text : a.count == 2 && TypeRules.isInteger(a[1].type))
+    guard fits, isText || TypeRules.family(a[0].type) == .number else {
+      throw invalid("TO_TIMESTAMP_LTZ", a)
+    }
+    return DataType(.timestampLTZ(3))
+  }
+) { (call) throws(TerraceError) -> Column in
+  if TypeRules.family(call.arguments[0].type) == .text {
+    return try call.mapSome { (i) throws(TerraceError) -> Int64? in
+      let zone = call.arguments.count > 2 ? SessionZone(call.text(2, i)) : .utc
+      guard let zone, let (days, nanos) = try DatePattern.read(call, i, cutsDays: true) else {
+        return nil
+      }
+      let local = Int64(days) &* Calendar.millisPerDay &+ nanos / 1_000_000
+      return local &- zone.offsetMillis(atLocal: local)
+    }
+  }
+  let cast = TextCast(context: call.context, orNull: false)
+  let isReal = TypeRules.isApproximate(call.arguments[0].type)
+  let value = try cast.apply(call.arguments[0].full(call.count), to: isReal ? .double : .bigint)
+  var digits: Column?
+  if call.arguments.count > 1 {
+    digits = try cast.apply(call.arguments[1].full(call.count), to: .int)
+  }
+  return try call.mapSome { (i) throws(TerraceError) -> Int64? in
+    let precision = digits.map { Int($0.pointer(Int32.self)[i]) } ?? 3
+    guard precision == 0 || precision == 3 else {
+      throw call.failure("the precision is 0 or 3", precision)
+    }
+    let scale = precision == 0 ? 1000 : 1
+    if !isReal { return value.pointer(Int64.self)[i] &* Int64(scale) }
+    let millis = value.pointer(Double.self)[i] * Double(scale)
+    return abs(millis) < 9e18 ? Int64(millis) : nil
+  }
+}
+
 private func clock(_ name: String, _ type: DataType, local: Bool) -> Function {
   Function(name, [], .notNull(type), isDeterministic: false) {
     (call) throws(TerraceError) -> Column in
@@ -184,13 +229,6 @@ let timeFunctions: [Function] = [
   part("HOUR", .hour), part("MINUTE", .minute), part("SECOND", .second),
   Function("EXTRACT", [.text, .temporal], .type(.bigint)) { (call) throws(TerraceError) -> Column in
     let field = try call.field(0)
-    if field == .epoch, case .timestampLTZ = call.arguments[1].type.kind {
-      // Of an instant the seconds since 1970 UTC, whatever the zone.
-      let column = call.arguments[1]
-      return try call.map { (i) in
-        floorDivide(WindowAssigner.millis(column.column, i & column.mask), 1000)
-      }
-    }
     return try call.map { (i) in
       let (days, nanos) = call.moment(1, i)
       return field.value(days, nanos)
@@ -287,33 +325,23 @@ let timeFunctions: [Function] = [
   Function("TO_DATE", [.text, .text], optional: 1, .nullable(.date)) {
     (call) throws(TerraceError) -> Column in
     try call.moments { (i) throws(TerraceError) -> (days: Int, nanos: Int64)? in
-      try DatePattern.read(call, i, default: "yyyy-MM-dd").map { ($0.days, 0) }
+      try DatePattern.read(call, i).map { ($0.days, 0) }
     }
   },
   Function("TO_TIMESTAMP", [.text, .text], optional: 1, .nullable(.timestamp(3))) {
     (call) throws(TerraceError) -> Column in
     try call.moments { (i) throws(TerraceError) -> (days: Int, nanos: Int64)? in
-      try DatePattern.read(call, i, default: "yyyy-MM-dd HH:mm:ss")
+      try DatePattern.read(call, i, cutsDays: true)
     }
   },
-  Function("TO_TIMESTAMP_LTZ", [.bigint, .int], optional: 1, .nullable(DataType(.timestampLTZ(3))))
-  {
-    (call) throws(TerraceError) -> Column in
-    let value = call.fixed(0, Int64.self)
-    return try call.mapSome { (i) throws(TerraceError) -> Int64? in
-      switch call.int(1, i, default: 3) {
-      case 0: return value[i] &* 1000
-      case 3: return value[i]
-      case let other: throw call.failure("the precision is 0 or 3", other)
-      }
-    }
-  },
+  toInstant,
   .text("FROM_UNIXTIME", [.bigint, .text], optional: 1) { (call, i, out) throws(TerraceError) in
     let seconds = call.fixed(0, Int64.self)[i]
     let local = seconds &+ call.context.zone.offsetMillis(atInstant: seconds &* 1000) / 1000
     let days = floorDivide(local, 86400)
     let pattern = call.arguments.count > 1 ? call.text(1, i) : "yyyy-MM-dd HH:mm:ss"
-    try DatePattern(pattern).write(Int(days), (local - days * 86400) * 1_000_000_000, into: &out)
+    let rest = local &- days &* 86400
+    try DatePattern(pattern).write(Int(days), rest * 1_000_000_000, into: &out)
     return true
   },
   Function(
@@ -325,16 +353,17 @@ let timeFunctions: [Function] = [
       return try call.map { _ in now }
     }
     return try call.mapSome { (i) throws(TerraceError) -> Int64? in
-      guard let (days, nanos) = try DatePattern.read(call, i, default: "yyyy-MM-dd HH:mm:ss")
+      guard let (days, nanos) = try DatePattern.read(call, i)
       else { return Int64.min }
       let local = Int64(days) * 86400 + nanos / 1_000_000_000
-      return local - call.context.zone.offsetMillis(atLocal: local * 1000) / 1000
+      return local - call.context.zone.offsetMillis(atLocal: local &* 1000) / 1000
     }
   },
   .text("CONVERT_TZ", [.text, .text, .text]) { (call, i, out) throws(TerraceError) in
-    guard let from = SessionZone(call.text(1, i)), let to = SessionZone(call.text(2, i)),
-      let (days, nanos) = Calendar.parseTimestamp(call.bytes(0, i))
-    else { return false }
+    // A name that is no zone is UTC, as in Java.
+    let from = SessionZone(call.text(1, i)) ?? .utc
+    let to = SessionZone(call.text(2, i)) ?? .utc
+    guard let (days, nanos) = Calendar.parseTimestamp(call.bytes(0, i)) else { return false }
     let local = Int64(days) * Calendar.millisPerDay + nanos / 1_000_000
     let instant = local - from.offsetMillis(atLocal: local)
     let there = instant + to.offsetMillis(atInstant: instant)

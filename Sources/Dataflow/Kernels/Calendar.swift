@@ -99,13 +99,29 @@ enum Calendar {
   }
 
   /// Reads `2024-01-31`, also `2024-1-31`; nil when it is no date.
-  static func parseDate(_ text: UnsafeRawBufferPointer) -> Int? {
+  static func parseDate(_ text: UnsafeRawBufferPointer, cutsDays: Bool = false) -> Int? {
     var at = 0
     guard let year = number(text, &at, 1...4), accept(text, &at, "-"),
       let month = number(text, &at, 1...2), accept(text, &at, "-"),
       let day = number(text, &at, 1...2), at == text.count
     else { return nil }
-    return valid(year, month, day)
+    return valid(year, month, cutsDays ? cut(year, month, day) : day)
+  }
+
+  /// A day up to the 31st that its month does not have as the month's last.
+  static func cut(_ year: Int, _ month: Int, _ day: Int) -> Int {
+    (1...12).contains(month) && day <= 31 ? min(day, length(ofMonth: month, year)) : day
+  }
+
+  /// Reads a date for CAST, where day, or month and day, may be missing: they are the first.
+  static func parseShortDate(_ text: UnsafeRawBufferPointer) -> Int? {
+    var at = 0
+    guard let year = number(text, &at, 1...4) else { return nil }
+    if at == text.count { return valid(year, 1, 1) }
+    guard accept(text, &at, "-"), let month = number(text, &at, 1...2), at == text.count else {
+      return nil
+    }
+    return valid(year, month, 1)
   }
 
   static func valid(_ year: Int, _ month: Int, _ day: Int) -> Int? {
@@ -139,14 +155,18 @@ enum Calendar {
   }
 
   /// Reads `2024-01-31 10:00:00.123`, or a date alone. No `T`, no zone.
-  static func parseTimestamp(_ text: UnsafeRawBufferPointer) -> (days: Int, nanos: Int64)? {
+  static func parseTimestamp(
+    _ text: UnsafeRawBufferPointer, cutsDays: Bool = false
+  ) -> (days: Int, nanos: Int64)? {
     guard let space = text.firstIndex(of: 0x20) else {
-      return parseDate(text).map { ($0, 0) }
+      return parseDate(text, cutsDays: cutsDays).map { ($0, 0) }
     }
     let head = UnsafeRawBufferPointer(rebasing: text[..<space])
     let tail = UnsafeRawBufferPointer(rebasing: text[(space + 1)...])
     var at = 0
-    guard let days = parseDate(head), let nanos = parseTime(tail, &at), at == tail.count else {
+    guard let days = parseDate(head, cutsDays: cutsDays), let nanos = parseTime(tail, &at),
+      at == tail.count
+    else {
       return nil
     }
     return (days, nanos)
@@ -234,8 +254,9 @@ enum Moment {
     }
     let value = column.pointer(Int128.self)[row]
     let days = floorDivide(value, Int128(unit) * 86400)
+    // No calendar goes further than 2^52 days.
     return (
-      Int(truncatingIfNeeded: days),
+      Int(min(max(days, -1 << 52), 1 << 52)),
       Int64(truncatingIfNeeded: value - days * Int128(unit) * 86400)
     )
   }

@@ -87,6 +87,12 @@ struct TextCast {
       guard let nanos = Calendar.parseTime(text, &at), at == text.count else { return false }
       out.append(Int32(nanos / 1_000_000))
       return true
+    case .date:
+      guard let days = Calendar.parseTimestamp(text)?.days ?? Calendar.parseShortDate(text) else {
+        return false
+      }
+      Moment.append(out, days, 0, context.zone)
+      return true
     default:
       guard let (days, nanos) = Calendar.parseTimestamp(text) else { return false }
       Moment.append(out, days, nanos, context.zone)
@@ -137,6 +143,10 @@ struct TextCast {
       // Swift also reads `inf`, `nan` and hexadecimal, which Java does not.
       guard let first = text.first, first < 0x3a, !string.contains("x"), !string.contains("n")
       else { return nil }
+      // Java's letters for the type: 1d, 1.5f.
+      if let last = text.last, "fFdD".utf8.contains(last), text.count > 1 {
+        return Double(string.dropLast())
+      }
       return Double(string)
     }
   }

@@ -53,7 +53,8 @@ final class OverOperator: PartitionOperator {
       let sources = Buffer(byteCount: rows.count * 2)
       let own = Buffer(byteCount: rows.count * 4)
       for i in 0..<rows.count {
-        sources.pointer(UInt16.self)[i] = p[i] < 0 ? 1 : 0
+        // As in Flink: also where the row is there, and its value null.
+        sources.pointer(UInt16.self)[i] = values.isNull(i) ? 1 : 0
         own.pointer(Int32.self)[i] = Int32(i)
       }
       return Column.interleave(

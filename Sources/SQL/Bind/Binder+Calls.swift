@@ -60,6 +60,9 @@ extension Binder {
     if case .unit = call.arguments.last?.value.kind, name != "EXTRACT" {
       return try .calling(name == "FLOOR" ? "$FLOOR_TO" : "$CEIL_TO", arguments)
     }
+    if arguments.count == ["RAND": 1, "RAND_INTEGER": 2][name] {
+      throw unsupported("\(name) with a seed", call.name.span)
+    }
     if FunctionRegistry.function(name) != nil { return try .calling(name, arguments) }
     if let built = try composed(name, arguments, span) { return built }
     throw notFound(call, name, nil)
@@ -84,7 +87,7 @@ extension Binder {
 
   /// Functions of Flink 2.3 that are not here.
   private static let unbuiltNames: Set<String> = [
-    "HASH_CODE", "ENCODE", "DECODE", "CURRENT_DATABASE", "PRINTF", "MAP_ENTRIES", "MAP_FROM_ARRAYS",
+    "ENCODE", "DECODE", "CURRENT_DATABASE", "PRINTF", "MAP_ENTRIES", "MAP_FROM_ARRAYS",
     "MAP_UNION", "JSON_QUOTE", "JSON_UNQUOTE", "JSON_OBJECTAGG", "JSON_ARRAYAGG", "PERCENTILE",
     "GROUP_ID", "BITMAP_BUILD", "PARSE_JSON", "TRY_PARSE_JSON", "ML_PREDICT", "JSON_LENGTH",
     "INET_ATON", "INET_NTOA", "TO_CHANGELOG", "FROM_CHANGELOG", "PARTITION_DATE_TO_STRING",

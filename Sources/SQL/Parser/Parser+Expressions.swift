@@ -78,7 +78,11 @@ extension Parser {
         return try range(left, negated: true)
       default: return nil
       }
-    default: return nil
+    default:
+      if case .row = left.kind, source.text(current.span).uppercased() == "OVERLAPS" {
+        throw unsupported("OVERLAPS", at: current.span)
+      }
+      return nil
     }
   }
 

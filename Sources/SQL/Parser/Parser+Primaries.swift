@@ -185,9 +185,15 @@ extension Parser {
     let value = try expression()
     try expect(.as)
     let typeStart = current.span
-    let type = try type()
+    var type = try type()
     let typeSpan = typeStart.to(previousSpan)
     try expect(.rightParenthesis, "')'")
+    // Without a length a cast cuts nothing, where a column has one character.
+    switch source.text(typeSpan).uppercased() {
+    case "VARCHAR": type = .string
+    case "VARBINARY": type = .bytes
+    default: break
+    }
     return try node(
       .cast(value, type, typeSpan: typeSpan, isTry: isTry), start.to(previousSpan))
   }

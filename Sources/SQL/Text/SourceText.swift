@@ -74,7 +74,8 @@ package struct SourceText: Sendable {
     var out = self.error(error.message, at: span, hint: error.hint, kind: error.kind)
     for (name, value) in error.facts {
       // `file` and `column` are where the place is; here it is another file, or a column of a table.
-      if name == "column", error.message.contains("'\(value)'") { continue }
+      let bare = value.filter { $0 != "'" }
+      if name == "column", error.message.contains("'\(bare)'") { continue }
       out = out.with(name == "file" ? "in" : name == "column" ? "field" : name, value)
     }
     return out

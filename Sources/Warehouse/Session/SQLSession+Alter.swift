@@ -46,7 +46,7 @@ extension SQLSession {
       try schemas.change(finished)
     } catch {
       let named =
-        error.fact("column").flatMap { editor?.spans[$0] }
+        error.columnName.flatMap { editor?.spans[$0] }
         ?? error.fact("option").flatMap { editor?.optionSpans[$0] }
       throw at.placed(error, named ?? path.span)
     }

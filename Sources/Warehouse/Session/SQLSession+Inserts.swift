@@ -83,7 +83,7 @@ extension SQLSession {
           count = try append(bound.plan, catalog, to: table)
         }
       } catch {
-        guard let column = error.fact("column"), error.fact("line") == nil else { throw error }
+        guard let column = error.columnName, error.fact("line") == nil else { throw error }
         throw at.placed(error, binder.span(of: column, insert, into: target.sink))
       }
       try output.done("\(DisplayText.count(count, "row")) written to \(name)")

@@ -128,6 +128,11 @@ package struct QueryProgress: Sendable {
   package var source = ""
 }
 
+extension TerraceError {
+  /// The column of a table that it is about, without quotes.
+  var columnName: String? { fact("column").map { $0.filter { $0 != "'" } } }
+}
+
 /// The text of a statement and its place in it.
 struct SessionStatement {
   let source: SourceText
@@ -146,7 +151,7 @@ struct SessionStatement {
   func placed(_ error: TerraceError, _ definition: TableDefinition, else span: SourceSpan)
     -> TerraceError
   {
-    let column = error.fact("column")
+    let column = error.columnName
     let option = error.fact("option")
     return placed(
       error,
