@@ -74,3 +74,11 @@ package struct EpochReport: Sendable {
   /// Tags made at the end of it.
   package var tags: [String] = []
 }
+
+extension JobSpec {
+  /// `table.local-time-zone` as the head of the spec sets it, else the project's: what its expressions are
+  /// computed in. Tags go by the project's, so that all tables have the same.
+  func zone(_ environment: JobEnvironment) -> SessionZone {
+    settings["table.local-time-zone"].flatMap { SessionZone($0) } ?? environment.zone
+  }
+}

@@ -60,7 +60,7 @@ extension JobRun {
     store?.close()
     store = nil
     feeds = []
-    pipeline = try JobRun.pipeline(plan, environment)
+    pipeline = try JobRun.pipeline(plan, environment, spec.zone(environment))
     if !pipeline.stateTables.isEmpty {
       let warehouse = environment.warehouse
       _ = try warehouse.create(database: HiddenTables.database)
@@ -74,7 +74,7 @@ extension JobRun {
     feeds = try makeFeeds(state)
     cuts = []
     for source in pipeline.sources {
-      cuts.append(try EventCut(plan.plan, source, zone: environment.zone))
+      cuts.append(try EventCut(plan.plan, source, zone: spec.zone(environment)))
     }
     cutAt = cuts.map { _ in nil }
     try barriers.settle(feeds)

@@ -82,18 +82,18 @@ final class JobRun {
     target = opened.target
     plan = opened.plan
     barriers = try Barriers(opened.target.table, zone: environment.zone)
-    pipeline = try JobRun.pipeline(opened.plan, counted)
+    pipeline = try JobRun.pipeline(opened.plan, counted, spec.zone(environment))
     feeds = []
     cuts = []
     cutAt = []
   }
 
   static func pipeline(
-    _ plan: JobPlan, _ environment: JobEnvironment
+    _ plan: JobPlan, _ environment: JobEnvironment, _ zone: SessionZone
   ) throws(TerraceError) -> Pipeline {
     let now = environment.warehouse.environment.time.nowMillis()
     return try Pipeline(
-      plan.plan, context: EvaluationContext(now: now, zone: environment.zone),
+      plan.plan, context: EvaluationContext(now: now, zone: zone),
       recordsChanges: true, budget: environment.budget)
   }
 

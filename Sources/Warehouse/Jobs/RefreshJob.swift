@@ -131,7 +131,7 @@ final class RefreshJob: RunnableJob {
     }
     let opened = versions
     let query = try BatchQuery(
-      spec.plan, context: EvaluationContext(now: now, zone: environment.zone),
+      spec.plan, context: EvaluationContext(now: now, zone: spec.zone(environment)),
       size: { Int(clamping: opened[$0.reference]?.snapshot?.totalRecordCount ?? 0) })
     var rows = 0
     for (index, source) in query.sources.enumerated() {

@@ -16,7 +16,9 @@ final class SpecCatalog: TableResolver {
     self.file = file
   }
 
-  var zone: SessionZone { specs.zone }
+  var zone: SessionZone {
+    file.settings["table.local-time-zone"].flatMap { SessionZone($0) } ?? specs.zone
+  }
 
   func resolve(_ reference: TableReference) throws(TerraceError) -> ResolvedTable? {
     if reference.travel != nil {

@@ -121,7 +121,7 @@ struct SpecFile {
       }
       settings[option.key] = option.value
     case .createTable(let create):
-      let connector = create.definition.options.last { $0.key == "connector" }?.value
+      let connector = self.connector(of: create)
       if create.isTemporary || (connector != nil && connector != "paimon") {
         if let query = create.query {
           throw text.unsupported("CREATE TEMPORARY TABLE … AS", at: query.span)
@@ -150,6 +150,20 @@ struct SpecFile {
           "a spec has SET, CREATE TEMPORARY TABLE, CREATE VIEW, CREATE TABLE, INSERT INTO, CREATE CATALOG"
       )
     }
+  }
+
+  /// The connector of a table: its own, or that of a table of this file that it is LIKE. The table that the file
+  /// is named after lies in the warehouse unless it says so itself.
+  private func connector(of create: CreateTableSyntax) -> String? {
+    func own(_ table: CreateTableSyntax) -> String? {
+      table.definition.options.last { $0.key == "connector" }?.value
+    }
+    guard own(create) == nil, let like = create.like, like.source.parts.count == 1,
+      create.isTemporary || create.name.last.text != stem
+    else { return own(create) }
+    let isLeftOut = like.options.last { $0.what == "OPTIONS" || $0.what == "ALL" }
+    if isLeftOut?.verb == "EXCLUDING" { return nil }
+    return connectors.first { $0.name.last.text == like.source.last.text }.flatMap(own)
   }
 
   private mutating func declare(_ declaration: Declaration) throws(TerraceError) {

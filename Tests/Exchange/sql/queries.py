@@ -130,7 +130,8 @@ class Queries(Generator):
                 lambda: form("ROW_NUMBER() OVER ({}ORDER BY {})", partition, total), lambda: form("{}() OVER ({}ORDER BY {})", self.pick("RANK", "DENSE_RANK"), partition, some),
                 lambda: form("NTILE(3) OVER ({}ORDER BY {})", partition, total), lambda: form("COUNT({}) OVER ({})", e("str"), partition),
                 lambda: form("{}({}, {}) OVER ({}ORDER BY {})", self.pick("LAG", "LEAD"), e("int"), Text(str(self.random.randrange(3))), partition, total),
-                lambda: form("LAG({}, 1, {}) OVER ({}ORDER BY {})", e("int"), literal(self.value("int"), "int"), partition, total),
+                lambda: form("LAG({}, 1, {}) OVER ({}ORDER BY {})", e("int"), literal(self.value("int"), "int"), partition, total,
+                             duck="COALESCE(LAG({0}, 1) OVER ({2}ORDER BY {3}), {1})"),
                 lambda: form("SUM({}) OVER ({}ORDER BY {} {})", e("int"), partition, total, frame),
                 lambda: form("SUM({}) OVER ({}ORDER BY {})", e("int"), partition, some), lambda: form("COUNT(*) OVER ({}ORDER BY {} {})", partition, total, frame)])()
         if kind == "bool": return form("(COUNT(*) OVER ({}) > 1)", partition)
