@@ -9,8 +9,8 @@ from flow import Failure
 WAVE = 50_000
 
 
-# MB that the process may have resident: its budget, what the brokers' library holds, and the program itself.
-MEMORY = 256 + 2 * 32 + 96
+# MB that the process may have resident: its limit of 256 MiB and 15 %.
+MEMORY = 308
 
 
 class Feeder:

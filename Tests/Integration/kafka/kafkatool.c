@@ -58,12 +58,16 @@ static size_t unescaped(char *text) {
   return out - text;
 }
 
-static int produce(const char *topic) {
+static rd_kafka_t *producer(const char *linger, const char *messages) {
   rd_kafka_conf_t *conf = rd_kafka_conf_new();
-  set(conf, "linger.ms", "20");
-  set(conf, "queue.buffering.max.messages", "1000000");
+  set(conf, "linger.ms", linger);
+  set(conf, "queue.buffering.max.messages", messages);
   rd_kafka_conf_set_dr_msg_cb(conf, delivered);
-  rd_kafka_t *rk = client(RD_KAFKA_PRODUCER, conf);
+  return client(RD_KAFKA_PRODUCER, conf);
+}
+
+static int produce(const char *topic) {
+  rd_kafka_t *rk = producer("20", "1000000");
   char *line = NULL;
   size_t room = 0;
   ssize_t length;
@@ -172,11 +176,7 @@ static int consume(const char *topic, int prints) {
 
 static int fill(const char *topic, long rows) {
   char value[1024], filling[801];
-  rd_kafka_conf_t *conf = rd_kafka_conf_new();
-  set(conf, "linger.ms", "50");
-  set(conf, "queue.buffering.max.messages", "100000");
-  rd_kafka_conf_set_dr_msg_cb(conf, delivered);
-  rd_kafka_t *rk = client(RD_KAFKA_PRODUCER, conf);
+  rd_kafka_t *rk = producer("50", "100000");
   int count = partitions(rk, topic);
   rd_kafka_topic_t *rkt = rd_kafka_topic_new(rk, topic, NULL);
   memset(filling, 'x', 800);
@@ -198,11 +198,7 @@ static int fill(const char *topic, long rows) {
 
 static int feed(const char *topic, long rows, long factor, long nulls) {
   char value[1200], filling[801], line[128];
-  rd_kafka_conf_t *conf = rd_kafka_conf_new();
-  set(conf, "linger.ms", "20");
-  set(conf, "queue.buffering.max.messages", "1000000");
-  rd_kafka_conf_set_dr_msg_cb(conf, delivered);
-  rd_kafka_t *rk = client(RD_KAFKA_PRODUCER, conf);
+  rd_kafka_t *rk = producer("20", "1000000");
   int count = partitions(rk, topic);
   rd_kafka_topic_t *rkt = rd_kafka_topic_new(rk, topic, NULL);
   unsigned state = 7;
