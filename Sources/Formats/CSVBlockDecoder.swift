@@ -36,33 +36,26 @@ package final class CSVBlockDecoder {
   package func decode(
     _ bytes: UnsafePointer<UInt8>, count: Int, isLast: Bool, rows limit: Int
   ) -> DecodedBlock {
-    var block = DecodedBlock(batch: Batch(RowType([Field]()), [], count: 0))
-    var rows = 0
-    var dropped: [Int32] = []
-    tree.reserve(min(limit, 1 << 16))
-    while rows < limit, block.consumed < count {
-      let start = bytes + block.consumed
-      guard let extent = extent(start, count - block.consumed, isLast) else { break }
+    var records = BlockRecords(tree, limit)
+    var at = 0
+    var line = 0
+    while records.rows < limit, at < count {
+      let start = bytes + at
+      guard let extent = extent(start, count - at, isLast) else { break }
       if isRecord(start, extent.length) {
         do throws(RecordProblem) {
           try fields.parse(start, start + extent.length)
+          records.take(place: nil)
         } catch {
-          tree.levelRow(tree.nodes, to: rows + 1)
           let record = UnsafeRawBufferPointer(start: start, count: extent.length)
-          block.rejects.append(
-            RejectedLine(
-              row: rows - dropped.count, line: block.lines,
-              range: block.consumed..<block.consumed + extent.length,
-              reason: error.reason(record, field: tree.path(of: error.node))))
-          dropped.append(Int32(rows))
+          records.refuse(error, record, line: line, range: at..<at + extent.length)
         }
-        rows += 1
       }
-      block.consumed += extent.whole + 1
-      block.lines += extent.lines
+      at += extent.whole + 1
+      line += extent.lines
     }
-    block.batch = tree.finish(type, rows: rows, dropped: dropped)
-    return block
+    records.consume(at, lines: line)
+    return records.finish(type)
   }
 
   /// Decodes messages: each is one record, with or without a line end; numbers of lines are theirs.
@@ -71,10 +64,7 @@ package final class CSVBlockDecoder {
   package func decode(
     _ bytes: UnsafePointer<UInt8>, messages: [TextSpan]
   ) -> DecodedBlock {
-    var block = DecodedBlock(batch: Batch(RowType([Field]()), [], count: 0))
-    var rows = 0
-    var dropped: [Int32] = []
-    tree.reserve(min(messages.count, 1 << 16))
+    var records = BlockRecords(tree, messages.count)
     for (number, message) in messages.enumerated() where !message.isNone {
       let start = bytes + message.start
       var length = message.count
@@ -86,22 +76,15 @@ package final class CSVBlockDecoder {
           throw RecordProblem(reason: .secondRecord, at: start + second)
         }
         try fields.parse(start, start + length)
-        block.lineNumbers.append(Int32(truncatingIfNeeded: number))
+        records.take(place: (message.start, number))
       } catch {
-        tree.levelRow(tree.nodes, to: rows + 1)
         let record = UnsafeRawBufferPointer(start: start, count: length)
-        block.rejects.append(
-          RejectedLine(
-            row: rows - dropped.count, line: number,
-            range: message.start..<message.start + message.count,
-            reason: error.reason(record, field: tree.path(of: error.node))))
-        dropped.append(Int32(rows))
+        records.refuse(
+          error, record, line: number, range: message.start..<message.start + message.count)
       }
-      rows += 1
     }
-    block.lines = messages.count
-    block.batch = tree.finish(type, rows: rows, dropped: dropped)
-    return block
+    records.consume(0, lines: messages.count)
+    return records.finish(type)
   }
 
   /// The first line end outside quotes; nil when there is none.

@@ -45,6 +45,57 @@ package struct DecodedBlock {
   package var lineNumbers: [Int32] = []
 }
 
+/// A block while its records are decoded one after another into the columns of a tree.
+struct BlockRecords {
+  private let tree: InputTree
+  private(set) var block = DecodedBlock(batch: Batch(RowType([Field]()), [], count: 0))
+  /// Records so far, with those that were refused.
+  private(set) var rows = 0
+  private var dropped: [Int32] = []
+
+  /// - Parameter most: records that may come.
+  init(_ tree: InputTree, _ most: Int) {
+    self.tree = tree
+    tree.reserve(min(most, 1 << 16))
+  }
+
+  /// Counts a record that was read.
+  ///
+  /// - Parameter place: where it begins, and its line.
+  mutating func take(place: (start: Int, line: Int)?) {
+    if let place {
+      block.starts.append(Int32(truncatingIfNeeded: place.start))
+      block.lineNumbers.append(Int32(truncatingIfNeeded: place.line))
+    }
+    rows += 1
+  }
+
+  /// Puts a record aside, whose columns may be of different lengths by now.
+  ///
+  /// - Parameter record: its bytes, which lie at `range` of the block.
+  mutating func refuse(
+    _ problem: RecordProblem, _ record: UnsafeRawBufferPointer, line: Int, range: Range<Int>
+  ) {
+    tree.levelRow(tree.nodes, to: rows + 1)
+    block.rejects.append(
+      RejectedLine(
+        row: rows - dropped.count, line: line, range: range,
+        reason: problem.reason(record, field: tree.path(of: problem.node))))
+    dropped.append(Int32(rows))
+    rows += 1
+  }
+
+  mutating func consume(_ bytes: Int, lines: Int) {
+    block.consumed += bytes
+    block.lines += lines
+  }
+
+  mutating func finish(_ type: RowType) -> DecodedBlock {
+    block.batch = tree.finish(type, rows: rows, dropped: dropped)
+    return block
+  }
+}
+
 /// JSON lines that lie in memory, straight into columns; see ``JSONLinesReader`` for the values.
 package final class JSONBlockDecoder {
   package let type: RowType
@@ -78,38 +129,27 @@ package final class JSONBlockDecoder {
   package func decode(
     _ bytes: UnsafePointer<UInt8>, count: Int, rows limit: Int
   ) -> DecodedBlock {
-    var block = DecodedBlock(batch: Batch(RowType([Field]()), [], count: 0))
-    var rows = 0
-    var dropped: [Int32] = []
-    tree.reserve(min(limit, 1 << 16))
-    while rows < limit, block.consumed < count {
-      let start = bytes + block.consumed
-      guard let hit = memchr(start, 0x0a, count - block.consumed) else { break }
+    var records = BlockRecords(tree, limit)
+    var at = 0
+    var line = 0
+    while records.rows < limit, at < count {
+      let start = bytes + at
+      guard let hit = memchr(start, 0x0a, count - at) else { break }
       let length = UnsafeRawPointer(hit) - UnsafeRawPointer(start)
       if !isBlank(start, length) {
         do throws(RecordProblem) {
-          try parser.parse(start, start + length, row: rows)
-          if keepsPlaces {
-            block.starts.append(Int32(truncatingIfNeeded: block.consumed))
-            block.lineNumbers.append(Int32(truncatingIfNeeded: block.lines))
-          }
+          try parser.parse(start, start + length, row: records.rows)
+          records.take(place: keepsPlaces ? (at, line) : nil)
         } catch {
-          tree.levelRow(tree.nodes, to: rows + 1)
           let record = UnsafeRawBufferPointer(start: start, count: length)
-          block.rejects.append(
-            RejectedLine(
-              row: rows - dropped.count, line: block.lines,
-              range: block.consumed..<block.consumed + length,
-              reason: error.reason(record, field: tree.path(of: error.node))))
-          dropped.append(Int32(rows))
+          records.refuse(error, record, line: line, range: at..<at + length)
         }
-        rows += 1
       }
-      block.consumed += length + 1
-      block.lines += 1
+      at += length + 1
+      line += 1
     }
-    block.batch = tree.finish(type, rows: rows, dropped: dropped)
-    return block
+    records.consume(at, lines: line)
+    return records.finish(type)
   }
 
   /// Decodes messages: each holds one record, whatever its spaces; numbers of lines are theirs.
@@ -119,34 +159,21 @@ package final class JSONBlockDecoder {
   package func decode(
     _ bytes: UnsafePointer<UInt8>, messages: [TextSpan]
   ) -> DecodedBlock {
-    var block = DecodedBlock(batch: Batch(RowType([Field]()), [], count: 0))
-    var rows = 0
-    var dropped: [Int32] = []
-    tree.reserve(min(messages.count, 1 << 16))
-    block.starts.reserveCapacity(messages.count)
-    block.lineNumbers.reserveCapacity(messages.count)
+    var records = BlockRecords(tree, messages.count)
     for (number, message) in messages.enumerated() where !message.isNone {
       let start = bytes + message.start
       if passesNull, isBlank(start, message.count) { continue }
       do throws(RecordProblem) {
-        try parser.parse(start, start + message.count, row: rows)
-        block.starts.append(Int32(truncatingIfNeeded: message.start))
-        block.lineNumbers.append(Int32(truncatingIfNeeded: number))
+        try parser.parse(start, start + message.count, row: records.rows)
+        records.take(place: (message.start, number))
       } catch {
-        tree.levelRow(tree.nodes, to: rows + 1)
         let record = UnsafeRawBufferPointer(start: start, count: message.count)
-        block.rejects.append(
-          RejectedLine(
-            row: rows - dropped.count, line: number,
-            range: message.start..<message.start + message.count,
-            reason: error.reason(record, field: tree.path(of: error.node))))
-        dropped.append(Int32(rows))
+        records.refuse(
+          error, record, line: number, range: message.start..<message.start + message.count)
       }
-      rows += 1
     }
-    block.lines = messages.count
-    block.batch = tree.finish(type, rows: rows, dropped: dropped)
-    return block
+    records.consume(0, lines: messages.count)
+    return records.finish(type)
   }
 
   private func isBlank(_ start: UnsafePointer<UInt8>, _ length: Int) -> Bool {
