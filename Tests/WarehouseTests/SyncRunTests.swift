@@ -110,6 +110,39 @@ final class SyncRunTests: XCTestCase {
     }
   }
 
+  func test_namesThatGoRound_keepTheirValues() throws {
+    let fixture = try fixture()
+    fixture.server.alter("shop.a", [id, ("v", .int), ("w", .int)])
+    fixture.server.put("shop.a", ["id": .int(1), "v": .int(10), "w": .int(100)])
+    try fixture.run()
+    fixture.server.alter("shop.a", [id, ("w", .int), ("v", .int)], renamed: ["v": "w", "w": "v"])
+    fixture.server.put("shop.a", ["id": .int(2), "v": .int(200), "w": .int(20)])
+    // The old name of a column comes again in the statement that renames it.
+    fixture.server.alter(
+      "shop.a", [id, ("u", .int), ("v", .int), ("w", .string)], renamed: ["w": "u"])
+    fixture.server.put("shop.a", ["id": .int(3), "v": .int(300), "u": .int(30), "w": .text("new")])
+    XCTAssertEqual(try fixture.run()[0].phase, .drained)
+    XCTAssertEqual(try fixture.table("ods.a").schema.fields.map(\.name), ["id", "u", "v", "w"])
+    XCTAssertEqual(
+      try fixture.rows("ods.a"),
+      [
+        [.int(1), .int(10), .int(100), .null], [.int(2), .int(20), .int(200), .null],
+        [.int(3), .int(30), .int(300), .text("new")],
+      ])
+  }
+
+  func test_keyColumnsThatGrow_quarantine() throws {
+    let fixture = try fixture()
+    try fixture.run()
+    fixture.server.alter("shop.a", [("id", DataType.decimal(20, 0).notNull), ("v", .int)])
+    let state = try fixture.run()[0]
+    XCTAssertEqual(state.phase, .quarantined)
+    XCTAssertEqual(
+      state.error?.message,
+      "pg.shop.a: the key column id is DECIMAL(20, 0) now, it was BIGINT: a key column keeps its type"
+    )
+  }
+
   func test_ignoreAndFail_doAsTheySay() throws {
     let ignoring = try fixture("WITH ('schema-evolution' = 'ignore')")
     ignoring.server.put("shop.a", ["id": .int(1), "v": .int(10)])

@@ -39,7 +39,7 @@ class LogSubscription<Position: LogPosition>: @unchecked Sendable {
   /// Records of the transaction in hand that are not wanted again.
   private var passedOver = 0
   private var isNoted = false
-  private var isHalted = false
+  private(set) var isHalted = false
   private var lastFlush: Int64 = 0
   /// Records decoded and not yet in the queue.
   @exclusivity(unchecked) private(set) var pending = 0
@@ -65,6 +65,12 @@ class LogSubscription<Position: LogPosition>: @unchecked Sendable {
       isNoted = true
     }
     return true
+  }
+
+  /// Whether a statement of this transaction has not been met before.
+  final func isAhead(_ transaction: LogTransaction<Position>) -> Bool {
+    if isHalted || transaction.position < from.position { return false }
+    return transaction.position > from.position || from.records == 0
   }
 
   private func begin(_ transaction: LogTransaction<Position>) {

@@ -42,11 +42,27 @@ final class MySQLCatalog: DatabaseCatalog {
     guard let found = try schema().described(name) else {
       throw TerraceError(.notFound, "no such table").with("table", table.text)
     }
+    if found.isVersioned {
+      throw TerraceError(.unsupported, "a table WITH SYSTEM VERSIONING: its log has old rows too")
+        .with("table", table.text)
+    }
     for column in found.columns where !column.isGenerated && column.type(switches) == nil {
-      throw TerraceError(.unsupported, "columns of type \(column.full)")
+      throw TerraceError(.unsupported, column.refusal)
         .with("column", column.name).with("table", table.text)
     }
-    return Self.shape(found, switches)
+    var shape = Self.shape(found, switches)
+    for column in found.columns where column.isGenerated {
+      shape.notes.append("the generated column \(column.name) is left out")
+    }
+    for cascade in try schema().cascades(name) {
+      shape.notes.append(
+        "rows change with those of \(cascade.table) (\(cascade.rules)): the server's log does not tell "
+          + "it, and they stay as they are here")
+    }
+    if !found.isTransactional {
+      shape.obstacle = "first rows of a table without transactions (ENGINE = \(found.engine))"
+    }
+    return shape
   }
 
   /// Columns that the server computes are left out: its log need not hold them.
@@ -69,6 +85,7 @@ final class MySQLCatalog: DatabaseCatalog {
     var options = written
     options["type"] = nil
     options["connector"] = "mysql-cdc"
+    options[SchemaDrift.placeOption] = MySQLOptions.freshPlace
     options["database-name"] = Self.quoted(table.database)
     options["table-name"] = Self.quoted(table.table)
     return options

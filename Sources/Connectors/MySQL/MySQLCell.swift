@@ -5,15 +5,39 @@ struct MySQLCell {
   let column: MySQLColumn
   private let zone: MySQLZone
   private let isZoned: Bool
+  /// Of a text that comes as it is stored, to be read as the log is read.
+  private let charset: MySQLCharset?
 
-  init(_ column: MySQLColumn, _ type: DataType, _ zone: MySQLZone) {
+  /// - Throws: `unsupported` for a character set that is not known.
+  init(_ column: MySQLColumn, _ type: DataType, _ zone: MySQLZone) throws(TerraceError) {
+    let texts = ["char", "varchar", "tinytext", "text", "mediumtext", "longtext"]
+    var charset: MySQLCharset?
+    if texts.contains(column.base), let name = column.charset, !MySQLCharset.isPlain(name) {
+      charset = MySQLCharset(name)
+      if charset == nil {
+        throw TerraceError(.unsupported, column.refusal).with("column", column.name)
+      }
+    }
+    self.charset = charset
     self.column = column
     self.zone = zone
     if case .timestampLTZ = type.kind { isZoned = true } else { isZoned = false }
   }
 
+  /// How it is asked for: so that the answer has all of the value.
+  var expression: String {
+    let name = MySQLConnection.name(column.name)
+    // Servers show FLOAT with six digits.
+    if column.base == "float" { return name + " + 0e0" }
+    return charset == nil ? name : "CAST(\(name) AS BINARY)"
+  }
+
   func append(_ cell: UnsafeRawBufferPointer, to target: MySQLTarget) throws(TextProblem) {
     switch column.base {
+    case "year" where cell.count == 2:
+      // YEAR(2), which the log has as whole years.
+      let year = try ValueParser.integer(cell)
+      try target.integer(year + (year < 70 ? 2000 : 1900))
     case "tinyint", "smallint", "mediumint", "int", "year":
       try target.integer(try ValueParser.integer(cell))
     case "bigint":
@@ -42,7 +66,10 @@ struct MySQLCell {
       "multipolygon", "geometrycollection", "geomcollection":
       guard let text = MySQLGeometry.text(cell) else { throw .notText }
       try Self.append(text, target)
-    default: try target.text(cell)
+    default:
+      guard let charset else { return try target.text(cell) }
+      guard let text = charset.convert(cell) else { throw .notText }
+      try target.text(text)
     }
   }
 

@@ -23,6 +23,15 @@ final class MySQLCharset {
     "utf16": "UTF-16BE", "utf16le": "UTF-16LE", "utf32": "UTF-32BE", "armscii8": "ARMSCII-8",
   ]
 
+  private static let plain = ["utf8", "utf8mb3", "utf8mb4", "ascii", "binary", "latin1"]
+
+  /// The server's text in it is the text itself, or is turned into UTF-8 alike by all.
+  static func isPlain(_ name: String) -> Bool { plain.contains(name.lowercased()) }
+
+  static func isKnown(_ name: String) -> Bool {
+    plain.contains(name.lowercased()) || names[name.lowercased()] != nil
+  }
+
   /// Nil for sets that are not known.
   init?(_ name: String) {
     switch name.lowercased() {

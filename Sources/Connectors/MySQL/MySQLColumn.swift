@@ -88,7 +88,18 @@ struct MySQLColumn: Hashable, Sendable {
     return isNullable || switches.allNullable ? type : type.notNull
   }
 
+  /// Packed by the server: its log has the packed bytes.
+  private var isCompressed: Bool { isText && full.contains("COMPRESSED") }
+  private var hasCharset: Bool { charset.map(MySQLCharset.isKnown) ?? true }
+
+  /// What is said of a column without a type in the warehouse.
+  var refusal: String {
+    if !hasCharset { return "the character set \(charset ?? "") of column \(name)" }
+    return isCompressed ? "compressed columns: \(name)" : "columns of type \(full)"
+  }
+
   private func plainType(_ switches: MySQLTypeSwitches) -> DataType? {
+    if isCompressed || !hasCharset { return nil }
     switch base {
     case "tinyint":
       if width == 1, !isUnsigned, switches.tinyintIsBoolean { return .boolean }
@@ -211,6 +222,9 @@ struct MySQLTable: Hashable, Sendable {
   var comment: String?
   /// Has transactions: a consistent snapshot sees it at one moment.
   var isTransactional: Bool
+  /// WITH SYSTEM VERSIONING: its log has old rows too.
+  var isVersioned = false
+  var engine = ""
 }
 
 /// Asks a server for its tables.
@@ -223,7 +237,7 @@ struct MySQLSchema {
   ) throws(TerraceError) -> [MySQLTableName] {
     var text =
       "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES "
-      + "WHERE TABLE_TYPE = 'BASE TABLE' AND TABLE_SCHEMA NOT IN \(Self.own)"
+      + "WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND TABLE_SCHEMA NOT IN \(Self.own)"
     if let database { text += " AND TABLE_SCHEMA = \(MySQLConnection.literal(database))" }
     if let table { text += " AND TABLE_NAME = \(MySQLConnection.literal(table))" }
     return try connection.query(text).map {
@@ -237,7 +251,7 @@ struct MySQLSchema {
       " WHERE TABLE_SCHEMA = \(MySQLConnection.literal(name.database)) "
       + "AND TABLE_NAME = \(MySQLConnection.literal(name.table))"
     let tables = try connection.query(
-      "SELECT TABLE_COMMENT, ENGINE FROM information_schema.TABLES" + place)
+      "SELECT TABLE_COMMENT, ENGINE, TABLE_TYPE FROM information_schema.TABLES" + place)
     guard let found = tables.first else { return nil }
     let rows = try connection.query(
       "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, CHARACTER_SET_NAME, IS_NULLABLE, "
@@ -260,7 +274,30 @@ struct MySQLSchema {
     let comment = found[0].flatMap { $0.isEmpty ? nil : $0 }
     return MySQLTable(
       name: name, columns: columns, primaryKey: keys.compactMap { $0[0] }, comment: comment,
-      isTransactional: ["INNODB", "ROCKSDB", "TOKUDB"].contains((found[1] ?? "").uppercased()))
+      isTransactional: ["INNODB", "ROCKSDB", "TOKUDB"].contains((found[1] ?? "").uppercased()),
+      isVersioned: found[2] == "SYSTEM VERSIONED", engine: found[1] ?? "")
+  }
+
+  /// Foreign keys by which the server changes rows of a table without a word in its log: the table they refer
+  /// to, and the rules.
+  func cascades(
+    _ name: MySQLTableName
+  ) throws(TerraceError) -> [(table: String, rules: String)] {
+    let rows = try connection.query(
+      "SELECT REFERENCED_TABLE_NAME, DELETE_RULE, UPDATE_RULE "
+        + "FROM information_schema.REFERENTIAL_CONSTRAINTS "
+        + "WHERE CONSTRAINT_SCHEMA = \(MySQLConnection.literal(name.database)) "
+        + "AND TABLE_NAME = \(MySQLConnection.literal(name.table)) ORDER BY CONSTRAINT_NAME")
+    let silent = ["CASCADE", "SET NULL", "SET DEFAULT"]
+    var found: [(table: String, rules: String)] = []
+    for row in rows {
+      var rules: [String] = []
+      for (i, verb) in ["DELETE", "UPDATE"].enumerated() {
+        if let rule = row[i + 1], silent.contains(rule) { rules.append("ON \(verb) \(rule)") }
+      }
+      if !rules.isEmpty { found.append((row[0] ?? "", rules.joined(separator: ", "))) }
+    }
+    return found
   }
 
   /// Names of character sets by the numbers of their collations.

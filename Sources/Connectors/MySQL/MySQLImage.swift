@@ -89,8 +89,8 @@ final class LoggedColumn {
   /// Bytes of the length before a value of variable size; nil for other types.
   var lengthWidth: Int? {
     switch type {
-    case 15, 253, 254: meta > 255 ? 2 : 1
-    case 245, 249...252, 255: (1...4).contains(meta) ? meta : nil
+    case 15, 253, 254, 141: meta > 255 ? 2 : 1
+    case 245, 249...252, 255, 140: (1...4).contains(meta) ? meta : nil
     default: nil
     }
   }

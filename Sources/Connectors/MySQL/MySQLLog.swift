@@ -234,9 +234,13 @@ final class MySQLLog: DatabaseLog, LogQuestions {
       routes = [:]
       parser.forgetTables()
       ahead.pass(database, text)
-      for table in tables {
-        try table.changed(text, database, self)
-      }
+      if transaction == nil { begin(header, before) }
+      guard let transaction else { return }
+      for table in tables { try table.changed(text, database, transaction, self) }
+    } else if let written = MySQLStatement.written(text, in: database) {
+      if transaction == nil { begin(header, before) }
+      guard let transaction else { return }
+      for table in tables { table.wrote(written, transaction) }
     }
     // A statement that stands alone commits itself; those between BEGIN and COMMIT do not.
     if isAlone || MySQLStatement.isDefinition(text) { try commit() }

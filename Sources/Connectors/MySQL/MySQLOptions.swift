@@ -29,6 +29,11 @@ struct MySQLOptions: Hashable, Sendable {
   var idle: [String]
   var switches: MySQLTypeSwitches
   var followsSchema: Bool
+  /// The table was made by what a catalog said of it: its columns are those of the server.
+  var isSynced: Bool
+  /// The last change of columns that was followed.
+  var followed: MySQLPosition?
+  static let freshPlace = "new"
 
   init(_ table: ConnectorTable) throws(TerraceError) {
     var options = ConnectorOptions(table)
@@ -57,8 +62,12 @@ struct MySQLOptions: Hashable, Sendable {
       throw options.wrong("heartbeat.interval", "a duration such as 30 s")
     }
     switches = try MySQLTypeSwitches(&options)
-    followsSchema = ["follow", "fail"].contains(
-      (options.text("schema-evolution") ?? "ignore").lowercased())
+    let place = options.text(SchemaDrift.placeOption)
+    isSynced = place != nil
+    let evolution = (options.text("schema-evolution") ?? "ignore").lowercased()
+    // Of a synced table it is the table here that ignores what its log tells.
+    followsSchema = isSynced || ["follow", "fail"].contains(evolution)
+    if let place, place != MySQLOptions.freshPlace { followed = try MySQLPosition(text: place) }
     idle = try MySQLOptions.allowRest(&options)
     try options.finish()
   }

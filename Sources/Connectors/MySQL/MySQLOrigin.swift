@@ -53,12 +53,19 @@ struct MySQLOrigin: LogOrigin {
     for table in try found(schema, aim) { tables[table.name] = table }
     var wants = MySQLSubscription.Wants(
       table: table, options: options, zone: zone, tables: tables)
+    wants.ignoresCase = try server.variable("lower_case_table_names") != "0"
     if case .goOn(let place, _) = aim {
+      if tables.isEmpty {
+        begin.say(
+          "there is no table \(options.database).\(options.table) any more: its log goes on")
+      }
       return LogStart(subscription: try MySQLSubscription(wants, from: place))
     }
     if !options.idle.isEmpty {
       begin.say("without effect here: " + options.idle.joined(separator: ", "))
     }
+    if let drift = try drift(tables) { return LogStart(drift: drift) }
+    wants.isFresh = true
     let position: MySQLPosition
     // What the tables are now is what they were there, too.
     wants.isSure = [.initial, .latest].contains(options.startup)
@@ -91,12 +98,15 @@ struct MySQLOrigin: LogOrigin {
     var tables: [MySQLTable] = []
     for name in try schema.tableNames(database: nil, table: nil) where names.matches(name) {
       guard let found = try schema.described(name) else { continue }
-      do throws(TerraceError) { try check(found, aim) } catch {
-        throw error.with("table", name.text)
+      // Of a table that is followed already the log tells what became of it, and where.
+      if case .begin = aim {
+        do throws(TerraceError) { try check(found) } catch {
+          throw error.with("table", name.text)
+        }
       }
       tables.append(found)
     }
-    if tables.isEmpty {
+    if tables.isEmpty, case .begin = aim {
       throw TerraceError(
         .notFound, "no table \(options.database).\(options.table) in \(options.server.place)",
         hint: "or the user has no right to see it"
@@ -105,15 +115,25 @@ struct MySQLOrigin: LogOrigin {
     return tables
   }
 
-  private func check(
-    _ found: MySQLTable, _ aim: LogBegin<MySQLLog>.Aim
-  ) throws(TerraceError) {
+  /// What became of a table since the catalog told of it, before its first rows are read.
+  private func drift(
+    _ tables: [MySQLTableName: MySQLTable]
+  ) throws(TerraceError) -> SchemaDrift? {
+    guard options.followsSchema, options.isSynced, tables.count == 1,
+      let now = tables.first?.value,
+      [.initial, .latest, .snapshotOnly].contains(options.startup)
+    else { return nil }
+    var drift = MySQLDrift(table, options.switches)
+    try drift.compare(now)
+    return drift.drift(now.name, now: now, place: nil)
+  }
+
+  private func check(_ found: MySQLTable) throws(TerraceError) {
     let metadata = Set(table.metadata.map(\.column))
     for field in table.type.fields where !metadata.contains(field.name) {
       guard let column = found.columns.first(where: { $0.name == field.name }) else {
-        // With schema evolution the job is told in time; else it is null from where it went.
+        // With schema evolution the job is told in time.
         if options.followsSchema { continue }
-        if case .goOn = aim { continue }
         throw TerraceError(.invalid, "the table has no column \(field.name)")
           .with("columns", found.columns.map(\.name).joined(separator: " "))
       }
@@ -122,6 +142,7 @@ struct MySQLOrigin: LogOrigin {
           .unsupported, "the generated column \(field.name): the binary log need not hold it",
           hint: "declare it as a computed column: \(field.name) AS …")
       }
+      if options.followsSchema, options.isSynced { continue }
       if !column.fits(field.type) { throw MySQLSubscription.misfit(column, field.type) }
     }
   }

@@ -58,8 +58,9 @@ struct MySQLSnapshot {
         throw TerraceError(.invalid, "the table has no column \(name)")
           .with("table", table.name.text)
       }
-      names.append(MySQLConnection.name(name))
-      cells.append(MySQLCell(column, rows.type.fields[place].type, zone))
+      let cell = try MySQLCell(column, rows.type.fields[place].type, zone)
+      names.append(cell.expression)
+      cells.append(cell)
     }
     let key = chunkKey(table)
     let list = names + key.map { MySQLConnection.name($0.name) }

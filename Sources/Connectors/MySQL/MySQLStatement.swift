@@ -17,12 +17,6 @@ enum MySQLStatement {
     return rest
   }
 
-  static func truncates(_ lower: String, _ name: MySQLTableName) -> Bool {
-    let words = body(lower).split { " `.;\n\t".contains($0) }.map(String.init)
-    guard words.first == "truncate" else { return false }
-    return words.last == name.table.lowercased() || words.contains(name.table.lowercased())
-  }
-
   /// Names and words of a statement, in lower case, without texts between quotation marks.
   private static func words(_ text: String) -> [String] {
     var words: [String] = []
@@ -51,14 +45,6 @@ enum MySQLStatement {
     end()
     return words
   }
-
-  /// Whether a statement says nothing but what becomes of columns that it names.
-  static func namesColumns(_ text: String) -> Bool {
-    body(text).prefix(5).uppercased() == "ALTER"
-  }
-
-  /// The names and words of a statement, in lower case.
-  static func names(_ text: String) -> Set<String> { Set(words(text).map { $0.lowercased() }) }
 
   /// Whether a statement may be about a table.
   static func concerns(_ text: String, _ database: String, _ name: MySQLTableName) -> Bool {
@@ -91,23 +77,28 @@ enum MySQLStatement {
     }
   }
 
-  /// Old name to new name of RENAME COLUMN a TO b and CHANGE [COLUMN] [IF EXISTS] a b.
-  static func renames(_ text: String) -> [String: String] {
-    let words = words(text)
-    func isWord(_ i: Int, _ word: String) -> Bool {
-      i < words.count && words[i].uppercased() == word
-    }
-    var found: [String: String] = [:]
-    for i in words.indices {
-      var at = i + 1
-      if isWord(i, "RENAME"), isWord(at, "COLUMN") {
-        at += isWord(at + 1, "IF") && isWord(at + 2, "EXISTS") ? 3 : 1
-        if isWord(at + 1, "TO"), at + 2 < words.count { found[words[at]] = words[at + 2] }
-      } else if isWord(i, "CHANGE") {
-        if isWord(at, "COLUMN") { at += 1 }
-        if isWord(at, "IF"), isWord(at + 1, "EXISTS") { at += 2 }
-        if at + 1 < words.count, words[at] != words[at + 1] { found[words[at]] = words[at + 1] }
+  /// The tables whose rows a statement writes that stands in the log in place of its rows; nil for others.
+  static func written(_ text: String, in database: String) -> [MySQLTableName]? {
+    var words = MySQLWords(text)
+    if words.take("INSERT") || words.take("REPLACE") {
+      while ["LOW_PRIORITY", "DELAYED", "HIGH_PRIORITY", "IGNORE", "INTO"].contains(words.keyword())
+      {
+        words.skip()
       }
+      return words.table(in: database).map { [$0] } ?? []
+    }
+    if words.take("LOAD") {
+      while !words.isAtEnd {
+        if words.take("INTO", "TABLE") { return words.table(in: database).map { [$0] } ?? [] }
+        words.skip()
+      }
+      return []
+    }
+    guard words.take("UPDATE") || words.take("DELETE") else { return nil }
+    // Aliases and columns may be among them: a name that is none of a table harms nobody.
+    var found: [MySQLTableName] = []
+    while !words.isAtEnd, !["SET", "WHERE"].contains(words.keyword()) {
+      if let name = words.table(in: database) { found.append(name) } else { words.skip() }
     }
     return found
   }

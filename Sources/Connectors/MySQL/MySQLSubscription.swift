@@ -12,14 +12,18 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
     let missing: [Int]
     /// Why its rows can only be passed over.
     let refusal: TerraceError?
+    /// The job must follow the table first.
+    let drift: SchemaDrift?
 
     init(
-      _ name: MySQLTableName, _ plan: ImagePlan, missing: [Int] = [], refusal: TerraceError? = nil
+      _ name: MySQLTableName, _ plan: ImagePlan, missing: [Int] = [], refusal: TerraceError? = nil,
+      drift: SchemaDrift? = nil
     ) {
       self.name = name
       self.plan = plan
       self.missing = missing
       self.refusal = refusal
+      self.drift = drift
     }
   }
 
@@ -32,17 +36,25 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
     var fromMillis: Int64 = .min
     /// `tables` is how they were at the place in the log, and not only how they are now.
     var isSure = false
+    /// Nothing was given so far.
+    var isFresh = false
+    /// The server does not tell names of tables apart by upper and lower case.
+    var ignoresCase = false
   }
 
   let wanted: Wants
-  private let names: MySQLNames
-  private var tables: [MySQLTableName: MySQLTable]
+  let names: MySQLNames
+  private(set) var tables: [MySQLTableName: MySQLTable]
   private var stale: Set<MySQLTableName> = []
+  /// Tables of which a statement about columns was not understood: the log shows what it did.
+  private var unclear: Set<MySQLTableName> = []
+  /// Tables that rows were given of.
+  private(set) var given: Set<MySQLTableName> = []
   /// Tables of which the columns are known as they were at the place in the log.
   private var sure: Set<MySQLTableName>
   private let rows: MySQLRows
   private let zone: MySQLZone
-  private var saidMissing = false
+  private var saidMissing: Set<String> = []
 
   init(_ wanted: Wants, from place: LogPlace<MySQLPosition>) throws(TerraceError) {
     self.wanted = wanted
@@ -69,7 +81,7 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
   /// How a table of the log is read; what keeps it from being read goes to the source.
   func route(_ map: TableMap, _ ask: any LogQuestions) throws(TerraceError) -> Route? {
     let name = MySQLTableName(database: map.database, table: map.table)
-    guard names.matches(name) else { return nil }
+    guard !isHalted, names.matches(name) else { return nil }
     do throws(TerraceError) {
       if tables[name] == nil || stale.contains(name) { try learn(name, ask) }
       if let route = try made(map, name, ask) { return route }
@@ -118,33 +130,59 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
       }
     }
     var columns: [LoggedColumn] = []
+    var described: [MySQLColumn] = []
     var missing = Array(rows.physical.indices)
+    var misfit: TerraceError?
     for (c, type) in map.types.enumerated() {
       let logged = LoggedColumn(type: type, meta: map.meta[c])
       let columnName = map.told?[c].name ?? known[c].name
       columns.append(logged)
-      guard let i = rows.physical.firstIndex(where: { $0.name == columnName }) else { continue }
-      let declared = rows.type.fields[rows.physical[i].place].type
-      let column: MySQLColumn
+      let place = rows.physical.firstIndex { $0.name == columnName }
+      // Of others it is only asked when the whole table is compared.
+      if place == nil, !unclear.contains(name) { continue }
+      var column = known.count == map.types.count ? known[c] : nil
       if let told = map.told?[c] {
         column = try MySQLColumn(told, type, map.meta[c], try ask.schema().collations())
-        let now = known.first { $0.name == columnName }
-        let judged = now.map { $0.wasLogged(as: type) ? $0 : column } ?? column
-        if !judged.isText, !judged.fits(declared) { throw Self.misfit(judged, declared) }
-      } else {
-        column = known[c]
-        if !column.fits(declared) { throw Self.misfit(column, declared) }
+      }
+      guard let column else { continue }
+      described.append(column)
+      guard let i = place else { continue }
+      let declared = rows.type.fields[rows.physical[i].place].type
+      // How long texts may be the log does not say: each value shows it.
+      if map.told == nil || !column.isText || column.type(MySQLTypeSwitches()) == nil,
+        !column.fits(declared)
+      {
+        misfit = Self.misfit(column, declared)
+        continue
       }
       logged.target = i
       missing.removeAll { $0 == i }
       try Self.fill(logged, column, declared)
     }
-    if !missing.isEmpty, !saidMissing {
-      saidMissing = true
-      let list = missing.map { rows.physical[$0].name }.joined(separator: ", ")
-      say("\(name.text) has no column \(list) in the log: it is null from here on")
+    var drift: SchemaDrift?
+    if wanted.options.followsSchema, misfit != nil || !missing.isEmpty || unclear.contains(name) {
+      drift = try compared(name, described, ask)
     }
-    return Route(name, ImagePlan(columns, rows, zone), missing: missing)
+    if drift == nil, let misfit { throw misfit }
+    return Route(name, ImagePlan(columns, rows, zone), missing: missing, drift: drift)
+  }
+
+  /// What the rows in the log have to say of a change that no statement told.
+  private func compared(
+    _ name: MySQLTableName, _ logged: [MySQLColumn], _ ask: any LogQuestions
+  ) throws(TerraceError) -> SchemaDrift? {
+    let now = try ask.schema().described(name)
+    var drift = MySQLDrift(wanted.table, wanted.options.switches)
+    let takesNew = unclear.remove(name) != nil
+    try drift.compare(logged, now: now?.columns ?? [], takesNew: takesNew)
+    return drift.drift(name, now: now, place: nil)
+  }
+
+  private func sayMissing(_ route: Route) {
+    guard !route.missing.isEmpty else { return }
+    let list = route.missing.map { rows.physical[$0].name }.joined(separator: ", ")
+    guard saidMissing.insert(list).inserted else { return }
+    say("\(route.name.text) has no column \(list) in the log: it is null from here on")
   }
 
   static func misfit(_ column: MySQLColumn, _ declared: DataType) -> TerraceError {
@@ -152,7 +190,7 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
     return TerraceError(
       natural == nil ? .unsupported : .invalid,
       natural == nil
-        ? "columns of type \(column.full)"
+        ? column.refusal
         : "the column \(column.name) is \(column.full), and cannot be read as \(declared.nullable.text)",
       hint: natural.map { "declare \($0.nullable.text), or STRING for its text" } ?? ""
     ).with("column", column.name)
@@ -185,74 +223,125 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
 
   /// A statement that may have changed one of the tables.
   func changed(
-    _ statement: String, _ database: String, _ ask: any LogQuestions
+    _ statement: String, _ database: String, _ transaction: LogTransaction<MySQLPosition>,
+    _ ask: any LogQuestions
   ) throws(TerraceError) {
+    guard isAhead(transaction) else { return }
     for name in tables.keys.sorted() where MySQLStatement.concerns(statement, database, name) {
-      if MySQLStatement.truncates(statement.lowercased(), name) {
-        flush(restart: "TRUNCATE emptied \(name.text)")
-        halt()
-        return
-      }
       // Rows before are not read again with what is known behind it.
       flush()
       stale.insert(name)
-      guard wanted.options.followsSchema else { continue }
-      if let drift = try drift(name, statement, try ask.schema()) {
-        flush(drift: drift)
-        halt()
-        return
-      }
+    }
+    for change in MySQLDefinition(statement, in: database).changes {
+      try take(change, transaction, ask)
+      if isHalted { return }
     }
   }
 
-  /// What this statement made of the table. The server tells its columns as they are by now, when later
-  /// statements may have changed them too: what this one does not name is left to those.
-  private func drift(
-    _ name: MySQLTableName, _ statement: String, _ schema: MySQLSchema
-  ) throws(TerraceError) -> SchemaDrift? {
-    guard let now = try schema.described(name) else {
-      return SchemaDrift(
-        columns: [], primaryKey: [], isDropped: true, reason: "the table \(name.text) is gone")
-    }
-    let shape = MySQLCatalog.shape(now, wanted.options.switches)
-    let words = MySQLStatement.names(statement)
-    let isWhole = !MySQLStatement.namesColumns(statement)
-    func isNamed(_ column: String) -> Bool {
-      isWhole || words.contains(column.lowercased())
-    }
-    let declared = wanted.table.declared.fields
-    let renamed = MySQLStatement.renames(statement).filter { old, _ in
-      declared.contains { $0.name == old }
-    }
-    var reasons: [String] = []
-    var columns: [Field] = []
-    for field in declared {
-      let called = renamed[field.name] ?? field.name
-      if called != field.name { reasons.append("column \(field.name) is called \(called)") }
-      let there = shape.columns.first { $0.name == called }
-      if there == nil, called == field.name, isNamed(called) {
-        reasons.append("column \(called) is gone")
-        continue
+  /// The table of the source that is called so; nil when it is none.
+  private func own(_ name: MySQLTableName) -> MySQLTableName? {
+    if names.matches(name) { return name }
+    guard wanted.ignoresCase else { return nil }
+    let lower = MySQLTableName(
+      database: name.database.lowercased(), table: name.table.lowercased())
+    return names.matches(lower) ? lower : nil
+  }
+
+  private func take(
+    _ change: MySQLTableChange, _ transaction: LogTransaction<MySQLPosition>,
+    _ ask: any LogQuestions
+  ) throws(TerraceError) {
+    switch change {
+    case .emptied(let name):
+      if let name = own(name) { emptied("TRUNCATE emptied \(name.text)", name) }
+    case .moved(let name, let by):
+      if let name = own(name) {
+        emptied("\(by) changed rows of \(name.text), and the log does not have them", name)
       }
-      var kept = field
-      kept.name = called
-      if let there, isNamed(called) {
-        kept = there
-        if let column = now.columns.first(where: { $0.name == called }), !column.fits(field.type) {
-          reasons.append("column \(called) is \(column.full) now")
-        }
+    case .dropped(let name): if let name = own(name) { gone(name, "was dropped") }
+    case .droppedDatabase(let database):
+      for name in tables.keys.sorted() where name.database == database {
+        gone(name, "was dropped")
+        if isHalted { return }
       }
-      columns.append(kept)
+    case .replaced(let name):
+      if let name = own(name), !isUnread(name) { stop("\(name.text) was dropped and made anew") }
+    case .renamed(let from, let to):
+      if let name = own(from) { gone(name, "was renamed to \(to.text)") }
+      if !isHalted, let name = own(to) { stop("\(from.text) was renamed to \(name.text)") }
+    case .altered(let name, let changes):
+      if let name = own(name) { try altered(name, changes, transaction, ask) }
     }
-    for field in shape.columns where !columns.contains(where: { $0.name == field.name }) {
-      guard isNamed(field.name) else { continue }
-      reasons.append("column \(field.name) is new")
-      columns.append(field)
+  }
+
+  private func altered(
+    _ name: MySQLTableName, _ changes: [MySQLColumnChange],
+    _ transaction: LogTransaction<MySQLPosition>, _ ask: any LogQuestions
+  ) throws(TerraceError) {
+    guard wanted.options.followsSchema else { return }
+    if let followed = wanted.options.followed, transaction.position <= followed { return }
+    if changes.contains(.unclear) { unclear.insert(name) }
+    var drift = MySQLDrift(wanted.table, wanted.options.switches)
+    do throws(TerraceError) { try drift.apply(changes) } catch {
+      flush(failure: error.with("table", name.text))
+      return halt()
     }
-    if reasons.isEmpty { return nil }
-    return SchemaDrift(
-      columns: columns, primaryKey: shape.primaryKey, comment: shape.comment, renamed: renamed,
-      reason: "\(name.text): " + reasons.joined(separator: ", "))
+    for notice in drift.notices { say("\(name.text): \(notice)") }
+    if drift.reasons.isEmpty { return }
+    let now = try ask.schema().described(name)
+    flush(drift: drift.drift(name, now: now, place: transaction.position.text))
+    halt()
+  }
+
+  /// Nothing of it was given: whatever became of it before is of no interest.
+  private func isUnread(_ name: MySQLTableName) -> Bool {
+    wanted.isFresh && wanted.options.startup != .initial && !given.contains(name)
+  }
+
+  private func emptied(_ reason: String, _ name: MySQLTableName) {
+    if isUnread(name) { return }
+    if wanted.options.startup == .initial {
+      flush(restart: reason)
+    } else {
+      flush(
+        failure: TerraceError(
+          .invalid, reason,
+          hint: "with 'scan.startup.mode' = 'initial' the table would be read again"
+        ).with("table", name.text))
+    }
+    halt()
+  }
+
+  private func gone(_ name: MySQLTableName, _ what: String) {
+    if isUnread(name) { return }
+    if names.isOne { return stop("\(name.text) \(what)") }
+    say("\(name.text) \(what): its rows stay here")
+  }
+
+  private func stop(_ reason: String) {
+    if wanted.options.followsSchema {
+      flush(drift: SchemaDrift(columns: [], primaryKey: [], isDropped: true, reason: reason))
+    } else {
+      flush(
+        failure: TerraceError(
+          .invalid, "\(reason): its rows here are not those of the server any more",
+          hint: "“terrace run --rebuild TABLE” begins anew"
+        ).with("table", wanted.table.name))
+    }
+    halt()
+  }
+
+  /// A statement that writes rows stands in the log in place of these.
+  func wrote(_ written: [MySQLTableName], _ transaction: LogTransaction<MySQLPosition>) {
+    guard isAhead(transaction), let name = written.lazy.compactMap(own).first else { return }
+    flush(
+      failure: TerraceError(
+        .invalid, "a statement changed \(name.text), and its rows are not in the binary log",
+        hint:
+          "a session has binlog_format = STATEMENT; when it has ROW, “terrace run --rebuild TABLE” "
+          + "reads the table again"
+      ).with("table", name.text))
+    halt()
   }
 
   // MARK: Rows
@@ -283,6 +372,7 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
     let plan = route.plan
     var bytes = ImageBytes(event.images)
     let isLate = transaction.millis >= wanted.fromMillis
+    if wanted.isFresh { given.insert(route.name) }
     while !bytes.isAtEnd {
       guard isLate, wants(transaction) else {
         try plan.pass(&bytes, present: event.present, isFull: isFull)
@@ -292,6 +382,11 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
         continue
       }
       if let refusal = route.refusal { throw refusal }
+      if let drift = route.drift {
+        flush(drift: drift)
+        return halt()
+      }
+      if !route.missing.isEmpty { sayMissing(route) }
       try plan.read(&bytes, present: event.present, isFull: isFull)
       switch event.kind {
       case .write: end(.insert, route, transaction)

@@ -50,6 +50,7 @@ extension MySQLColumn {
     case 245: "json"
     case 252: isBinary ? "blob" : "text"
     case 255: "geometry"
+    case 140, 141: "compressed text"
     default: "type \(type)"
     }
   }

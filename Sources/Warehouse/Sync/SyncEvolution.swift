@@ -16,6 +16,8 @@ struct SyncEvolution {
   private let table: SyncTable
   private let index: Int
   private let current: TableSchema
+  /// The columns here, as they are after the steps so far that rename them.
+  private var fields: [Field]
   private var options: SyncOptions { table.statement.options }
 
   /// - Throws: `invalid` for a change that cannot be followed, with what it is.
@@ -25,6 +27,7 @@ struct SyncEvolution {
     self.table = table
     self.index = index
     self.current = current
+    fields = current.fields
     sources = table.sources
     if drift.isDropped { throw refusal("the table is gone: \(drift.reason)") }
     if options.evolution == .fail {
@@ -82,14 +85,12 @@ struct SyncEvolution {
       let name = old.target(of: column.name)
       if stays.contains(name) { continue }
       dropped.insert(name)
-      let field = current.fields.first { $0.name == name }
+      let field = fields.first { $0.name == name }
       if let field, !field.type.isNullable { steps.append(.setNullable([name], true)) }
     }
     // The server need not tell comments with its log.
     for i in source.shape.columns.indices where source.shape.columns[i].comment == nil {
-      let name = source.shape.columns[i].name
-      let was = drift.renamed.first { $0.value == name }?.key ?? name
-      source.shape.columns[i].comment = old.shape.columns.first { $0.name == was }?.comment
+      source.shape.columns[i].comment = was(source.shape.columns[i], drift)?.comment
     }
     if options.evolution == .follow, let comment = drift.comment, comment != current.comment,
       table.statement.definition.comment == nil
@@ -99,21 +100,57 @@ struct SyncEvolution {
     sources[index] = source
   }
 
+  /// What a column was called before; nil for one that came.
+  private static func before(_ name: String, _ drift: SchemaDrift) -> String? {
+    if let old = drift.renamed.first(where: { $0.value == name }) { return old.key }
+    // Its name may be that of a column which is called otherwise now.
+    return drift.renamed[name] == nil ? name : nil
+  }
+
+  private func was(_ column: Field, _ drift: SchemaDrift) -> Field? {
+    SyncEvolution.before(column.name, drift).flatMap { name in
+      old.shape.columns.first { $0.name == name }
+    }
+  }
+
   /// Renames here what was renamed there; where other sources or the statement keep the name, the column
   /// that it has here is remembered.
   private mutating func rename(_ drift: SchemaDrift, _ source: inout SyncSource) {
     source.renamed = [:]
+    var names = Set(fields.map(\.name))
+    var pending: [(from: String, to: String)] = []
     for column in drift.columns {
-      let before = drift.renamed.first { $0.value == column.name }?.key ?? column.name
-      guard let known = old.shape.columns.first(where: { $0.name == before }) else { continue }
+      guard let known = was(column, drift) else { continue }
       let name = old.target(of: known.name)
-      if name == column.name { continue }
-      let has = current.fields.contains { $0.name == name }
-      let isTaken = current.fields.contains { $0.name == column.name }
-      if options.evolution == .follow, table.sources.count == 1, has, !isTaken {
-        steps.append(.renameColumn([name], to: column.name))
-      } else if has, !isTaken {
-        source.renamed[column.name] = name
+      if name != column.name, names.contains(name) { pending.append((name, column.name)) }
+    }
+    // A name is free that nobody has, or whose column is renamed too.
+    var count = -1
+    while count != pending.count {
+      count = pending.count
+      let leaving = Set(pending.map(\.from))
+      pending = pending.filter { !names.contains($0.to) || leaving.contains($0.to) }
+    }
+    guard options.evolution == .follow, table.sources.count == 1 else {
+      for (from, to) in pending { source.renamed[to] = from }
+      return
+    }
+    func call(_ from: String, _ to: String) {
+      steps.append(.renameColumn([from], to: to))
+      if let i = fields.firstIndex(where: { $0.name == from }) { fields[i].name = to }
+      names.remove(from)
+      names.insert(to)
+    }
+    while !pending.isEmpty {
+      if let i = pending.firstIndex(where: { !names.contains($0.to) }) {
+        let (from, to) = pending.remove(at: i)
+        call(from, to)
+      } else {
+        // Names that go round: one steps aside.
+        var aside = pending[0].from + "_"
+        while names.contains(aside) || pending.contains(where: { $0.to == aside }) { aside += "_" }
+        call(pending[0].from, aside)
+        pending[0].from = aside
       }
     }
   }
@@ -121,13 +158,9 @@ struct SyncEvolution {
   private mutating func take(
     _ column: Field, _ name: String, _ drift: SchemaDrift
   ) throws(TerraceError) {
-    let before = drift.renamed.first { $0.value == column.name }?.key ?? column.name
-    let was = old.shape.columns.first { $0.name == before }
+    let was = was(column, drift)
     let type = options.mapped(column.type)
-    let here =
-      current.fields.first { $0.name == (was.map { old.target(of: $0.name) } ?? name) }
-      ?? current.fields.first { $0.name == name }
-    guard let here else {
+    guard let here = fields.first(where: { $0.name == name }) else {
       if options.evolution == .follow {
         steps.append(.addColumn([name], type.nullable, comment: column.comment))
       }
@@ -143,6 +176,11 @@ struct SyncEvolution {
         throw refusal(
           "column \(name) is \(type.nullable.text) now, which \(here.type.nullable.text) does not hold"
         )
+      }
+      if table.primaryKey.contains(name) {
+        throw refusal(
+          "the key column \(name) is \(type.nullable.text) now, it was "
+            + "\(here.type.nullable.text): a key column keeps its type")
       }
       steps.append(.setType([name], here.type.isNullable ? type.nullable : type.notNull))
     }
