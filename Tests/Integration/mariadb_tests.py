@@ -214,6 +214,9 @@ TYPES = [("t1", "TINYINT(1)", "BOOLEAN", "1", "TRUE"), ("tu", "TINYINT UNSIGNED"
          ("s", "VARCHAR(300)", "VARCHAR(300)", "REPEAT('ä', 300)", "ä" * 300), ("e", "ENUM('a','it''s','中')", "STRING", "'中'", "中"), ("e2", "ENUM('a') CHARACTER SET latin1", "STRING", "'nothing'", ""),
          ("se", "SET('x','y','z')", "STRING", "'x,z'", "x,z"), ("j", "JSON", "STRING", "'{\"k\": [1, null, \"ü\"]}'", '{"k": [1, null, "ü"]}'), ("bi", "BINARY(4)", "BINARY(4)", "x'0A00'", "0A000000"),
          ("vb", "VARBINARY(4)", "VARBINARY(4)", "x'0A00'", "0A00"), ("bl", "LONGBLOB", "BYTES", "x'00ff'", "00FF"), ("b1", "BIT(1)", "BOOLEAN", "1", "TRUE"), ("b2", "BIT(12)", "BINARY(2)", "b'101'", "0005"),
+         ("f2", "FLOAT", "FLOAT", "16777217", "1.6777216E7"), ("f3", "FLOAT", "STRING", "1.2345678", "1.2345678"), ("y2", "YEAR(2)", "INT", "99", "1999"),
+         ("sj", "VARCHAR(20) CHARACTER SET sjis", "STRING", "_sjis x'93fa5c7e815f'", "日\\~\\"), ("kr", "CHAR(20) CHARACTER SET euckr", "STRING", "_euckr x'8141b0a1'", "갂가"),
+         ("uj", "TEXT CHARACTER SET ujis", "STRING", "_ujis x'c6fca1c1'", "日〜"),
          ("po", "POINT", "STRING", "ST_GeomFromText('POINT(1 -2.5)')", None)]
 
 
@@ -352,6 +355,59 @@ def renamed(world, server):
     world.checks.equal("columns that were renamed", rows, [{"id": i, "fresh": i * 10, "another": i * 100} for i in (1, 2, 3)])
 
 
+# Table, columns, what happens while nobody reads, and what becomes of the table here: the same rows, or why not.
+CHANGES = [("wider", "id INT PRIMARY KEY, b VARCHAR(5), e INT", ["MODIFY b VARCHAR(50)", (2, "xxxxxxxx", 2), "MODIFY e BIGINT UNSIGNED", (3, "x", 2**64 - 1), "MODIFY b VARCHAR(60), MODIFY e DECIMAL(30)"], None),
+           ("round", "id INT PRIMARY KEY, b INT, e INT", [(2, 20, 21), "CHANGE b e INT, CHANGE e b INT", (3, 30, 31), "RENAME COLUMN e TO b, RENAME COLUMN b TO e", (4, 40, 41)], None),
+           ("twice", "id INT PRIMARY KEY, b INT, e INT", ["RENAME COLUMN b TO c", (2, 20, 21), "RENAME COLUMN c TO d", (3, 30, 31), "ADD b DATE, ADD c INT FIRST", (7, 4, 40, 41, "2024-01-02")], None),
+           ("again", "id INT PRIMARY KEY, b INT, e INT", ["RENAME COLUMN b TO c, ADD b VARCHAR(9)", (2, 20, 21, "new")], None),
+           ("nulls", "id INT PRIMARY KEY, b INT NOT NULL, e INT", ["MODIFY b INT NULL", (2, None, 21)], None),
+           ("parts", "id INT PRIMARY KEY, b INT, e INT) PARTITION BY RANGE (id) (PARTITION p VALUES LESS THAN (2), PARTITION q VALUES LESS THAN MAXVALUE", [(2, 2, 2), "TRUNCATE PARTITION p", (3, 3, 3)], None),
+           ("emptied", "id INT PRIMARY KEY, b INT, e INT", ["TRUNCATE TABLE {}", (2, 2, 2), "ADD c INT", (3, 3, 3, 3)], None),
+           ("flag", "id INT PRIMARY KEY, b TINYINT(1), e INT", ["MODIFY b TINYINT", (2, 5, 5)], "column b is TINYINT now, it was BOOLEAN"),
+           ("grown", "id INT PRIMARY KEY, b INT, e INT", ["MODIFY id BIGINT", (5_000_000_000, 2, 2)], "a key column keeps its type"),
+           ("remade", "id INT PRIMARY KEY, b INT, e INT", ["DROP TABLE {}", "CREATE TABLE {} (id INT PRIMARY KEY, b INT, e INT)", (2, 2, 2)], "was dropped"),
+           ("ghost", "id INT PRIMARY KEY, b INT, e INT", ["CREATE TABLE drift.g2 LIKE {}", "RENAME TABLE {} TO drift.g3, drift.g2 TO {}", (2, 2, 2)], "was renamed to drift.g3"),
+           ("stated", "id INT PRIMARY KEY, b INT, e INT", ["SET SESSION binlog_format = STATEMENT", (2, 2, 2)], "a statement changed drift.stated")]
+LEFT_OUT = {"mye": "id INT PRIMARY KEY) ENGINE = MyISAM", "ver": "id INT PRIMARY KEY) WITH SYSTEM VERSIONING", "com": "id INT PRIMARY KEY, v VARCHAR(100) COMPRESSED)", "geo": "id INT PRIMARY KEY, v VARCHAR(9) CHARACTER SET geostd8)"}
+
+
+def changes(world, server):
+    """Tables that change while nobody reads are followed as the log tells it, or stop with the reason: no value is lost, nothing goes on for ever."""
+    connection = server.connect(database=None)
+    cursor = connection.cursor()
+    for sql in ("SET GLOBAL binlog_row_metadata = FULL", "CREATE DATABASE drift CHARACTER SET utf8mb4", *[f"CREATE TABLE drift.{name} ({rest}" for name, rest in LEFT_OUT.items()]): cursor.execute(sql)
+    for name, columns, _, _ in CHANGES:
+        cursor.execute(f"CREATE TABLE drift.{name} ({columns})")
+        cursor.execute(f"INSERT INTO drift.{name} VALUES (1, 1, 0)")
+    cursor.execute("CREATE TABLE drift.child (id INT PRIMARY KEY, p INT, twice INT AS (id * 2) STORED, FOREIGN KEY (p) REFERENCES drift.wider (id) ON DELETE SET NULL)")
+    project = new(world, "drift")
+    project.write("layers/ods/all.sql", f"CREATE CATALOG src WITH ('type' = 'mariadb-cdc', 'hostname' = '127.0.0.1', 'port' = '{server.port}', 'username' = 'cdc', 'password' = 'secret');\n"
+                  "CREATE DATABASE ods AS DATABASE src.drift INCLUDING ALL TABLES;\n")
+    said = project.call("plan").stderr
+    project.apply()
+    for text in ("generated column twice is left out", "rows change with those of wider (ON DELETE SET NULL)", *[f"ods.{name} is left out" for name in LEFT_OUT]):
+        world.checks.that(f"plan says {text}", text in said, said)
+    project.once()
+    for name, _, steps, _ in CHANGES:
+        for step in steps:
+            if isinstance(step, tuple): cursor.execute(f"INSERT INTO drift.{name} VALUES ({', '.join(['%s'] * len(step))})", step)
+            elif step.split()[0] in ("MODIFY", "CHANGE", "RENAME", "ADD", "TRUNCATE") and "{}" not in step: cursor.execute(f"ALTER TABLE drift.{name} {step}")
+            else: cursor.execute(step.replace("{}", f"drift.{name}"))
+    connection.close()
+    done = project.call("run", "--once", code=None)
+    world.checks.equal("a run with tables that stopped", done.returncode, 1)
+    told = {job["name"]: job.get("error") or "" for job in project.status()["jobs"]}
+    text = lambda rows: [tuple(None if v is None else str(v) for v in row) for row in rows]
+    for name, _, _, reason in CHANGES:
+        if reason: world.checks.that(f"{name} stops", reason in told[f"ods.{name}"], told)
+        else:
+            names = [row[0] for row in server.run(f"SELECT COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 'drift' AND TABLE_NAME = '{name}' ORDER BY ORDINAL_POSITION")]
+            found = project.rows(f"SELECT {', '.join(names)} FROM ods.{name} ORDER BY id")
+            world.checks.equal(f"rows of {name}", text(tuple(row.values()) for row in found), text(server.run(f"SELECT {', '.join(names)} FROM drift.{name} ORDER BY id")))
+    world.checks.equal("quarantined again", project.call("run", "--once", code=None).returncode, 1)
+    server.run("SET GLOBAL binlog_row_metadata = NO_LOG")
+
+
 def letters(world, server):
     """A row that its columns cannot hold is kept as JSON, with its place in the log."""
     server.run("CREATE DATABASE wrong CHARACTER SET utf8mb4", "CREATE TABLE wrong.t (id INT PRIMARY KEY, v VARCHAR(20), w BIGINT, n INT)", "INSERT INTO wrong.t VALUES (0, 'first', NULL, 0)")
@@ -407,7 +463,7 @@ def plain(world, server):
 def details(world):
     """Single questions, a database of its own each, on one server."""
     with servers.MariaDB("--sql-mode=") as server:
-        for question in (startup, keys, types, shards, packed, huge, columns_then, renamed, letters, plain, purged):
+        for question in (startup, keys, types, shards, packed, huge, columns_then, renamed, changes, letters, plain, purged):
             at = time.monotonic()
             try: question(world, server)
             except Exception: world.checks.that(question.__name__, False, traceback.format_exc(limit=4))

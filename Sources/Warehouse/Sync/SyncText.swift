@@ -43,7 +43,7 @@ enum SyncText {
       lines.append("  PRIMARY KEY \(list(source.shape.primaryKey)) NOT ENFORCED")
     }
     var connector = source.options
-    connector[SchemaDrift.placeOption] = source.place
+    if let place = source.place { connector[SchemaDrift.placeOption] = place }
     return "CREATE TEMPORARY TABLE \(quoted(source.name)) (\n" + lines.joined(separator: ",\n")
       + "\n)\(comment(source.shape.comment)) WITH (\n\(entries(connector))\n)"
   }
