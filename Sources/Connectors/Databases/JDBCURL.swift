@@ -24,7 +24,7 @@ struct JDBCURL {
     if let mark = rest.firstIndex(of: "?") {
       for pair in rest[rest.index(after: mark)...].split(separator: "&") {
         let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        properties.append((String(parts[0]), parts.count == 2 ? Self.decoded(parts[1]) : ""))
+        properties.append((String(parts[0]), parts.count == 2 ? PercentCode.decoded(parts[1]) : ""))
       }
       rest = rest[..<mark]
     }
@@ -48,26 +48,8 @@ struct JDBCURL {
       let bare = server.filter { $0 != "[" && $0 != "]" }
       if !bare.isEmpty { host = bare }
     }
-    database = Self.decoded(rest)
+    database = PercentCode.decoded(rest)
     if database.isEmpty { throw options.wrong("url", form) }
-  }
-
-  private static func decoded(_ text: some StringProtocol) -> String {
-    var bytes: [UInt8] = []
-    let all = Array(text.utf8)
-    var i = 0
-    while i < all.count {
-      if all[i] == UInt8(ascii: "%"), i + 2 < all.count,
-        let value = UInt8(String(decoding: all[(i + 1)...(i + 2)], as: UTF8.self), radix: 16)
-      {
-        bytes.append(value)
-        i += 3
-      } else {
-        bytes.append(all[i])
-        i += 1
-      }
-    }
-    return String(decoding: bytes, as: UTF8.self)
   }
 }
 

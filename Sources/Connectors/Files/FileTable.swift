@@ -154,7 +154,7 @@ struct FileTable {
   ) throws(TerraceError) -> Scalar {
     for step in path.split(separator: "/").dropLast() {
       guard let equals = step.firstIndex(of: "="), step[..<equals] == name else { continue }
-      let text = Self.unescaped(String(step[step.index(after: equals)...]))
+      let text = PercentCode.decoded(step[step.index(after: equals)...])
       let none = table.options["partition.default-name"] ?? "__DEFAULT_PARTITION__"
       if text == none { return .null }
       do throws(TextProblem) { return try ValueParser.scalar(text, type) } catch {
@@ -164,24 +164,5 @@ struct FileTable {
     }
     throw TerraceError(.invalid, "a file lies in no folder of its partition")
       .with("table", table.name).with("file", path).with("column", name)
-  }
-
-  /// `%3A` as `:`.
-  private static func unescaped(_ text: String) -> String {
-    var bytes: [UInt8] = []
-    let given = Array(text.utf8)
-    var i = 0
-    while i < given.count {
-      if given[i] == UInt8(ascii: "%"), i + 2 < given.count,
-        let code = UInt8(String(decoding: given[i + 1...i + 2], as: UTF8.self), radix: 16)
-      {
-        bytes.append(code)
-        i += 3
-      } else {
-        bytes.append(given[i])
-        i += 1
-      }
-    }
-    return String(decoding: bytes, as: UTF8.self)
   }
 }
