@@ -368,7 +368,7 @@ CHANGES = [("wider", "id INT PRIMARY KEY, b VARCHAR(5), e INT", ["MODIFY b VARCH
            ("remade", "id INT PRIMARY KEY, b INT, e INT", ["DROP TABLE {}", "CREATE TABLE {} (id INT PRIMARY KEY, b INT, e INT)", (2, 2, 2)], "was dropped"),
            ("ghost", "id INT PRIMARY KEY, b INT, e INT", ["CREATE TABLE drift.g2 LIKE {}", "RENAME TABLE {} TO drift.g3, drift.g2 TO {}", (2, 2, 2)], "was renamed to drift.g3"),
            ("stated", "id INT PRIMARY KEY, b INT, e INT", ["SET SESSION binlog_format = STATEMENT", (2, 2, 2)], "a statement changed drift.stated")]
-LEFT_OUT = {"mye": "id INT PRIMARY KEY) ENGINE = MyISAM", "ver": "id INT PRIMARY KEY) WITH SYSTEM VERSIONING", "com": "id INT PRIMARY KEY, v VARCHAR(100) COMPRESSED)", "geo": "id INT PRIMARY KEY, v VARCHAR(9) CHARACTER SET geostd8)"}
+LEFT_OUT = {"setkey": "id SET('a', 'b') PRIMARY KEY)", "mye": "id INT PRIMARY KEY) ENGINE = MyISAM", "ver": "id INT PRIMARY KEY) WITH SYSTEM VERSIONING", "com": "id INT PRIMARY KEY, v VARCHAR(100) COMPRESSED)", "geo": "id INT PRIMARY KEY, v VARCHAR(9) CHARACTER SET geostd8)"}
 
 
 def changes(world, server):

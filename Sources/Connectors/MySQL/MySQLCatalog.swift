@@ -50,6 +50,13 @@ final class MySQLCatalog: DatabaseCatalog {
       throw TerraceError(.unsupported, column.refusal)
         .with("column", column.name).with("table", table.text)
     }
+    for name in found.primaryKey {
+      guard let type = found.columns.first(where: { $0.name == name })?.type(switches),
+        type.isNested
+      else { continue }
+      throw TerraceError(.unsupported, "a key of type \(type.text)").with("column", name)
+        .with("table", table.text)
+    }
     var shape = Self.shape(found, switches)
     for column in found.columns where column.isGenerated {
       shape.notes.append("the generated column \(column.name) is left out")

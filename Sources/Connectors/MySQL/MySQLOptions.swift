@@ -65,6 +65,9 @@ struct MySQLOptions: Hashable, Sendable {
     let place = options.text(SchemaDrift.placeOption)
     isSynced = place != nil
     let evolution = (options.text("schema-evolution") ?? "ignore").lowercased()
+    if !["follow", "fail", "ignore"].contains(evolution) {
+      throw options.wrong("schema-evolution", "follow, fail or ignore")
+    }
     // Of a synced table it is the table here that ignores what its log tells.
     followsSchema = isSynced || ["follow", "fail"].contains(evolution)
     if let place, place != MySQLOptions.freshPlace { followed = try MySQLPosition(text: place) }
