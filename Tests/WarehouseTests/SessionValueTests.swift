@@ -54,6 +54,20 @@ final class SessionValueTests: XCTestCase {
       #"["2024-01-01 05:00:00.000"]"#)
   }
 
+  func test_instants_compareWithWallClocksOfTheSession() throws {
+    let session = try TestSession()
+    XCTAssertEqual(
+      try session.rows(
+        """
+        SET 'table.local-time-zone' = 'Asia/Tokyo';
+        SELECT ts = l, ts < l, l > TIMESTAMP '1970-01-01 08:59:59.999999', ts < CURRENT_TIMESTAMP
+        FROM (VALUES (TIMESTAMP '1970-01-01 09:00:00', TO_TIMESTAMP_LTZ(0, 3))) AS t(ts, l)
+        """), "[true,false,true,true]")
+    XCTAssertEqual(
+      session.refusal("SELECT CASE WHEN TRUE THEN 'a' WHEN FALSE THEN 1 END"),
+      "1:8 the results of CASE have no common type: CHAR(1), INT")
+  }
+
   func test_array_holdsNullWhereAnyOfItsElementsMay() throws {
     let session = try TestSession()
     XCTAssertEqual(

@@ -108,7 +108,9 @@ extension Expression {
     let last = otherwise ?? .untypedNull
     let values = branches.map(\.value) + [last]
     guard let type = TypeRules.common(values.map(\.type)) else {
-      let names = values.map { $0.type.nullable.text }.joined(separator: ", ")
+      // NULL, and an ELSE that is not there, have no type of their own.
+      let typed = values.filter { TypeRules.family($0.type) != .null }
+      let names = typed.map { $0.type.nullable.text }.joined(separator: ", ")
       throw TerraceError(.invalid, "the results of CASE have no common type: \(names)")
     }
     let target = TypeRules.family(type) == .null ? DataType.string : type

@@ -155,6 +155,13 @@ package enum TypeRules {
     return .decimal(38, max(38 - whole, min(scale, 6)))
   }
 
+  private static func digits(of type: DataType) -> Int {
+    switch type.kind {
+    case .timestamp(let precision), .timestampLTZ(let precision): precision
+    default: 0
+    }
+  }
+
   /// Whether `a = b` is a question, and over which type it is decided. Text and numbers are not
   /// compared, nor TIMESTAMP and DATE; text is read as a date, time or timestamp beside one.
   package static func comparable(_ a: DataType, _ b: DataType) -> DataType? {
@@ -164,6 +171,10 @@ package enum TypeRules {
     let temporal: Set<Family> = [.date, .time, .timestamp, .localTimestamp]
     if f == .text && temporal.contains(g) { return b }
     if g == .text && temporal.contains(f) { return a }
+    // A wall clock is read in the session's zone.
+    if [f, g] == [.timestamp, .localTimestamp] || [f, g] == [.localTimestamp, .timestamp] {
+      return DataType(.timestampLTZ(max(digits(of: a), digits(of: b))))
+    }
     guard f == g, f != .map else { return nil }
     return common([a, b])
   }

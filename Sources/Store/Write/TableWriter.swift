@@ -162,6 +162,7 @@ package final class TableWriter {
     if let present = state.buckets[place], present.totalBuckets != totalBuckets {
       throw TerraceError(.conflict, "the partition has another number of buckets")
         .with("present", present.totalBuckets).with("wanted", totalBuckets)
+        .hint("set 'bucket' back to \(present.totalBuckets), or write the rows into a new table")
     }
     let fresh = try BucketWriter(
       shared, place, totalBuckets: totalBuckets, files: state.files(in: place))
