@@ -132,6 +132,8 @@ final class FlinkFunctionTests: XCTestCase {
     for (expression, expected) in [
       ("PRINTF('%d', 5)", "1:8 not supported: the function PRINTF"),
       ("CURRENT_DATABASE()", "1:8 not supported: the function CURRENT_DATABASE"),
+      ("ARRAY_CONCAT(1, 2)", "1:8 ARRAY_CONCAT does not take (INT, INT)"),
+      ("ARRAY_UNION(1, 2)", "1:8 ARRAY_UNION does not take (INT, INT)"),
       ("RAND(1)", "1:8 not supported: RAND with a seed"),
       (
         "(DATE '2024-01-01', DATE '2024-01-02') OVERLAPS (DATE '2024-01-01', DATE '2024-01-02')",

@@ -53,7 +53,10 @@ func picking(
 ) -> Function {
   Function(
     name, parameters, optional: optional, repeats: repeats,
-    .rule { (a) throws(TerraceError) -> DataType in a[0].type.nullable }
+    .rule { (a) throws(TerraceError) -> DataType in
+      guard TypeRules.family(a[0].type) == .array else { throw invalid(name, a) }
+      return a[0].type.nullable
+    }
   ) { (call) throws(TerraceError) -> Column in
     let sources = call.arguments.filter { $0.column.physical == .list }.map {
       $0.column.children[0]
