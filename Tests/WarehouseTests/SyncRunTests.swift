@@ -97,6 +97,13 @@ final class SyncRunTests: XCTestCase {
 
   func test_aTableThatIsGone_staysInQuarantineUntilItIsDropped() throws {
     let fixture = try fixture()
+    try goes(fixture)
+    let single = try self.fixture()
+    try single.write("layers/ods/shop.sql", "CREATE TABLE a AS TABLE pg.shop.a")
+    try goes(single)
+  }
+
+  private func goes(_ fixture: SyncFixture) throws {
     try fixture.run()
     fixture.server.alter("shop.a", [], isDropped: true, reason: "DROP TABLE a")
     fixture.server.content.withLock { $0.shapes[FakeServer.table("shop.a")] = nil }

@@ -71,9 +71,12 @@ final class PostgresCatalog: DatabaseCatalog {
       table: DatabaseTable(
         database: database, schema: table.name.schema, table: table.name.table),
       columns: columns.enumerated().map { place, column in
-        Field(
-          id: place, name: column.name,
-          type: column.isNullable ? column.type.columnType : column.type.columnType.notNull,
+        var type = column.type.columnType
+        // Rounded keys could meet.
+        let isKey = table.primaryKey.contains(column.name)
+        if isKey, case .numeric(nil, _) = column.type.kind { type = .string }
+        return Field(
+          id: place, name: column.name, type: column.isNullable ? type : type.notNull,
           comment: column.comment)
       },
       primaryKey: table.primaryKey, comment: table.comment, tellsOldRows: table.tellsOldRows)

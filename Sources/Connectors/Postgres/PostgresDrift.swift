@@ -17,6 +17,7 @@ enum PostgresDrift {
     _ options: PostgresOptions
   ) -> SchemaDrift? {
     var reasons: [String] = []
+    var held: [String: DataType] = [:]
     for column in columns {
       guard let declared = table.declared.fields.first(where: { $0.name == column.name }) else {
         if options.followsSchema { reasons.append("column \(column.name) is new") }
@@ -26,7 +27,11 @@ enum PostgresDrift {
       let isHeld =
         options.followsSchema
         ? holds(declared.type, column.type.columnType) : column.type.fits(declared.type)
-      if !isHeld { reasons.append("column \(column.name) is \(column.type.name) now") }
+      if isHeld {
+        held[column.name] = declared.type.nullable
+      } else {
+        reasons.append("column \(column.name) is \(column.type.name) now")
+      }
     }
     let names = Set(columns.map(\.name))
     if options.followsSchema {
@@ -39,7 +44,8 @@ enum PostgresDrift {
     }
     if reasons.isEmpty { return nil }
     let fields = columns.enumerated().map { place, column in
-      let type = column.type.columnType
+      // What holds it stays: no column becomes narrower.
+      let type = held[column.name] ?? column.type.columnType
       return Field(
         id: place, name: column.name, type: key.contains(column.name) ? type.notNull : type)
     }

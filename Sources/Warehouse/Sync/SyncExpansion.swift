@@ -44,8 +44,10 @@ struct SyncExpansion {
   mutating func add(_ statement: SyncStatement) {
     do throws(TerraceError) {
       let (listed, isLive) = try listing(statement)
-      var chosen = targets(try selected(statement, among: listed), statement)
-      if isLive { try addGone(statement, listed, &chosen) }
+      let gone = isLive ? try gone(statement, listed) : []
+      let tables = try selected(statement, among: listed + gone)
+      var chosen = targets(tables.filter { !gone.contains($0) }, statement)
+      try add(tables.filter(gone.contains), to: &chosen, statement)
       for (name, sources) in chosen.sorted(by: { $0.key.table < $1.key.table }) {
         add(name, sources, statement, isLive: isLive)
       }
@@ -74,23 +76,34 @@ struct SyncExpansion {
     return chosen
   }
 
-  /// Tables here whose own one is not at the server any more: their jobs read the log to its end, and say so.
-  private mutating func addGone(
-    _ statement: SyncStatement, _ listed: [DatabaseTable],
-    _ chosen: inout [TableName: [DatabaseTable]]
-  ) throws(TerraceError) {
-    guard statement.isDatabase else { return }
+  /// Tables that are followed here and are not at the server any more.
+  private func gone(
+    _ statement: SyncStatement, _ listed: [DatabaseTable]
+  ) throws(TerraceError) -> [DatabaseTable] {
     let catalog = statement.catalog.text
-    let gone = memory.tables(of: catalog).filter { !listed.contains($0) }
-    for table in try selected(statement, among: listed + gone) where gone.contains(table) {
+    var found: [DatabaseTable] = []
+    for table in memory.tables(of: catalog) where !listed.contains(table) {
       // A name that cannot be one here never was.
-      guard let name = try? target(of: table, statement), chosen[name] == nil,
+      guard let name = try? target(of: table, statement),
         memory.source(name, table, catalog: catalog) != nil, try schema(of: name) != nil
       else { continue }
+      found.append(table)
+    }
+    return found
+  }
+
+  /// Jobs of tables that are gone read the log to its end, and say so; shards go without a word.
+  private mutating func add(
+    _ gone: [DatabaseTable], to chosen: inout [TableName: [DatabaseTable]],
+    _ statement: SyncStatement
+  ) throws(TerraceError) {
+    for table in gone {
+      let name = try target(of: table, statement)
+      if chosen[name] != nil { continue }
       chosen[name] = [table]
       warnings.append(
-        "\(catalog).\(table.text) is not there any more; \(name) stays as it is until it is "
-          + "dropped, or EXCLUDING TABLE leaves it out")
+        "\(statement.catalog.text).\(table.text) is not there any more; \(name) stays as it is until "
+          + "it is dropped, or its statement leaves it out")
     }
   }
 
@@ -208,6 +221,9 @@ struct SyncExpansion {
       name = path.last.text
     } else {
       name = statement.options.prefix + name + statement.options.suffix
+      if name.contains("$") {
+        throw TerraceError(.unsupported, "“\(name)”: behind a '$' stands a system table")
+      }
     }
     try TableName.check(name, "table")
     return TableName(database: statement.layer, table: name)
@@ -243,7 +259,9 @@ struct SyncExpansion {
         sources.removeAll(where: \.shape.primaryKey.isEmpty)
         if sources.isEmpty { return }
       }
-      add(try SyncTable(name, statement, sources, stored: stored))
+      let table = try SyncTable(name, statement, sources, stored: stored)
+      if statement.isDatabase, stored == nil { try check(table) }
+      add(table)
     } catch {
       let told = statement.placed(error.fact("table") == nil ? error.with("table", name) : error)
       if statement.isDatabase,
@@ -253,6 +271,18 @@ struct SyncExpansion {
       } else {
         problems.append(told)
       }
+    }
+  }
+
+  /// - Throws: `unsupported` for a table that cannot be made here, whatever the statement says.
+  private func check(_ table: SyncTable) throws(TerraceError) {
+    do throws(TerraceError) {
+      _ = try TableSchema.create(
+        columns: table.fields, primaryKeys: table.primaryKey, options: ["bucket": "1"],
+        timeMillis: 0)
+    } catch {
+      let column = error.fact("column").map { ": \($0)" } ?? ""
+      throw TerraceError(.unsupported, error.message + column, hint: error.hint)
     }
   }
 
