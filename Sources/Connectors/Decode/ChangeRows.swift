@@ -85,9 +85,13 @@ final class ChangeRows {
   /// Whether two rows have the same key.
   func hasSameKey(_ a: Int, _ i: Int, _ b: Int, _ j: Int) -> Bool {
     for c in keys {
-      guard let one = sources[a][c], let other = sources[b][c], isSame(one, i, other, j) else {
+      guard let one = flat[a &* type.count &+ c], let other = flat[b &* type.count &+ c] else {
         return false
       }
+      let same = one._withUnsafeGuaranteedRef { one in
+        other._withUnsafeGuaranteedRef { other in isSame(one, i, other, j) }
+      }
+      if !same { return false }
     }
     return true
   }
