@@ -61,6 +61,23 @@ package enum Connectors {
     }
   }
 
+  /// Says what is wrong with a table as far as it can be known before the other side is asked: a plan should
+  /// not have to be run for that.
+  package static func check(
+    _ table: ConnectorTable, isSource: Bool, _ environment: Environment
+  ) throws(TerraceError) {
+    let table = Secrets.withoutReferences(table)
+    switch table.options["connector"] {
+    case "postgres-cdc" where isSource: _ = try PostgresOptions(table)
+    case "mysql-cdc" where isSource, "mariadb-cdc" where isSource: _ = try MySQLOptions(table)
+    case "datagen" where isSource: _ = try DatagenSource(table, environment)
+    case "nexmark" where isSource: _ = try NexmarkSource(table, environment)
+    // The style of the others is known by their options.
+    case _ where isSource: _ = try style(of: table)
+    default: _ = try sink(table, environment)
+    }
+  }
+
   private static func unknown(_ table: ConnectorTable) -> TerraceError {
     TerraceError(
       .unsupported, "connector '\(table.options["connector"] ?? "")' here",

@@ -26,6 +26,13 @@ package enum Secrets {
     return resolved
   }
 
+  /// The table with something in the place of each reference, where only the shape of options counts.
+  static func withoutReferences(_ table: ConnectorTable) -> ConnectorTable {
+    var table = table
+    table.options = table.options.mapValues { $0.replacing(/\$\{[^}]*\}/, with: "1") }
+    return table
+  }
+
   /// Options with what their references stand for; secrets among them are noted.
   package static func resolved(
     _ options: [String: String], folder: String, _ files: any FileIO

@@ -270,6 +270,35 @@ final class CommandProjectTests: XCTestCase {
     XCTAssertEqual(try self.daily(), "city,n,total\nLyon,2,50\n")
   }
 
+  func test_plan_refusesOptionsOfAllConnectorsAtTheirPlace() throws {
+    try scratch.write("terrace.conf", "layers: ods\n")
+    func check(_ source: String, _ sink: String, _ words: String) throws {
+      try spec(
+        "ods/a.sql",
+        """
+        CREATE TEMPORARY TABLE src (id INT, PRIMARY KEY (id) NOT ENFORCED) WITH (\(source));
+        CREATE TEMPORARY TABLE out_ (id INT, PRIMARY KEY (id) NOT ENFORCED) WITH (
+          \(sink));
+        INSERT INTO out_ SELECT id FROM src;
+        """)
+      let refused = try run(2, "plan")
+      XCTAssertTrue(refused.errors.contains(words), refused.errors)
+    }
+    let good = "'connector' = 'datagen', 'number-of-rows' = '5'"
+    let postgres =
+      "'connector' = 'postgres-cdc', 'hostname' = 'h', 'username' = 'u', 'password' = '${env:PATH}', "
+      + "'database-name' = 'd', 'table-name' = 't'"
+    try check(good + ", 'nonsense' = '1'", "'connector' = 'print'", "layers/ods/a.sql:1:")
+    try check(postgres + ", 'scan.startup.mode' = 'latest'", "'connector' = 'print'", "a.sql:1:")
+    try check(
+      good,
+      "'connector' = 'jdbc', 'url' = 'jdbc:postgresql://h/d', 'table-name' = 't', "
+        + "'username' = 'u', 'passwrod' = 'x'",
+      "a.sql:3:")
+    try check(
+      good, "'connector' = 'filesystem', 'path' = 'o', 'format' = 'jsonx'", "not supported: format")
+  }
+
   func test_run_fillsColumnsWithRowsInRows() throws {
     try scratch.write("terrace.conf", "layers: ods\n")
     try FileManager.default.createDirectory(

@@ -82,6 +82,7 @@ final class FakeServer: Sendable {
       }
       return FakeCatalog(self)
     }
+    door.check = { (_, _, _) throws(TerraceError) in }
     door.style = { (_) throws(TerraceError) in .upserts }
     door.source = { (table, _) throws(TerraceError) in FakeTableSource(self, table) }
     return door

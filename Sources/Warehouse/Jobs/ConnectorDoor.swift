@@ -13,6 +13,10 @@ package struct ConnectorDoor: Sendable {
   var style: @Sendable (ConnectorTable) throws(TerraceError) -> ChangeStyle = {
     (table) throws(TerraceError) in try Connectors.style(of: table)
   }
+  var check: @Sendable (ConnectorTable, Bool, Environment) throws(TerraceError) -> Void = {
+    (table, isSource, environment) throws(TerraceError) in
+    try Connectors.check(table, isSource: isSource, environment)
+  }
   /// Of the name, the options and the project's folder.
   var catalog:
     @Sendable (String, [String: String], String, Environment) throws(TerraceError)

@@ -66,6 +66,7 @@ struct JobLoader {
       let create = file.connectors.first(where: { $0.name.last.text == path.last.text })
     {
       let (shape, table) = try specs.connector(create, file)
+      try specs.check(table, shape, isSource: false, file)
       let sink = shape.sink(table, takesChanges: JobLoader.takesChanges(table))
       let bound = try binder.bind(syntax, into: sink)
       let name = TableName(database: file.layer, table: table.name)

@@ -167,6 +167,17 @@ final class SpecBinder {
     )
   }
 
+  /// Refuses options that are wrong, at their place.
+  func check(
+    _ table: ConnectorTable, _ shape: TableShape, isSource: Bool, _ file: SpecFile
+  ) throws(TerraceError) {
+    do throws(TerraceError) {
+      try connectors.check(table, isSource, warehouse.environment)
+    } catch {
+      throw file.text.placed(error, shape.options)
+    }
+  }
+
   func sink(_ table: ProjectTable) -> SinkTable {
     SinkTable(
       name: table.name.description, type: table.shape.sinkType, primaryKey: table.shape.primaryKey,

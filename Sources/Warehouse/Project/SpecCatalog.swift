@@ -63,10 +63,8 @@ final class SpecCatalog: TableResolver {
     for option in reference.options { table.options[option.key] = option.value }
     // Two files may call different tables alike; their jobs may be one.
     let key = "\(file.layer).\(file.stem)/" + SpecCatalog.key(table.name, reference)
-    let style: ChangeStyle
-    do throws(TerraceError) { style = try specs.connectors.style(table) } catch {
-      throw file.text.placed(error, shape.options)
-    }
+    try specs.check(table, shape, isSource: true, file)
+    let style = try specs.connectors.style(table)
     sources[key] = .connector(table)
     return shape.bound(
       reference: key, isAppendOnly: style == .inserts, text: file.text, given: table.type)
