@@ -54,16 +54,18 @@ package final class Pipeline {
   ///   - recordsChanges: states keep what changed since the last commit (`takeStateDeltas`).
   ///   - budget: is told at the end of each epoch how many bytes the state holds.
   ///   - pairsMax: candidate pairs that a join looks at together.
+  ///   - played: references of sources that play the state of the join that reads them (``play(_:from:)``),
+  ///     of those that could (``Plan/playableSides``).
   /// - Throws: `unsupported` or `invalid`, when the plan cannot run.
   package init(
     _ plan: Plan, context: EvaluationContext = EvaluationContext(), recordsChanges: Bool = false,
-    budget: MemoryBudget? = nil, pairsMax: Int = 1 << 15
+    budget: MemoryBudget? = nil, pairsMax: Int = 1 << 15, played: Set<String> = []
   ) throws(TerraceError) {
     self.plan = plan
     self.budget = budget
     sources = plan.sources
     type = plan.type
-    runtime = Runtime(recordsChanges: recordsChanges, pairsMax: pairsMax)
+    runtime = Runtime(recordsChanges: recordsChanges, pairsMax: pairsMax, played: played)
     runtime.evaluator.context = context
     var builder = PipelineBuilder(runtime: runtime)
     let root = try builder.build(plan)
@@ -310,6 +312,30 @@ package final class Pipeline {
       operation.attach([target], wholeAfter: nil)
     }
     account()
+  }
+
+  // MARK: - State that source tables play
+
+  /// Join sides that source tables play: the number of the source, and whether what the table holds when the
+  /// job begins need not be given.
+  package var playedSides: [(source: Int, side: PlayedSide, skipsContent: Bool)] {
+    operators.compactMap { $0 as? JoinOperator }.flatMap(\.playedSides).compactMap { found in
+      sources.firstIndex(of: found.side.source).map { ($0, found.side, found.skipsContent) }
+    }
+  }
+
+  /// From here on the rows of a side are looked up in its table. Before the first change, and, where there
+  /// is state to come back to, after that.
+  ///
+  /// Whenever a change of another source comes, or an epoch ends that had one, the table must stand where the
+  /// changes given of it end: never within those of one snapshot, unless they alone were given in the epoch.
+  package func play(_ side: PlayedSide, from table: any PlayedTable) throws(TerraceError) {
+    for operation in operators { try (operation as? JoinOperator)?.play(side, from: table) }
+  }
+
+  /// Lets state leave memory of a pipeline that has no tables of its own.
+  package func evictPlayed(toBytes limit: Int) throws(TerraceError) {
+    try evict(toBytes: limit) { _ in nil }
   }
 
   private func place(of table: Int) -> (Operator, Int) {

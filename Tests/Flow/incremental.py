@@ -66,6 +66,8 @@ def epoch_of_100(world, made, name, rows):
     """Bytes of the epoch that takes 100 changed rows, spread over the keys: the first after a restart, and the second of a run."""
     change(made, world, rows, 1)
     made.once()
+    played = {source: entry.get("playsState", False) for source, entry in next(e["counters"] for e in entries(job(made, name)) if "counters" in e)["sources"].items()}
+    world.checks.equal(f"{name}: tables play the state of both sides, and streams of none", set(played.values()), {name == "dwd.joined"})
     took, read, written = last_epoch(made, name)
     world.checks.that(f"{name} over {rows} rows: the epoch took the changes", 100 <= took <= 200, f"{took} rows")
     world.checks.that(f"{name} over {rows} rows, after a restart: an epoch of 100 changed rows reads and writes under {LIMIT >> 20} MiB", read + written < LIMIT, f"{read} read, {written} written")

@@ -68,6 +68,8 @@ def campaign(world):
     project.wait("the run to hold the project", lambda: project.status()["running"])
     world.checks.equal("SIGTERM ends the run well", project.stop(process), 0)
     project.once()
+    sources = next(job for job in project.status()["jobs"] if job["name"] == "dwd.sales_wide")["counters"]["sources"]
+    world.checks.equal("a source table played the state of the join, the other side's was kept", {name: entry.get("playsState", False) for name, entry in sources.items()}, {"ods.items": True, "ods.sales": False})
     world.checks.note(f"{kills} kills, {feed.files} times files, {sum(feed.records.values())} records, {sum(n for n, _ in newest.values())} snapshots, {len(feed.bad)} malformed")
     pipeline.check(world, project, feed, f"after {kills} kills")
     for table in TABLES:

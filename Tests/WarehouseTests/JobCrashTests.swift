@@ -33,6 +33,8 @@ final class JobCrashTests: XCTestCase {
     let fixture = JobFixture(disk, time, changes: handOn ? ChangeCache() : nil, names: names)
     // Half of the stories commit state while the next slice is taken.
     if handOn { fixture.stateBytes = 1 }
+    // In half of them a source table plays the state of the join.
+    if handOn { fixture.playing = ["ods.shops"] }
     try fixture.startChain()
     return fixture
   }

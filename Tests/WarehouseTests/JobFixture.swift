@@ -15,6 +15,8 @@ final class JobFixture {
   let changes: ChangeCache?
   var budget: MemoryBudget?
   var stateBytes = 64 << 20
+  /// Tables that play the state of joins.
+  var playing: [String] = []
   var jobs: [Job] = []
 
   static let big = DataType.bigint.notNull
@@ -38,6 +40,7 @@ final class JobFixture {
   var environment: JobEnvironment {
     var environment = JobEnvironment(warehouse: warehouse, budget: budget, changes: changes)
     environment.stateBytes = stateBytes
+    environment.lookedUp = Set(playing.compactMap { try? TableName($0) })
     return environment
   }
 

@@ -10,12 +10,19 @@ internal import Columns
 /// that is a fact about the key: the other side's rows of that key. With one, every row counts its
 /// partners. When the fact changes, the row is sent or taken back.
 final class JoinOperator: Operator {
-  private let node: Plan.Join
-  private var index: KeyIndex
-  private var sides: [JoinSide]
+  let node: Plan.Join
+  var index: KeyIndex
+  var sides: [JoinSide]
   private let leftCount: Int
   private let rightTypes: [DataType]
   private let leftTypes: [DataType]
+  /// By side: a source table plays its state.
+  let played: [PlayedSide?]
+  /// Sides with a state table.
+  let kept: [Int]
+  var playedRows: [PlayedRows?] = [nil, nil]
+  var keptRows: [(any StateBacking)?] = []
+  var keptWholeAfter: Int?
 
   init(_ node: Plan.Join, _ runtime: Runtime, type: RowType) {
     self.node = node
@@ -25,11 +32,18 @@ final class JoinOperator: Operator {
     leftTypes = left.fields.map(\.type)
     rightTypes = right.fields.map(\.type)
     index = KeyIndex(node.leftKeys.map { left.fields[$0].type.nullable })
-    sides = JoinOperator.sides(node, runtime)
+    let played = [0, 1].map { side in
+      PlayedSide(node, side).flatMap { runtime.played.contains($0.source.reference) ? $0 : nil }
+    }
+    self.played = played
+    kept = [0, 1].filter { played[$0] == nil }
+    sides = JoinOperator.sides(node, played, runtime)
     super.init(Plan.join(node).operatorName, runtime, type: type)
   }
 
-  private static func sides(_ node: Plan.Join, _ runtime: Runtime) -> [JoinSide] {
+  private static func sides(
+    _ node: Plan.Join, _ played: [PlayedSide?], _ runtime: Runtime
+  ) -> [JoinSide] {
     let hasResidual = node.residual != nil
     let tracksLeft = [.left, .full, .semi, .anti].contains(node.kind)
     let tracksRight = [.right, .full].contains(node.kind)
@@ -37,11 +51,13 @@ final class JoinOperator: Operator {
       JoinSide(
         node.left.type, keys: node.leftKeys, nullSafe: node.nullSafe,
         isAppendOnly: node.left.isAppendOnly, tracks: tracksLeft,
-        counts: tracksLeft && hasResidual, counted: tracksRight && !hasResidual, runtime),
+        counts: tracksLeft && hasResidual, counted: tracksRight && !hasResidual,
+        isPlayed: played[0] != nil, runtime),
       JoinSide(
         node.right.type, keys: node.rightKeys, nullSafe: node.nullSafe,
         isAppendOnly: node.right.isAppendOnly, tracks: tracksRight,
-        counts: tracksRight && hasResidual, counted: tracksLeft && !hasResidual, runtime),
+        counts: tracksRight && hasResidual, counted: tracksLeft && !hasResidual,
+        isPlayed: played[1] != nil, runtime),
     ]
   }
 
@@ -50,34 +66,56 @@ final class JoinOperator: Operator {
   override func forget() {
     let bases = sides.map(\.state.numberBase)
     index = KeyIndex(index.types)
-    sides = JoinOperator.sides(node, runtime)
-    for (table, base) in bases.enumerated() { setNumberBase(table, base) }
+    sides = JoinOperator.sides(node, played, runtime)
+    for (side, base) in bases.enumerated() { setBase(side, base) }
   }
 
   override var stateTables: [StateTable] {
-    zip(sides, ["left", "right"]).map { $0.layout.table($1) }
+    kept.map { sides[$0].layout.table(["left", "right"][$0]) }
   }
 
   override func takeState() throws(TerraceError) -> [[DeltaBatch]] {
     var out: [[DeltaBatch]] = []
-    for side in sides { out.append(try side.state.takeChanges().map(side.layout.stored)) }
+    for place in kept {
+      let side = sides[place]
+      out.append(try side.state.takeChanges().map(side.layout.stored))
+    }
     return out
   }
 
   override func restore(_ table: Int, _ rows: Batch) throws(TerraceError) {
-    let side = sides[table]
+    try load(kept[table], rows)
+  }
+
+  /// - Parameter input: the side; of one that is played the rows are as they come.
+  override func load(_ input: Int, _ rows: Batch) throws(TerraceError) {
+    let side = sides[input]
+    if side.isPlayed {
+      return try meet(try number(DeltaBatch(inserting: rows), side, keepsOrder: true), input)
+    }
     let stored = side.layout.split(side.unknown(rows))
     let delta = stored.delta(side.state.rowType)
-    try meet(try number(delta, side, keepsOrder: true), table, stored)
+    try meet(try number(delta, side, keepsOrder: true), input, stored)
   }
 
   override var stateBytes: Int { sides.reduce(index.byteCount) { $0 + $1.byteCount } }
   override var pendingBytes: Int { sides.reduce(0) { $0 + $1.state.pendingBytes } }
-  override func setNumberBase(_ table: Int, _ base: Int32) {
-    sides[table].state.numberBase = base
-    sides[table].firstOwn = base
+  override func attach(_ backings: [(any StateBacking)?], wholeAfter: Int?) {
+    keptRows = backings
+    keptWholeAfter = wholeAfter
+    var all: [(any StateBacking)?] = playedRows
+    for (place, backing) in zip(kept, backings) { all[place] = backing }
+    super.attach(all, wholeAfter: wholeAfter)
   }
-  override func numberBase(_ table: Int) -> Int32 { sides[table].state.numberBase }
+
+  override func lookupCount(_ side: Int) -> Int { sides[side].layout.key.count }
+
+  override func setNumberBase(_ table: Int, _ base: Int32) { setBase(kept[table], base) }
+  private func setBase(_ side: Int, _ base: Int32) {
+    sides[side].state.numberBase = base
+    sides[side].firstOwn = base
+  }
+  override func numberBase(_ table: Int) -> Int32 { sides[kept[table]].state.numberBase }
 
   /// The output has the columns of both sides.
   private var pairs: Bool { node.kind != .semi && node.kind != .anti }
@@ -93,7 +131,8 @@ final class JoinOperator: Operator {
     if plain.count == 0 { return }
     let keyed = try number(plain, side)
     // Nothing asks for its own rows but those of the other side when they come.
-    let keepsOwn = node.kind == .inner && side.state.isAppendOnly
+    let keepsOwn = node.kind == .inner && (side.state.isAppendOnly || side.isPlayed)
+    try readPlayed(keyed, but: keepsOwn ? input : nil)
     try fetch(
       keyed.ids.pointer(Int32.self), keyed.count, of: index, but: keepsOwn ? input : nil)
     try meet(keyed, input)
@@ -105,7 +144,7 @@ final class JoinOperator: Operator {
 
   // MARK: - Keys
 
-  private func splitNullKeys(_ delta: DeltaBatch, _ side: JoinSide) -> (DeltaBatch, DeltaBatch?) {
+  func splitNullKeys(_ delta: DeltaBatch, _ side: JoinSide) -> (DeltaBatch, DeltaBatch?) {
     let strict = zip(side.keys, node.nullSafe).filter { !$1 }.map { delta.rows.columns[$0.0] }
     guard let validity = Bitmap.all(strict.compactMap(\.validity)) else { return (delta, nil) }
     let valid = Rows(count: delta.count) { validity[$0] }
@@ -118,7 +157,7 @@ final class JoinOperator: Operator {
   }
 
   /// Rows with the numbers of their keys.
-  private final class Keyed {
+  final class Keyed {
     let delta: DeltaBatch
     let ids: Buffer
     var count: Int { delta.count }
@@ -129,7 +168,7 @@ final class JoinOperator: Operator {
     }
   }
 
-  private func number(
+  func number(
     _ delta: DeltaBatch, _ side: JoinSide, keepsOrder: Bool = false
   ) throws(TerraceError) -> Keyed {
     let n = delta.count
@@ -160,7 +199,7 @@ final class JoinOperator: Operator {
   // MARK: - Meeting the other side
 
   /// - Parameter stored: the rows come from the state table.
-  private func meet(
+  func meet(
     _ keyed: Keyed, _ input: Int, _ stored: StoredRows? = nil
   ) throws(TerraceError) {
     let mine = sides[input]
@@ -192,6 +231,9 @@ final class JoinOperator: Operator {
     if mine.tracks { try emitOwn(keyed, partners, input) }
     // Nobody asks for these rows any more.
     if hasEnded(1 - input), !other.tracks { return }
+    if mine.isPlayed, node.kind == .inner, !runtime.isRestoring {
+      return try applyKnown(keyed, mine, input)
+    }
     try mine.state.apply(
       keyed.delta.rows.columns, weights: w, keys: ids, count: n,
       slots: slots.pointer(Int32.self), stored: stored?.numbers)
@@ -389,82 +431,5 @@ final class JoinOperator: Operator {
     let fields = (input == 0 ? node.left : node.right).type
     let typed = zip(columns, fields.fields).map { $0.retyped($1.type) }
     try emitAlone(DeltaBatch(Batch(fields, typed, count: n), weights: weights), input)
-  }
-}
-
-/// Rows whose count of partners has changed, with what it was.
-private struct Toggles {
-  private(set) var before: [Int32: Int64] = [:]
-
-  mutating func note(_ slot: Int32, _ matches: Lane<Int64>, _ change: Int64) {
-    if before[slot] == nil { before[slot] = matches[Int(slot)] }
-    matches[Int(slot)] += change
-  }
-}
-
-/// What a join keeps of one of its inputs.
-private final class JoinSide {
-  static let untouched = Int64.min
-  let keys: [Int]
-  /// Whether a row has a partner decides what is sent for it.
-  let tracks: Bool
-  /// Rows count their partners themselves, since a further condition decides.
-  let counts: Bool
-  let state: KeyedState
-  let layout: RowLayout
-  /// The other side asks how many rows a key has here.
-  let counted: Bool
-  /// Rows (by weight) of each key, if asked for.
-  let totals = Lane<Int64>()
-  /// The totals of keys before the batch being handled; `untouched` for the others.
-  let before = Lane<Int64>()
-  /// Partners (by weight) of each row, where rows count them.
-  let matches = Lane<Int64>()
-  private var keyCount = 0
-
-  init(
-    _ type: RowType, keys: [Int], nullSafe: [Bool], isAppendOnly: Bool, tracks: Bool, counts: Bool,
-    counted: Bool, _ runtime: Runtime
-  ) {
-    self.keys = keys
-    self.tracks = tracks
-    self.counts = counts
-    self.counted = counted
-    state = KeyedState(
-      type, isAppendOnly: isAppendOnly, recordsChanges: runtime.recordsChanges, mayBePlain: true)
-    layout = RowLayout(type, key: keys, nullable: nullSafe)
-  }
-
-  /// Rows that stay and have this number or a greater one were never forgotten since they came.
-  var firstOwn = Int32.max
-
-  /// Rows of the table without those that are in memory, although others of their key were not.
-  func unknown(_ rows: Batch) -> Batch {
-    if !state.isAppendOnly || firstOwn == .max { return rows }
-    let numbers = rows.columns[layout.key.count].pointer(Int32.self)
-    let kept = Rows(count: rows.count) { numbers[$0] < firstOwn }
-    if kept.count == rows.count { return rows }
-    return rows.gather(kept.buffer.pointer(Int32.self), count: kept.count)
-  }
-
-  func reserve(keys count: Int) {
-    state.reserve(keys: count)
-    if !counted { return }
-    totals.reserve(count)
-    before.reserve(count)
-    if count > keyCount {
-      for i in keyCount..<count { before[i] = JoinSide.untouched }
-      keyCount = count
-    }
-  }
-
-  var byteCount: Int {
-    state.byteCount + totals.byteCount + before.byteCount + matches.byteCount
-  }
-
-  func compact() throws(TerraceError) {
-    let matches = self.matches
-    let counts = self.counts
-    try state.compact { ids, n in if counts { matches.keep(ids, n) } }
   }
 }

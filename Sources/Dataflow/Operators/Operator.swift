@@ -13,11 +13,14 @@ final class Runtime {
   var insertsNew = false
   /// States record their changes for commits.
   let recordsChanges: Bool
+  /// References of source tables that play the state of the join that reads them.
+  let played: Set<String>
   /// Candidate pairs of a join that are looked at together.
   let pairsMax: Int
 
-  init(recordsChanges: Bool, pairsMax: Int = 1 << 15) {
+  init(recordsChanges: Bool, pairsMax: Int = 1 << 15, played: Set<String> = []) {
     self.recordsChanges = recordsChanges
+    self.played = played
     self.pairsMax = pairsMax
   }
 }
@@ -149,9 +152,13 @@ class Operator {
   /// From here on the state of keys that are not in memory is read as it is asked for.
   ///
   /// - Parameter wholeAfter: tables that are asked for so many keys may come back as a whole; nil: never.
-  final func attach(_ backings: [(any StateBacking)?], wholeAfter: Int?) {
+  func attach(_ backings: [(any StateBacking)?], wholeAfter: Int?) {
     residency = Residency(backings, wholeAfter: wholeAfter)
   }
+  /// Rows that were read from the place of this number, in the order of its key. Nothing is sent.
+  func load(_ place: Int, _ rows: Batch) throws(TerraceError) { try restore(place, rows) }
+  /// By how many columns that place is looked up.
+  func lookupCount(_ place: Int) -> Int { stateTables[place].lookupCount }
 
   /// Brings the state of keys into memory that lies in the tables only.
   ///
@@ -172,7 +179,7 @@ class Operator {
       let missing = residency.missing(table, ids, n, below: index.count)
       if missing.count == 0 { continue }
       let keys = index.keys.gather(missing.pointer, missing.count)
-      if let rows = try backing.rows(for: keys, count: missing.count) { try restore(table, rows) }
+      if let rows = try backing.rows(for: keys, count: missing.count) { try load(table, rows) }
     }
   }
 
@@ -180,7 +187,7 @@ class Operator {
   private func readRest(
     of table: Int, _ backing: any WholeBacking, _ residency: Residency, _ index: KeyIndex
   ) throws(TerraceError) {
-    let width = stateTables[table].lookupCount
+    let width = lookupCount(table)
     try backing.readAll { (rows) throws(TerraceError) in
       let keys = KeyIndex.normalized(Array(rows.columns[..<width]))
       let ids = Buffer(byteCount: max(4, rows.count * 4))
@@ -189,7 +196,7 @@ class Operator {
         keys, hashes: index.hash(keys, count: rows.count), count: rows.count, into: numbers)
       let kept = residency.absent(table, numbers, rows.count, below: index.count)
       if kept.count == 0 { return }
-      try restore(
+      try load(
         table,
         kept.count == rows.count
           ? rows : rows.gather(kept.buffer.pointer(Int32.self), count: kept.count))

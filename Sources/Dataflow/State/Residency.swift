@@ -65,6 +65,26 @@ final class Residency {
 
   func complete(_ table: Int) { isComplete[table] = true }
 
+  /// How many of `ids`, repeats included, have to be read.
+  func missingCount(_ table: Int, _ ids: UnsafePointer<Int32>, _ n: Int, below count: Int) -> Int {
+    if isComplete[table] { return 0 }
+    let lane = isResident[table]
+    lane.reserve(count)
+    let known = lane.pointer
+    var missing = 0
+    for i in 0..<n { missing &+= bit(known[Int(ids[i])] == 0) }
+    return missing
+  }
+
+  /// Those of `n` rows whose keys, numbers below `count`, are in memory.
+  func present(_ table: Int, _ ids: UnsafePointer<Int32>, _ n: Int, below count: Int) -> Rows {
+    if isComplete[table] { return Rows(all: n) }
+    let lane = isResident[table]
+    lane.reserve(count)
+    let known = lane.pointer
+    return Rows(count: n) { known[Int(ids[$0])] != 0 }
+  }
+
   /// Those of `ids`, numbers below `count`, whose rows of a table have to be read: each once. They count as
   /// read now.
   func missing(_ table: Int, _ ids: UnsafePointer<Int32>, _ n: Int, below count: Int) -> IDList {

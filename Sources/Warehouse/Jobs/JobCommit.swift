@@ -37,6 +37,11 @@ extension JobRun {
     target.expect(restart: mayBeginAnew)
     let snapshot = try target.commit(next, watermark: watermark)
     try keepPlaying()
+    if store == nil, !plan.plays.isEmpty, let budget = environment.budget,
+      budget.usedBytes > budget.limitBytes / 2
+    {
+      try pipeline.evictPlayed(toBytes: budget.limitBytes / 8)
+    }
     root = next
     rootSnapshot = snapshot
     lastCommitMillis = now

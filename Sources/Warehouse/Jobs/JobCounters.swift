@@ -15,6 +15,8 @@ package struct JobCounters: Hashable, Sendable {
     package var position = ""
     /// The event time up to which it has come, milliseconds since 1970.
     package var watermark: Int64?
+    /// The table plays the state of a join: it is looked up, and the job keeps none of that side.
+    package var plays = false
   }
 
   package var epoch: Int64 = 0
@@ -60,6 +62,7 @@ package struct JobCounters: Hashable, Sendable {
           ("backlogUnit", source.backlog.map { _ in .string(source.backlogUnit) }),
           ("position", .string(source.position)),
           ("watermark", source.watermark.map { .int($0) }),
+          ("playsState", source.plays ? .bool(true) : nil),
         ]))
     }
     return .members([

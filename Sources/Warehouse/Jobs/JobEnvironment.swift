@@ -17,6 +17,8 @@ package struct JobEnvironment: Sendable {
   package var zone: SessionZone
   /// The project's: paths of connectors are relative to it.
   package var folder: String
+  /// Tables that the project's jobs write and look up: see ``SourcePlay``.
+  var lookedUp: Set<TableName> = []
   var connectors = ConnectorDoor()
   /// So much change of state is committed before its time has come, while the next slice is taken.
   var stateBytes = 64 << 20

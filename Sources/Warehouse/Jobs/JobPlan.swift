@@ -13,6 +13,11 @@ struct JobPlan {
   let needsStateEachEpoch: Bool
   /// The target plays the state of the plan's upsert: its columns, those of the key first. Nil: it does not.
   let playedColumns: [Int]?
+  /// Source tables that play the state of joins, by reference: those of a job that begins, until its root says
+  /// which do.
+  var plays: Set<String> = []
+  /// Those that can.
+  var mayPlay: Set<String> = []
   /// Rows of the one source whose keys are new to it are new to the target: they may go there directly.
   let takesNewRows: Bool
 
@@ -69,7 +74,7 @@ struct JobPlan {
     var key = Set(node.key)
     var input = node.input
     if case .map(let map) = input {
-      key = Set(key.compactMap { Played.column(map.expressions[$0]) })
+      key = Set(key.compactMap { map.expressions[$0].column })
       input = map.input
     }
     guard case .source(let source) = input,
@@ -196,7 +201,7 @@ private struct Played {
       guard case .upsert(var node) = map.input, map.condition == nil else { return nil }
       var places: [Int: Int] = [:]
       for (place, expression) in map.expressions.enumerated() {
-        if let column = Played.column(expression) { places[column] = places[column] ?? place }
+        if let column = expression.column { places[column] = places[column] ?? place }
       }
       let width = map.input.type.count
       let rest = (0..<width).filter { !node.key.contains($0) }
@@ -210,22 +215,5 @@ private struct Played {
       self.plan = .map(map)
     default: return nil
     }
-  }
-
-  /// The input column that an expression hands on as it is.
-  fileprivate static func column(_ expression: Expression) -> Int? {
-    switch expression {
-    case .column(let column, _): column
-    case .cast(let inner, let type, _) where inner.type.kind == type.kind: Played.column(inner)
-    default: nil
-    }
-  }
-}
-
-extension Plan {
-  /// Rows may come too late, and which do depends on where epochs end.
-  var hasWindows: Bool {
-    if case .windowAggregate = self { return true }
-    return inputs.contains(where: \.hasWindows)
   }
 }

@@ -17,14 +17,18 @@ extension JobRun {
       rootSnapshot = found.snapshot
       try checkFingerprint(found.root)
       barriers.last = found.root.tags?.last
+      // State that is kept stays kept.
+      plan.plays = found.root.played.intersection(plan.mayPlay)
     }
+    let lacksState = root.played != plan.plays
+    root.played = plan.plays
     letters = try DeadLetters(
       spec.name, environment, user: user, at: root.letters, count: root.letterCount)
     try target.open(generation: root.generation)
     if let found {
       // The tags of a snapshot are there before the next one is.
       _ = try makeTags(of: found.root, found.snapshot)
-      try goOn()
+      if found.root.epoch > 0, lacksState { try rebuild() } else { try goOn() }
     } else {
       try begin()
     }
@@ -72,6 +76,12 @@ extension JobRun {
       self.store = store
     }
     feeds = try makeFeeds(state)
+    for (source, side, _) in pipeline.playedSides {
+      guard let feed = feeds[source] as? TableFeed else { continue }
+      feed.isPlaying = true
+      feed.isUncut = !side.isCuttable
+      try pipeline.play(side, from: PlayedFeed(feed, side, environment.budget))
+    }
     cuts = []
     for source in pipeline.sources {
       cuts.append(try EventCut(plan.plan, source, zone: spec.zone(environment)))
@@ -123,6 +133,7 @@ extension JobRun {
   private func begin() throws(TerraceError) {
     try makeParts(state: nil, watermarks: [])
     try startTables()
+    try skipContents()
     if barriers.kind == .clock { barriers.begin(at: time.nowMillis()) }
     // The first root: from here on there is no way to start over silently.
     for delta in try pipeline.endEpoch(now: time.nowMillis()) { _ = try write(delta) }
@@ -166,6 +177,13 @@ extension JobRun {
         feed.tags.barriers(schedule.calendar).filter { $0.snapshot <= feed.snapshotID }.map(\.end)
       }
       barriers.last = passed.max()
+    }
+  }
+
+  /// What played tables hold now is looked up when somebody comes whom it meets.
+  private func skipContents() throws(TerraceError) {
+    for (source, _, skipsContent) in pipeline.playedSides where skipsContent {
+      try (feeds[source] as? TableFeed)?.skipContent()
     }
   }
 
@@ -239,6 +257,7 @@ extension JobRun {
       }
       try table.start(snapshot, content: true)
     }
+    try skipContents()
     try replay()
     try play()
     stateLags = true
@@ -265,16 +284,24 @@ extension JobRun {
       if feeds.contains(where: { $0.restart != nil }) { return }
       for feed in feeds { try feed.beginEpoch(after: nil, schedule: nil) }
       var taken = 0
-      for (i, feed) in feeds.enumerated() {
+      let turns = SourceTurns(feeds, number: 0)
+      for i in turns.order {
+        let feed = feeds[i]
+        turns.prepareReplay(feed)
         while taken < 1 << 18 || !feed.canPause {
           guard let batch = try feed.next(rows: 1 << 16, bytes: 16 << 20) else { break }
           taken += batch.recordCount
           if batch.rowCount > 0 { try pipeline.push(batch.delta, to: i) }
           _ = pipeline.takeOutput()
+          try (feed as? TableFeed)?.settle()
         }
+        if turns.mustEnd(feed), !feed.isReplayed { break }
       }
       _ = try pipeline.endEpoch(now: time.nowMillis())
-      if taken == 0, !feeds.allSatisfy(\.isReplayed) {
+      // One that waited for another to pass over snapshots without rows has its turn now.
+      if taken == 0, !feeds.allSatisfy(\.isReplayed),
+        turns.unfinished == SourceTurns(feeds, number: 0).unfinished
+      {
         let missing = feeds.filter { !$0.isReplayed }.map(\.name)
         throw TerraceError(
           .unavailable, "a source gives less than it gave before",

@@ -21,7 +21,7 @@ final class JobRun {
   let compaction: FileCounters
   private var compactionNoted = (0, 0)
   let target: any JobTarget
-  let plan: JobPlan
+  var plan: JobPlan
   var pipeline: Pipeline
   var feeds: [Feed]
   var cuts: [EventCut?]
@@ -94,7 +94,7 @@ final class JobRun {
     let now = environment.warehouse.environment.time.nowMillis()
     return try Pipeline(
       plan.plan, context: EvaluationContext(now: now, zone: zone),
-      recordsChanges: true, budget: environment.budget)
+      recordsChanges: true, budget: environment.budget, played: plan.plays)
   }
 
   var time: any Timekeeper { environment.warehouse.environment.time }
@@ -242,7 +242,8 @@ final class JobRun {
       counters.sources[feed.name] = JobCounters.Source(
         rows: feed.taken, reread: feed.reread, skipped: feed.passedOver, backlog: backlog?.amount,
         backlogUnit: backlog?.unit ?? "", position: feed.position.text(),
-        watermark: feed.watermark == .min ? nil : feed.watermark)
+        watermark: feed.watermark == .min ? nil : feed.watermark,
+        plays: plan.plays.contains(feed.source.reference))
     }
   }
 
@@ -250,6 +251,8 @@ final class JobRun {
 
   /// Rows that went to the target before the end of the epoch.
   private var writtenEarly = 0
+  /// Counts the slices.
+  private var turn = 0
 
   private func collect(_ limits: EpochLimits, _ started: Int64) throws(TerraceError) -> Int {
     var rows = 0
@@ -257,21 +260,30 @@ final class JobRun {
     // By the clock no row may come in that belongs behind a tag.
     let until = min(started + limits.millis, clockLimit)
     for feed in feeds { (feed as? TableFeed)?.limitPause(limits.rows) }
+    let turns = SourceTurns(feeds, number: turn)
+    turn &+= 1
     var given = true
     while given {
       given = false
-      // What is joined to goes first: rows that find their match at once are not sent without it before.
-      for (i, feed) in feeds.enumerated().reversed() {
-        if isBlocked(i) { continue }
+      for i in turns.order {
+        let feed = feeds[i]
+        let isPlaying = turns.prepare(feed)
+        if isBlocked(i), !turns.mustEnd(feed) { continue }
         repeat {
           let share = max(1, min(1 << 16, limits.rows - rows))
           guard let batch = try feed.next(rows: share, bytes: max(1 << 16, limits.bytes / 4))
           else { break }
           given = true
+          turns.note(feed)
           rows += try take(batch, i)
           bytes += batch.byteCount
-        } while !feed.canPause && !isBlocked(i)
-        if rows >= limits.rows || bytes >= limits.bytes || time.nowMillis() >= until {
+          if isPlaying { try (feed as? TableFeed)?.settle() }
+        } while isPlaying
+          ? turns.mustGoOn(feed) || (rows < limits.rows && time.nowMillis() < until)
+          : !feed.canPause && !isBlocked(i)
+        if turns.mustEnd(feed) || rows >= limits.rows || bytes >= limits.bytes
+          || time.nowMillis() >= until
+        {
           given = false
           break
         }

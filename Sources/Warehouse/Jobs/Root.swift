@@ -24,6 +24,8 @@ struct Root {
   var state: [String: Int64] = [:]
   /// Positions that the state reflects; nil: there is no state in tables.
   var stateSources: [String: JSONValue]?
+  /// Source tables that play state, by reference.
+  var played: Set<String> = []
   var watermarks: [Int64] = []
   var stateWatermarks: [Int64] = []
   var tags: Tags?
@@ -38,6 +40,9 @@ struct Root {
   var tentative: TentativeRows.Place?
 
   static let prefix = Snapshot.rootPropertyPrefix
+  /// Stands among the state tables where source tables play: binaries that do not know of it then make the
+  /// state anew.
+  private static let playedMark = "played"
 
   var properties: [String: String] {
     var found = [
@@ -46,9 +51,14 @@ struct Root {
       "watermarks": Root.text(watermarks),
     ]
     if let stateSources {
-      found["state"] = Root.text(state.mapValues { .int($0) })
+      var tables = state
+      if !played.isEmpty { tables[Root.playedMark] = 0 }
+      found["state"] = Root.text(tables.mapValues { .int($0) })
       found["state-sources"] = Root.text(stateSources)
       found["state-watermarks"] = Root.text(stateWatermarks)
+    }
+    if !played.isEmpty {
+      found["played"] = JSONValue.array(played.sorted().map { .string($0) }).text()
     }
     if let tags { found["tags"] = tags.json.text() }
     if let schedule { found["tag-schedule"] = schedule }
@@ -101,8 +111,10 @@ extension Root {
     if let stateSources = try members("state-sources") {
       self.stateSources = stateSources
       state = (try members("state") ?? [:]).compactMapValues(\.asInt)
+      state[Root.playedMark] = nil
       stateWatermarks = try json("state-watermarks")?.asArray?.compactMap(\.asInt) ?? []
     }
+    played = Set(try json("played")?.asArray?.compactMap(\.asString) ?? [])
     tags = try Tags(of: snapshot)
     schedule = property("tag-schedule")
     letters = property("letters").flatMap { Int64($0) }

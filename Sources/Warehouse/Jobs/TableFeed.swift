@@ -7,7 +7,7 @@ import Store
 final class TableFeed: Feed {
   let table: Table
   let tableName: TableName
-  private let columns: [Int]
+  let columns: [Int]
   private let predicate: Columns.Predicate
   private let changes: ChangeCache?
   private let consumer: String
@@ -32,6 +32,16 @@ final class TableFeed: Feed {
   private var goal: TablePosition?
   private var pinned: Int64 = 0
   private var knownSchema: Int
+
+  /// The table plays the state of a join. Then a snapshot ends when its last row was given (``settle()``),
+  /// and not when more is asked for.
+  var isPlaying = false
+  /// An epoch does not end within a snapshot.
+  var isUncut = false
+  /// Snapshots that an epoch might have to end within are not begun.
+  var beginsSmallOnly = false
+  /// In a replay the snapshot that it is to end within is not begun.
+  var leavesLast = false
 
   init(
     _ name: String, _ source: Plan.Source, _ tableName: TableName, _ environment: JobEnvironment,
@@ -142,7 +152,8 @@ final class TableFeed: Feed {
         break
       }
     }
-    if standing != nil { bound = at.snapshot }
+    // What is played must come to the end of its snapshot, before others can go on.
+    if standing != nil { bound = at.snapshot + (isPlaying && isWithin ? 1 : 0) }
   }
 
   /// Allows an epoch to end within a snapshot when it has given this many rows.
@@ -150,7 +161,7 @@ final class TableFeed: Feed {
 
   override var canPause: Bool {
     guard let stream else { return true }
-    return at.isContent || (stream.isOrdered && inEpoch >= pauseRows)
+    return at.isContent || (stream.isOrdered && !isUncut && inEpoch >= pauseRows)
   }
 
   override func next(rows: Int, bytes: Int) throws(TerraceError) -> FeedBatch? {
@@ -194,15 +205,44 @@ final class TableFeed: Feed {
       }
       if part.count > 0 { return part }
     }
-    self.stream = nil
-    if let opened {
-      at = TablePosition(opened)
-      if let reached = opened.watermark { watermark = max(watermark, reached) }
-    }
+    endSnapshot()
+    return nil
+  }
+
+  private func endSnapshot() {
+    stream = nil
+    if let opened { stand(behind: opened) }
     opened = nil
     toSkip = 0
     inEpoch = 0
-    return nil
+  }
+
+  private func stand(behind snapshot: Snapshot) {
+    at = TablePosition(snapshot)
+    if let reached = snapshot.watermark { watermark = max(watermark, reached) }
+  }
+
+  // MARK: Playing state
+
+  /// Some rows of a snapshot were given, and some are still to come.
+  var isWithin: Bool { at.isContent || at.skip > 0 }
+
+  /// Ends a snapshot of which nothing is left; the pipeline has all that was given.
+  func settle() throws(TerraceError) {
+    guard isPlaying, let stream, pending == nil, goal == nil || !isReplayed else { return }
+    pending = try stream.next()
+    if pending == nil { endSnapshot() }
+  }
+
+  /// The content is not given: nobody is there whom it could meet, and later it is looked up.
+  func skipContent() throws(TerraceError) {
+    guard at.isContent else { return }
+    stand(behind: try table.snapshots.snapshot(at.snapshot))
+  }
+
+  private func isSmall(_ snapshot: Snapshot) -> Bool {
+    let rows = max(snapshot.changelogRecordCount ?? 0, abs(snapshot.deltaRecordCount))
+    return snapshot.kind != .overwrite && rows <= Int64(pauseRows)
   }
 
   override func giveBack(from row: Int) {
@@ -228,11 +268,13 @@ final class TableFeed: Feed {
     let id = at.snapshot + 1
     if let goal {
       guard id <= goal.snapshot || goal.skip > 0 else { return false }
+      if isPlaying, leavesLast, id > goal.snapshot, at.skip == 0 { return false }
     } else if id > bound {
       return false
     }
     let scan = table.changes(columns: columns, predicate: predicate)
     let snapshot = try scan.snapshot(id)
+    if beginsSmallOnly, !isSmall(snapshot) { return false }
     try checkSchema(snapshot)
     opened = snapshot
     stream = try changes(of: snapshot, scan)
@@ -248,7 +290,7 @@ final class TableFeed: Feed {
     return SnapshotChanges([.content(try read(snapshot), weight: 1)])
   }
 
-  private func read(_ snapshot: Snapshot) throws(TerraceError) -> TableRead {
+  func read(_ snapshot: Snapshot) throws(TerraceError) -> TableRead {
     let scan = table.scan(columns: columns, predicate: predicate)
     return try scan.read(try scan.plan(snapshot))
   }

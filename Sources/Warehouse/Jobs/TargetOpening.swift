@@ -10,11 +10,19 @@ enum TargetOpening {
     switch spec.target {
     case .table(let name): return try table(name, spec, environment)
     case .connector(let connector):
-      let plan = try JobPlan(spec, targetKey: [], environment.connectors)
+      let plan = try played(JobPlan(spec, targetKey: [], environment.connectors), spec, environment)
       let target = try SinkTarget(
         connector, job: spec.name, isAppendOnly: plan.isAppendOnly, environment)
       return (target, plan)
     }
+  }
+
+  private static func played(
+    _ plan: JobPlan, _ spec: JobSpec, _ environment: JobEnvironment
+  ) throws(TerraceError) -> JobPlan {
+    var plan = plan
+    (plan.plays, plan.mayPlay) = try SourcePlay.references(plan.plan, spec, environment)
+    return plan
   }
 
   private static func table(
@@ -26,8 +34,10 @@ enum TargetOpening {
       environment.warehouse.environment, path.root, branch: path.branch)
     let schema = table.schema
     let key = schema.indices(of: schema.primaryKeys)
-    let plan = try JobPlan(
-      spec, targetKey: key, mayPlay: try TargetRows.mayPlay(schema), environment.connectors)
+    let plan = try played(
+      JobPlan(
+        spec, targetKey: key, mayPlay: try TargetRows.mayPlay(schema), environment.connectors),
+      spec, environment)
     if !plan.isAppendOnly, key.isEmpty {
       throw TerraceError(
         .invalid, "the query takes rows back, and \(name) has no primary key",
@@ -46,8 +56,10 @@ enum TargetOpening {
     for option in ["sequence.field", "rowkind.field"] where schema.options[option] != nil {
       throw TerraceError(.unsupported, "\(option) on the target of a job").with("table", name)
     }
+    let isLookedUp =
+      plan.playedColumns != nil || (!key.isEmpty && environment.lookedUp.contains(name))
     let target = try TableTarget(
-      name, try plan.playedColumns == nil ? table : TargetRows.opened(table), job: spec.name,
+      name, try isLookedUp ? TargetRows.opened(table) : table, job: spec.name,
       isAppendOnly: plan.isAppendOnly, key: key,
       budget: environment.budget, changes: environment.changes)
     return (target, plan)

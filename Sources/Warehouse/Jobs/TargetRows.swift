@@ -7,10 +7,7 @@ import Store
 /// It is looked up at the newest snapshot. What was written since then is in the operator's memory.
 final class TargetRows: StateBacking {
   private let table: Table
-  private let lookup: TableLookup
-  /// Of the operator's key, in the order of the primary key.
-  private let key: [Int]
-  private let keyType: RowType
+  private let lookup: KeyedLookup
 
   /// Whether a table holds the rows that were written last, and nothing but them.
   static func mayPlay(_ schema: TableSchema) throws(TerraceError) -> Bool {
@@ -34,31 +31,15 @@ final class TargetRows: StateBacking {
   init(_ table: Table, columns: [Int]) throws(TerraceError) {
     self.table = table
     let primary = table.schema.indices(of: table.schema.primaryKeys)
-    key = primary.compactMap { columns.firstIndex(of: $0) }
-    keyType = table.schema.type(of: table.schema.primaryKeys)
-    lookup = try table.lookup(columns: columns, at: try table.snapshots.latest())
+    lookup = try KeyedLookup(
+      table, columns: columns, key: primary.compactMap { columns.firstIndex(of: $0) },
+      at: try table.snapshots.latest())
   }
 
   /// Goes on to the newest snapshot.
   func advance() throws(TerraceError) { try lookup.advance(to: try table.snapshots.latest()) }
 
   func rows(for keys: [Column], count: Int) throws(TerraceError) -> Batch? {
-    var columns = key.map { keys[$0] }
-    var wanted = count
-    // A null is no key of the table: such a row is refused when it is written.
-    if columns.contains(where: { $0.nullCount > 0 }) {
-      let whole = Buffer(byteCount: max(4, count * 4))
-      let rows = whole.pointer(Int32.self)
-      wanted = 0
-      for row in 0..<count where !columns.contains(where: { $0.isNull(row) }) {
-        rows[wanted] = Int32(truncatingIfNeeded: row)
-        wanted += 1
-      }
-      columns = columns.map { $0.gather(rows, count: wanted) }
-    }
-    if wanted == 0 { return nil }
-    let typed = zip(columns, keyType.fields).map { $0.withValidity(nil, $1.type) }
-    let found = try lookup.lookup(Batch(keyType, typed, count: wanted)).rows
-    return found.count == 0 ? nil : found
+    try lookup.rows(for: keys, count: count)
   }
 }

@@ -13,9 +13,13 @@ package enum ChangesText {
       listing.add(
         .string("job"), .string(job.name),
         .string(job.needsRebuild ? "rebuild" : job.kind.rawValue),
-        JSONValue(job.lines.isEmpty ? nil : job.lines.joined(separator: "\n")))
+        JSONValue(details(job).isEmpty ? nil : details(job).joined(separator: "\n")))
     }
     return listing
+  }
+
+  private static func details(_ job: ProjectChanges.JobChange) -> [String] {
+    job.looksUp.map { "looks up \($0), and keeps no state of it" } + job.lines
   }
 
   /// ```
@@ -45,6 +49,9 @@ package enum ChangesText {
       case .unchanged: text += line("~", table.name.description, jobChange)
       }
       for detail in table.lines { text += "    \(detail)\n" }
+      if let job, job.kind == .new {
+        for detail in details(job) { text += "    \(detail)\n" }
+      }
       if let job, job.kind == .changed, table.kind != .new {
         if table.kind != .unchanged { text += "    \(jobChange)\n" }
         for detail in job.lines.prefix(40) { text += "    \(detail)\n" }

@@ -22,6 +22,8 @@ package struct ProjectChanges: Sendable {
     package var kind: Kind
     /// Lines of the spec that went (`- …`) and came (`+ …`).
     package var lines: [String] = []
+    /// Source tables that the job is to look up, instead of keeping state of them.
+    package var looksUp: [TableName] = []
     /// Why the table must be made anew from its sources; nil: it need not.
     package var rebuildReason: String?
     package var needsRebuild: Bool { rebuildReason != nil }
@@ -78,7 +80,7 @@ package struct ProjectChanges: Sendable {
       guard let old = known.first(where: { $0.name == job.name }) else {
         jobs.append(
           JobChange(
-            name: job.name, kind: .new,
+            name: job.name, kind: .new, looksUp: try SourcePlay.planned(job, project),
             rebuildReason: try ProjectChanges.rowsOfAnother(job, warehouse)))
         continue
       }

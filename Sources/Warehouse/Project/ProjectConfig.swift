@@ -181,7 +181,8 @@ enum ProjectKeys {
   }
 
   static let known = [
-    "layers", "warehouse", "catalog.uri", "memory.limit", "tag.alignment-timeout", "handing-on",
+    SourcePlay.option, "layers", "warehouse", "catalog.uri", "memory.limit",
+    "tag.alignment-timeout", "handing-on",
     "table.local-time-zone", "execution.checkpointing.interval", "execution.checkpointing.mode",
     "table.exec.state.ttl", "table.exec.source.cdc-events-duplicate",
     "table.exec.source.idle-timeout", "execution.runtime-mode",
@@ -259,6 +260,8 @@ enum ProjectKeys {
       return .refused("casts follow SQL; TRY_CAST gives null where they fail")
     case (let name, _) where name.hasPrefix("properties.") || name.hasPrefix("scan."):
       return .refused("it is an option of a table: write it into its WITH (…)")
+    case (SourcePlay.option, _) where SourcePlay.strategy([key: value]) == nil:
+      return .wrong("AUTO, FORCE or NONE")
     default: break
     }
     if let wanted = wrong(key, value) { return .wrong(wanted) }

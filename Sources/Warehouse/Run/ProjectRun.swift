@@ -57,6 +57,7 @@ package final class ProjectRun {
       changes: handsOn ? ChangeCache(limitBytes: limit / 16) : nil, metastore: metastore,
       zone: try open.config.zone, folder: open.folder)
     environment.connectors = open.connectors
+    environment.lookedUp = SourcePlay.lookedUp(project.jobs)
     self.environment = environment
     let jobs = try ProjectRun.selected(project.jobs, settings.select)
     // What is wrong with their settings is said before anything runs.
