@@ -29,6 +29,24 @@ enum Interruption {
 
   static var happened: Bool { signalNumber.load(ordering: .relaxed) != 0 }
 
+  /// Ends the process, some seconds after a signal that was to end it.
+  ///
+  /// - Parameter say: the last words.
+  static func giveUp(after seconds: Double, say: () -> Void) {
+    guard happened else { return }
+    let now = Progress.now()
+    let since = firstSeen.withLock { seen in
+      if seen == nil { seen = now }
+      return seen ?? now
+    }
+    if now - since < seconds { return }
+    say()
+    _exit(exitCode ?? 1)
+  }
+
+  /// When a signal was seen first.
+  private static let firstSeen = Mutex<Double?>(nil)
+
   /// 128 + the signal, as shells count; nil when there was none.
   static var exitCode: Int32? {
     let number = signalNumber.load(ordering: .relaxed)

@@ -82,7 +82,14 @@ extension Terrace {
       progress.clear()
       console.note(notice)
     }
-    let states = try run.run(shouldStop: { Interruption.happened }) { progress.show($0) }
+    let states = try run.run(shouldStop: { Interruption.happened }) {
+      progress.show($0)
+      Interruption.giveUp(after: 20) {
+        progress.clear()
+        // Whoever waits for a server that hangs has committed what it could; the rest comes again.
+        console.note("some jobs did not end: what they have not committed is read again next time")
+      }
+    }
     progress.clear()
     progress.tell(states)
     try report(states, arguments, console, seconds: progress.seconds)
