@@ -77,6 +77,11 @@ final class LogHub<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
 
   // MARK: Tables
 
+  /// A table begins, and the server holds its log from `position` on.
+  func begin(_ reader: String, at position: Position) throws(TerraceError) {
+    try ledger?.begin(reader, at: position)
+  }
+
   /// A table that is about to be read from `position` on, or from where the server was told to forget.
   ///
   /// - Returns: the position from which on the server keeps the log now.

@@ -53,6 +53,18 @@ final class LogLedger<Position: LogPosition>: Sendable {
     if isNew { try write() }
   }
 
+  /// A reader begins where the server holds its log from `position` on. Where nobody else reads, that is what
+  /// the server counts as told: a log made anew later begins behind it.
+  func begin(_ reader: String, at position: Position) throws(TerraceError) {
+    let isChanged = state.withLock { state in
+      let isAlone = state.entries.keys.allSatisfy { $0 == reader }
+      guard isAlone || state.told == nil, state.told != position else { return false }
+      state.told = position
+      return true
+    }
+    if isChanged { try write() }
+  }
+
   /// What attached readers need now; they only move on. Written with what the server is told next.
   func note(_ readers: [(String, Position)]) {
     state.withLock { state in

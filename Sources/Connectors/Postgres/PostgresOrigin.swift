@@ -68,6 +68,7 @@ struct PostgresOrigin: LogOrigin {
       return LogStart()
     }
     let (held, wasChanged) = try setUp(slot, tables, true)
+    try hub.begin(table.reader, at: held)
     let pinned = try hub.pin(table.reader, at: held)
     // Everything before the place is seen by what is read now.
     if wasChanged || options.startup == .initial {
