@@ -91,7 +91,7 @@ struct PostgresSlot {
       .invalid,
       "the publication \(options.publication) does not tell of \(table.name.text) any more: "
         + "changes are missing",
-      hint: "“terrace run --rebuild” adds the table again and reads it anew")
+      hint: "“terrace run --rebuild TABLE” adds the table again and reads it anew")
   }
 
   /// What a publication shows of a table: a condition on its rows, and its columns; nil: all.

@@ -128,8 +128,8 @@ extension Expression {
     guard isConstant, type.physical != .list, type.physical != .map, type.physical != .row else {
       return self
     }
-    // A constant that fails is left as it is: it must fail only when a row asks for it.
     let evaluator = Evaluator(context: EvaluationContext(zone: zone))
+    // A constant that fails is left as it is: it must fail only when a row asks for it.
     guard let column = try? evaluator.evaluate(self, [], count: 1) else { return self }
     return .literal(column.scalar(0), type)
   }
