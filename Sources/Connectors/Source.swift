@@ -130,7 +130,15 @@ package protocol Source: AnyObject {
   func close()
 }
 
+/// What most sources are: without parts that need more than a position, and with nothing to tell or to close.
 extension Source {
+  package func endInput() {}
+  package var positionTable: (type: RowType, keyCount: Int)? { nil }
+  package func takePositions() throws(TerraceError) -> DeltaBatch? { nil }
+  package func restorePositions(_ rows: DeltaBatch) throws(TerraceError) {}
+  package var backlog: (amount: Int64, unit: String)? { nil }
+  package func takeNotices() -> [String] { [] }
+  package func close() {}
   /// Sources whose order follows from the position alone need nothing.
   package func replay(to position: String) throws(TerraceError) {}
   package var mark: SourceMark { SourceMark(position) }

@@ -45,19 +45,12 @@ private final class LoadSource: Source {
   }
 
   func stopAtPresent() { end = stream.all.count }
-  func endInput() {}
   var isDrained: Bool { end.map { next >= $0 } ?? false }
   var position: String { next == 0 ? "new" : next < load ? "load" : String(next) }
   func seek(_ position: String) {
     if position == "load" { restart = "the load was interrupted" }
     next = Int(position) ?? 0
   }
-  var positionTable: (type: RowType, keyCount: Int)? { nil }
-  func takePositions() -> DeltaBatch? { nil }
-  func restorePositions(_ rows: DeltaBatch) {}
-  var backlog: (amount: Int64, unit: String)? { nil }
-  func takeNotices() -> [String] { [] }
-  func close() {}
 }
 
 final class FirstLoadTests: XCTestCase {

@@ -87,19 +87,12 @@ private final class ServerSource: Source {
   }
 
   func stopAtPresent() { end = server.log.count }
-  func endInput() {}
   var isDrained: Bool { next.map { next in end.map { next >= $0 } ?? false } ?? false }
   var position: String { next.map(String.init) ?? (given > 0 ? "first" : "new") }
   func seek(_ position: String) {
     if position == "first" { restart = "the first read was interrupted" }
     next = Int(position)
   }
-  var positionTable: (type: RowType, keyCount: Int)? { nil }
-  func takePositions() -> DeltaBatch? { nil }
-  func restorePositions(_ rows: DeltaBatch) {}
-  var backlog: (amount: Int64, unit: String)? { nil }
-  func takeNotices() -> [String] { [] }
-  func close() {}
 }
 
 final class JobBeginAnewTests: XCTestCase {

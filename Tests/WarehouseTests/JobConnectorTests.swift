@@ -80,7 +80,6 @@ final class StreamSource: Source {
   }
 
   func stopAtPresent() { end = stream.all.count }
-  func endInput() {}
   var isDrained: Bool { end.map { next >= $0 } ?? false }
   var position: String { String(next - stored) }
   var positionTable: (type: RowType, keyCount: Int)? {
@@ -101,8 +100,6 @@ final class StreamSource: Source {
 
   func seek(_ position: String) { next = stored + (Int(position) ?? 0) }
   var backlog: (amount: Int64, unit: String)? { (Int64(stream.all.count - next), "records") }
-  func takeNotices() -> [String] { [] }
-  func close() {}
 }
 
 private final class StreamSink: Sink {

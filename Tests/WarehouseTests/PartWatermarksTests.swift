@@ -36,16 +36,9 @@ private final class PartSource: Source {
     return given
   }
   func stopAtPresent() {}
-  func endInput() {}
   var isDrained: Bool { stream.at(next) == nil }
   var position: String { String(next) }
-  var positionTable: (type: RowType, keyCount: Int)? { nil }
-  func takePositions() -> DeltaBatch? { nil }
-  func restorePositions(_ rows: DeltaBatch) {}
   func seek(_ position: String) { next = Int(position) ?? 0 }
-  var backlog: (amount: Int64, unit: String)? { nil }
-  func takeNotices() -> [String] { [] }
-  func close() {}
 }
 
 final class PartWatermarksTests: XCTestCase {

@@ -201,12 +201,8 @@ final class FakeTableSource: Source {
   }
 
   func stopAtPresent() { end = log.count }
-  func endInput() {}
   var isDrained: Bool { drift == nil && end.map { next >= $0 } ?? false }
   var position: String { String(next) }
-  var positionTable: (type: RowType, keyCount: Int)? { nil }
-  func takePositions() -> DeltaBatch? { nil }
-  func restorePositions(_ rows: DeltaBatch) {}
   func seek(_ position: String) { next = Int(position) ?? 0 }
   func hold(at millis: Int64?) { held = millis }
 
@@ -217,10 +213,6 @@ final class FakeTableSource: Source {
     }
     return !left && server.content.withLock { $0.readMillis >= millis }
   }
-
-  var backlog: (amount: Int64, unit: String)? { nil }
-  func takeNotices() -> [String] { [] }
-  func close() {}
 }
 
 /// A clock that goes on from where it is set.

@@ -203,8 +203,6 @@ final class LogSource<Origin: LogOrigin>: Source {
     if present == nil { present = try origin.present() }
   }
 
-  func endInput() {}
-
   var isDrained: Bool {
     switch phase {
     case .done: return true
@@ -272,10 +270,6 @@ final class LogSource<Origin: LogOrigin>: Source {
     let value = try JSONValue.parse(position)
     if try value.optionalString("phase") == nil { subscription.confirm(try LogPlace(value)) }
   }
-
-  var positionTable: (type: RowType, keyCount: Int)? { nil }
-  func takePositions() throws(TerraceError) -> DeltaBatch? { nil }
-  func restorePositions(_ rows: DeltaBatch) throws(TerraceError) {}
 
   // MARK: Tags
 

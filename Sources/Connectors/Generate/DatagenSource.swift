@@ -53,13 +53,9 @@ final class DatagenSource: Source {
   }
 
   func stopAtPresent() throws(TerraceError) { try pace.stop(endOption: "number-of-rows") }
-  func endInput() {}
   var isDrained: Bool { pace.isDone }
 
   var position: String { "{\"row\":\(pace.next),\"start\":\(start)}" }
-  var positionTable: (type: RowType, keyCount: Int)? { nil }
-  func takePositions() throws(TerraceError) -> DeltaBatch? { nil }
-  func restorePositions(_ rows: DeltaBatch) throws(TerraceError) {}
 
   func seek(_ position: String) throws(TerraceError) {
     let value = try JSONValue.parse(position)
@@ -68,6 +64,4 @@ final class DatagenSource: Source {
   }
 
   var backlog: (amount: Int64, unit: String)? { pace.left.map { ($0, "records") } }
-  func takeNotices() -> [String] { [] }
-  func close() {}
 }

@@ -72,20 +72,14 @@ final class NexmarkSource: Source {
   }
 
   func stopAtPresent() throws(TerraceError) { try pace.stop(endOption: "events.num") }
-  func endInput() {}
   var isDrained: Bool { pace.isDone }
   var position: String { "{\"event\":\(pace.next)}" }
-  var positionTable: (type: RowType, keyCount: Int)? { nil }
-  func takePositions() throws(TerraceError) -> DeltaBatch? { nil }
-  func restorePositions(_ rows: DeltaBatch) throws(TerraceError) {}
 
   func seek(_ position: String) throws(TerraceError) {
     pace.seek(try JSONValue.parse(position).int("event"))
   }
 
   var backlog: (amount: Int64, unit: String)? { pace.left.map { ($0, "events") } }
-  func takeNotices() -> [String] { [] }
-  func close() {}
 }
 
 extension DataType.Kind {

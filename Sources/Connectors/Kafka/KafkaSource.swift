@@ -293,8 +293,6 @@ final class KafkaSource: Source {
     try setEnds(KafkaPlace(mode: .latest), client)
   }
 
-  func endInput() {}
-
   var isDrained: Bool {
     isBounded && replays.isEmpty && client != nil
       && partitions.allSatisfy { progress.next[$0.id] >= ends[$0.id] }

@@ -110,15 +110,8 @@ final class DeadLetters {
     if let made = try writer?.commit(identifier: identifier) { snapshotID = made }
   }
 
-  func abandon() {
-    writer?.abandon()
-    writer = nil
-  }
-
-  func close() {
-    writer?.close()
-    writer = nil
-  }
+  func abandon() { writer?.abandon() }
+  func close() { writer?.close() }
 }
 
 /// A letter as it lies in its table.

@@ -35,13 +35,6 @@ final class HiddenWriter {
     return outcome.snapshots.last?.id
   }
 
-  func abandon() {
-    writer?.abandon()
-    writer = nil
-  }
-
-  func close() {
-    writer?.close()
-    writer = nil
-  }
+  func abandon() { writer?.abandon() }
+  func close() { writer?.close() }
 }

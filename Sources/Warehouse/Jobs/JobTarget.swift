@@ -242,13 +242,6 @@ final class TableTarget: JobTarget {
       .table, [], identifier: root.epoch, properties: root.properties)
   }
 
-  func abandon() {
-    writer?.abandon()
-    writer = nil
-  }
-
-  func close() {
-    writer?.close()
-    writer = nil
-  }
+  func abandon() { writer?.abandon() }
+  func close() { writer?.close() }
 }

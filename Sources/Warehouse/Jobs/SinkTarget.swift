@@ -180,17 +180,13 @@ final class SinkTarget: JobTarget {
 
   func abandon() {
     writer?.abandon()
-    writer = nil
     tentative?.abandon()
-    tentative = nil
     sink.close()
   }
 
   func close() {
     writer?.close()
-    writer = nil
     tentative?.close()
-    tentative = nil
     sink.close()
   }
 }
