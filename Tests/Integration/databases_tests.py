@@ -210,9 +210,35 @@ def postgres_database(world):
         fresh = world.project("unreachable")
         fresh.write("catalogs/src.sql", Postgres(server).catalog())
         fresh.write("layers/ods/all.sql", "CREATE DATABASE ods AS DATABASE src.postgres INCLUDING ALL TABLES")
-        failed = fresh.call("plan", code=None)
-        world.checks.that("a server that is away is an error at the statement", failed.returncode != 0 and "layers/ods/all.sql:1:1: " in failed.stderr, failed.stderr)
+        failed = fresh.call("run", "--once", code=1)
+        world.checks.that("a server that is away and was never asked is told at the statement", "ods.* failed\nlayers/ods/all.sql:1:1: " in failed.stderr, failed.stderr)
         server.start()
+        refused_login(world, server)
+
+
+def refused_login(world, server):
+    """What one server refuses, or an environment lacks, stops the jobs of that server alone."""
+    server.run("CREATE DATABASE guarded", "CREATE ROLE guest LOGIN SUPERUSER REPLICATION")
+    server.run("CREATE TABLE t (id int PRIMARY KEY)", "INSERT INTO t VALUES (1)", database="guarded")
+    project, secret = world.project("guarded"), {"TERRACE_GUEST": "x"}
+    project.write("catalogs/src.sql", f"CREATE CATALOG src WITH ('type' = 'postgres-cdc', 'hostname' = '127.0.0.1', 'port' = '{server.port}', 'username' = 'guest', "
+                  "'password' = '${env:TERRACE_GUEST}', 'database-name' = 'guarded');\n")
+    project.write("layers/ods/t.sql", "CREATE TABLE t AS TABLE src.guarded.public.t;\n")
+    project.write("layers/dwd/t.sql", "CREATE TABLE t (PRIMARY KEY (id) NOT ENFORCED) AS SELECT * FROM ods.t;\n")
+    project.write("layers/ods/f.sql", "CREATE TEMPORARY TABLE g (id INT) WITH ('connector' = 'filesystem', 'path' = 'in', 'format' = 'json');\n"
+                  "CREATE TABLE f WITH ('bucket' = '-1') AS SELECT * FROM g;\n")
+    def step(number, code, environment=None):
+        project.write(f"in/{number}.json", '{"id": %d}\n' % number)
+        done = project.call("run", "--once", code=code, environment=environment)
+        world.checks.equal(f"the other job, step {number}", len(project.rows("SELECT * FROM ods.f")), number)
+        return done.stderr
+    world.checks.that("a variable that is not set", "ods.t failed" in step(1, 1))
+    step(2, 0, secret)
+    server.run("ALTER ROLE guest NOLOGIN", "INSERT INTO t VALUES (2)", database="guarded")
+    world.checks.that("a login that is refused", "is not permitted to log in" in step(3, 1, secret))
+    server.run("ALTER ROLE guest LOGIN", database="guarded")
+    step(4, 0, secret)
+    world.checks.equal("nothing is missing afterwards", [r["id"] for r in project.rows("SELECT * FROM dwd.t ORDER BY id")], [1, 2])
 
 
 def mariadb_database(world):

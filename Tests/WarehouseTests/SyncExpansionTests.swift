@@ -152,11 +152,7 @@ final class SyncExpansionTests: XCTestCase {
   }
 
   func test_messages_namePlaceAndReason() throws {
-    func problems(_ sql: String, away: Bool = false) throws -> [String] {
-      let fixture = try fixture(sql)
-      fixture.server.content.withLock { $0.isAway = away }
-      return try fixture.problems()
-    }
+    func problems(_ sql: String) throws -> [String] { try fixture(sql).problems() }
     let all = "CREATE DATABASE ods AS DATABASE "
     for (sql, message) in [
       ("CREATE TABLE o AS TABLE gp.shop.orders", "1:25: there is no catalog 'gp'"),
@@ -193,8 +189,53 @@ final class SyncExpansionTests: XCTestCase {
     ] {
       XCTAssertEqual(try problems(sql), ["layers/ods/shop.sql:" + message], sql)
     }
+  }
+
+  func test_aServerThatWasNeverAsked_leavesOutWhatReadsItsTables() throws {
+    let fixture = try fixture("CREATE DATABASE ods AS DATABASE pg.shop INCLUDING ALL TABLES")
+    try fixture.write(
+      "layers/dwd/o.sql",
+      "CREATE TABLE dwd.o (PRIMARY KEY (id) NOT ENFORCED) AS SELECT id FROM ods.orders")
+    try fixture.write(
+      "layers/dws/s.sql",
+      "CREATE TABLE dws.s (PRIMARY KEY (id) NOT ENFORCED) AS SELECT id FROM dwd.o")
+    fixture.server.content.withLock { $0.isAway = true }
+    let project = try fixture.project()
+    XCTAssertTrue(project.jobs.isEmpty)
     XCTAssertEqual(
-      try problems(all + "pg.shop INCLUDING ALL TABLES", away: true),
-      ["layers/ods/shop.sql:1:1: the server does not answer"])
+      project.warnings,
+      [
+        "ods.* cannot be made now: the server does not answer",
+        "dwd.o cannot be made now: it reads ods.orders, of which nothing is known yet",
+        "dws.s cannot be made now: it reads dwd.o, of which nothing is known yet",
+      ])
+    XCTAssertEqual(project.absent.map { $0.reason.fact("source") }.first, "layers/ods/shop.sql")
+    fixture.server.content.withLock { $0.isAway = false }
+    XCTAssertTrue(Set(["dwd.o", "dws.s"]).isSubset(of: try fixture.project().jobs.map(\.name)))
+  }
+
+  func test_aVariableThatIsNotSet_stopsItsJobsAlone() throws {
+    let fixture = try fixture("CREATE TABLE o AS TABLE pg.shop.orders")
+    func declare(_ option: String) throws {
+      try fixture.write(
+        "layers/ods/f.sql",
+        "CREATE TEMPORARY TABLE s (id INT, PRIMARY KEY (id) NOT ENFORCED) "
+          + "WITH ('connector' = 'fake', \(option)); CREATE TABLE f (PRIMARY KEY (id) NOT ENFORCED) "
+          + "AS SELECT * FROM s")
+    }
+    try declare("'password' = '${env:TERRACE_NOT_SET}'")
+    var project = try fixture.project()
+    XCTAssertEqual(project.jobs.map(\.name), ["ods.f", "ods.o"])
+    XCTAssertEqual(
+      project.warnings,
+      [
+        "layers/ods/f.sql: the environment has no variable TERRACE_NOT_SET, which 'password' of s "
+          + "needs: its job fails"
+      ])
+    // Without what says which rows there are, there is no plan of the job.
+    try declare("'hostname' = '${env:TERRACE_NOT_SET}'")
+    project = try fixture.project()
+    XCTAssertEqual(project.jobs.map(\.name), ["ods.o"])
+    XCTAssertEqual(project.absent.map(\.name), ["ods.f"])
   }
 }

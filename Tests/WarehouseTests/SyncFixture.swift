@@ -19,6 +19,8 @@ final class FakeServer: Sendable {
     var shapes: [DatabaseTable: DatabaseTableShape] = [:]
     var logs: [DatabaseTable: [Event]] = [:]
     var isAway = false
+    /// The login is refused with these words.
+    var refusal: String?
     var asked = 0
     /// What the server's clock has reached.
     var readMillis: Int64 = 0
@@ -73,6 +75,12 @@ final class FakeServer: Sendable {
     }
   }
 
+  func admit() throws(TerraceError) {
+    if let refusal = content.withLock({ $0.refusal }) {
+      throw TerraceError(.invalid, refusal).with("server", "db:5432")
+    }
+  }
+
   /// The doors of a project that lead here.
   var door: ConnectorDoor {
     var door = ConnectorDoor()
@@ -97,6 +105,7 @@ final class FakeCatalog: DatabaseCatalog {
   private func ask<Answer>(
     _ body: (FakeServer.Content) -> Answer
   ) throws(TerraceError) -> Answer {
+    try server.admit()
     let answer = server.content.withLock { content -> Answer? in
       content.asked += 1
       return content.isAway ? nil : body(content)
@@ -156,6 +165,7 @@ final class FakeTableSource: Source {
 
   func poll(rows: Int, bytes: Int) throws(TerraceError) -> SourceBatch? {
     if drift != nil { return nil }
+    if table.options["hostname"] == "db" { try server.admit() }
     if server.content.withLock({ $0.isAway }) {
       throw TerraceError(.unavailable, "the server does not answer")
     }

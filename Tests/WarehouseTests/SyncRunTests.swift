@@ -53,6 +53,49 @@ final class SyncRunTests: XCTestCase {
     XCTAssertEqual(try fixture.rows("ods.a").count, 2)
   }
 
+  func test_aLoginThatIsRefused_failsTheTablesOfItsServerAlone() throws {
+    let fixture = try fixture()
+    let server = fixture.server
+    try fixture.write(
+      "layers/ods/g.sql",
+      "CREATE TEMPORARY TABLE s (n INT, PRIMARY KEY (n) NOT ENFORCED) "
+        + "WITH ('connector' = 'fake', 'hostname' = 'other'); "
+        + "CREATE TABLE g (PRIMARY KEY (n) NOT ENFORCED) AS SELECT * FROM s")
+    server.put("shop.a", ["id": .int(1), "v": .int(10)])
+    // Before anything is known of its tables.
+    server.content.withLock { $0.refusal = "password authentication failed" }
+    func phases() throws -> [String] {
+      try fixture.run().map { "\($0.name) \($0.phase) \($0.error?.message ?? "")" }.sorted()
+    }
+    let refused = "failed password authentication failed"
+    XCTAssertEqual(try phases(), ["ods.* " + refused, "ods.g drained "])
+    server.content.withLock { $0.refusal = nil }
+    XCTAssertEqual(try phases(), ["ods.a drained ", "ods.b drained ", "ods.g drained "])
+    // Afterwards: what is known stays, and nothing is forgotten.
+    server.content.withLock { $0.refusal = "password authentication failed" }
+    XCTAssertEqual(try phases(), ["ods.a " + refused, "ods.b " + refused, "ods.g drained "])
+    server.content.withLock { $0.refusal = nil }
+    server.put("shop.a", ["id": .int(2), "v": .int(20)])
+    XCTAssertEqual(try phases(), ["ods.a drained ", "ods.b drained ", "ods.g drained "])
+    XCTAssertEqual(try fixture.rows("ods.a").count, 2)
+  }
+
+  func test_aServerThatComesLater_isAskedAgainWhileTheOthersRun() throws {
+    let fixture = try fixture("WITH ('table.discovery-interval' = '1 s')")
+    fixture.server.put("shop.a", ["id": .int(1), "v": .int(10)])
+    fixture.server.content.withLock { $0.isAway = true }
+    var hasWaited = false
+    let states = try fixture.run(once: false) { states in
+      if states.map(\.name) == ["ods.*"], states[0].phase == .retrying {
+        hasWaited = true
+        fixture.server.content.withLock { $0.isAway = false }
+      }
+      return states.first { $0.name == "ods.a" }?.counters.rowsIn == 1
+    }
+    XCTAssertTrue(hasWaited)
+    XCTAssertEqual(states.map(\.name).sorted(), ["ods.*", "ods.a", "ods.b"])
+  }
+
   func test_anIncompatibleChange_quarantinesOneTable() throws {
     let fixture = try fixture()
     let server = fixture.server

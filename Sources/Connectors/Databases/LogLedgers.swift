@@ -11,9 +11,9 @@ package enum LogLedgers {
 
   /// Forgets readers of jobs that are gone: servers need not keep their logs for them. While nothing runs.
   ///
-  /// - Parameter jobs: of the project.
+  /// - Parameter isWanted: whether the project has a job of this name.
   package static func forget(
-    allBut jobs: Set<String>, folder: String, _ files: any FileIO
+    unless isWanted: (String) -> Bool, folder: String, _ files: any FileIO
   ) throws(TerraceError) {
     let logs = folder + "/catalog/logs"
     for name in try files.list(logs) where name.hasSuffix(".json") {
@@ -26,7 +26,7 @@ package enum LogLedgers {
       // A reader is a job and a source; what has no name of a job is none.
       let kept = members.filter { member in
         guard let end = member.name.firstIndex(of: "/") else { return true }
-        return jobs.contains(String(member.name[..<end]))
+        return isWanted(String(member.name[..<end]))
       }
       if kept.count == members.count { continue }
       try files.replace(

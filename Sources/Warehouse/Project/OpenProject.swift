@@ -62,12 +62,16 @@ package struct OpenProject: Sendable {
   /// Where the lock of those who run it lies: beside the metastore.
   package var lockFile: String { metastoreFile + ".lock" }
 
-  /// Tables that follow those of servers, now or until now: they change without being asked for.
+  /// Tables that follow those of servers, now or until now, and those that could not be made when they were
+  /// asked for: they come and change without being asked for again.
   package func followed(
     _ project: Project, _ metastore: Metastore
   ) throws(TerraceError) -> Set<String> {
     var names = Set(project.synced.map(\.name.description))
     names.formUnion(try metastore.synced().map(\.table))
+    for job in try metastore.jobs() where job.fingerprint == AbsentJob.fingerprint {
+      names.insert(job.name)
+    }
     return names
   }
 

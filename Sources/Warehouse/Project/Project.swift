@@ -38,6 +38,8 @@ package struct Project: Sendable {
   package let warnings: [String]
   /// Tables that follow those of servers.
   package let synced: [SyncTable]
+  /// Jobs that are wanted and cannot be made now.
+  package let absent: [AbsentJob]
 
   /// Reads and binds everything.
   ///
@@ -61,20 +63,33 @@ package struct Project: Sendable {
     let files = written.filter { $0.syncs.isEmpty } + expansion.files
     problems += SpecGraph(files, layers: layers).problems()
     if !problems.isEmpty { return (nil, problems) }
-    let specs = SpecBinder(files, folder: folder, config, warehouse, connectors)
-    specs.bindTables()
-    var loader = JobLoader(specs, config)
-    for file in files { loader.add(file) }
-    problems = (specs.problems + loader.problems).map(expansion.placed)
-    if !problems.isEmpty { return (nil, problems) }
-    let tables = files.compactMap { specs.tables[$0.name] }
-    let jobs = Project.ordered(loader.jobs)
-    return (
-      Project(
-        folder: folder, config: config, layers: layers, tables: tables, jobs: jobs,
-        edges: jobs.flatMap(Project.edges), files: loader.texts,
-        warnings: written.flatMap(\.warnings) + expansion.warnings, synced: expansion.tables), []
-    )
+    var present = PresentSpecs(files, expansion.absent, layers: layers, warehouse)
+    while true {
+      try present.leaveOutReaders()
+      let specs = SpecBinder(present.files, folder: folder, config, warehouse, connectors)
+      specs.bindTables()
+      var loader = JobLoader(specs, config)
+      for file in present.files { loader.add(file) }
+      problems = specs.problems + loader.problems
+      if present.leaveOut(problems) { continue }
+      if !problems.isEmpty { return (nil, problems.map(expansion.placed)) }
+      let jobs = Project.ordered(loader.jobs)
+      let kept = Set(specs.tables.keys)
+      return (
+        Project(
+          folder: folder, config: config, layers: layers,
+          tables: present.files.compactMap { specs.tables[$0.name] }, jobs: jobs,
+          edges: jobs.flatMap(Project.edges), files: loader.texts,
+          warnings: written.flatMap(\.warnings) + expansion.warnings + specs.warnings
+            + present.absent.map(\.warning),
+          synced: expansion.tables.filter { kept.contains($0.name) }, absent: present.absent), []
+      )
+    }
+  }
+
+  /// Whether a job is wanted, if it can be made now or not.
+  func wants(_ job: String) -> Bool {
+    jobs.contains { $0.name == job } || absent.contains { $0.covers(job) }
   }
 
   private static func doubles(_ catalogs: [CatalogDefinition]) -> [TerraceError] {

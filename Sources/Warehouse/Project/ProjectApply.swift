@@ -54,9 +54,7 @@ extension OpenProject {
   private func forget(_ project: Project, _ metastore: Metastore) throws(TerraceError) {
     let now = warehouse.environment.time.nowMillis()
     for table in project.synced { try SyncMemory.remember(table, metastore, nowMillis: now) }
-    let gone = try metastore.jobs().map(\.name).filter { name in
-      !project.jobs.contains { $0.name == name }
-    }
+    let gone = try metastore.jobs().map(\.name).filter { !project.wants($0) }
     if gone.isEmpty { return }
     let lineage = try metastore.lineage()
     for job in gone {
@@ -111,7 +109,14 @@ extension OpenProject {
             LineageEdge(from: $0.from.text, to: $0.to.text, job: $0.job)
           })
       }
-      for old in try metastore.jobs() where !project.jobs.contains(where: { $0.name == old.name }) {
+      for job in project.absent where !job.isOpen {
+        if try metastore.job(job.name) != nil { continue }
+        try metastore.put(
+          JobRow(
+            name: job.name, target: job.name, fingerprint: AbsentJob.fingerprint, spec: "",
+            state: "new", counters: "{}", updatedMillis: now))
+      }
+      for old in try metastore.jobs() where !project.wants(old.name) {
         try metastore.delete(job: old.name)
       }
     }

@@ -77,7 +77,9 @@ package struct ProjectChanges: Sendable {
     for job in project.jobs {
       let text = specs[job.name] ?? ""
       let moved = tables.first { $0.name.description == job.name }?.movesRows ?? false
-      guard let old = known.first(where: { $0.name == job.name }) else {
+      guard let old = known.first(where: { $0.name == job.name }),
+        old.fingerprint != AbsentJob.fingerprint
+      else {
         jobs.append(
           JobChange(
             name: job.name, kind: .new, looksUp: try SourcePlay.planned(job, project),
@@ -100,7 +102,7 @@ package struct ProjectChanges: Sendable {
       }
       jobs.append(change)
     }
-    for old in known where !project.jobs.contains(where: { $0.name == old.name }) {
+    for old in known where !project.wants(old.name) {
       jobs.append(JobChange(name: old.name, kind: .removed))
     }
   }

@@ -59,7 +59,8 @@ package struct ProjectConfig: Sendable {
   }
 
   /// A connector's option: what says which records there are is put in now; other references stay until
-  /// the table is opened, so that no plan holds a secret. Those to files are not opened here.
+  /// the table is opened, so that no plan holds a secret, and one of a variable that is not set stops its job
+  /// alone. Those to files are not opened here.
   static func reference(
     _ key: String, _ value: String, _ variables: [String: String],
     _ wrong: (String, String) -> TerraceError
@@ -67,8 +68,8 @@ package struct ProjectConfig: Sendable {
     if Redaction.isSecret(key) { Redaction.note(value) }
     return try replaced(value, wrong) { (name, whole) throws(TerraceError) in
       if name.hasPrefix("file:") { return whole }
-      let found = try expanded(whole, variables, wrong)
-      return PlanIdentity.identifying.contains(key) ? found : "${env:\(variable(name))}"
+      return PlanIdentity.identifying.contains(key)
+        ? try expanded(whole, variables, wrong) : "${env:\(variable(name))}"
     }
   }
 
@@ -79,10 +80,16 @@ package struct ProjectConfig: Sendable {
     try replaced(value, wrong) { (name, _) throws(TerraceError) in
       guard let found = variables[variable(name)] else {
         throw wrong(
-          "the environment has no variable \(variable(name))", "set it before the command")
+          "the environment has no variable \(variable(name))", "set it before the command"
+        ).with("variable", variable(name))
       }
       return found
     }
+  }
+
+  /// Variables of the environment that a text names and that are not set.
+  static func unset(in value: String, _ variables: [String: String]) -> [String] {
+    value.matches(of: /\$\{env:([^}]*)\}/).map { String($0.1) }.filter { variables[$0] == nil }
   }
 
   private static func variable(_ name: Substring) -> String {

@@ -13,6 +13,8 @@ final class SpecBinder {
   /// Queries of materialized tables and CREATE TABLE … AS, bound with their shapes.
   private(set) var queries: [TableName: (query: BoundQuery, catalog: SpecCatalog)] = [:]
   private(set) var problems: [TerraceError] = []
+  /// What stops single jobs when they run.
+  private(set) var warnings: [String] = []
   private let declared: [TableName: Int]
   private var isBound: Set<TableName> = []
   private var stored: [TableName: ProjectTable?] = [:]
@@ -160,6 +162,12 @@ final class SpecBinder {
       options[option.key] = try ProjectConfig.reference(
         option.key, option.value, variables
       ) { file.text.error($0, at: option.valueSpan, hint: $1) }
+      for name in ProjectConfig.unset(in: options[option.key] ?? "", variables) {
+        let warning =
+          "\(file.text.name): the environment has no variable \(name), which "
+          + "'\(option.key)' of \(create.name.text) needs: its job fails"
+        if !warnings.contains(warning) { warnings.append(warning) }
+      }
     }
     return (
       shape,

@@ -59,22 +59,24 @@ package final class ProjectRun {
     environment.connectors = open.connectors
     environment.lookedUp = SourcePlay.lookedUp(project.jobs)
     self.environment = environment
-    let jobs = try ProjectRun.selected(project.jobs, settings.select)
+    let (jobs, absent) = try ProjectRun.selected(project, settings.select)
     // What is wrong with their settings is said before anything runs.
     for spec in jobs { _ = try RestartPolicy(spec.settings) }
     try LogLedgers.forget(
-      allBut: Set(project.jobs.map(\.name)), folder: open.folder,
-      open.warehouse.environment.files)
+      unless: project.wants, folder: open.folder, open.warehouse.environment.files)
     select = settings.select
     once = settings.once
     specs = Mutex(jobs)
     let now = open.warehouse.environment.time.nowMillis()
     lastSoughtMillis = now
     lease = ProjectRun.lease(now)
-    keeper = project.synced.isEmpty ? nil : SyncKeeper(open, project.synced, metastore)
-    keeper?.hasTold(project.warnings)
+    let keeper =
+      project.synced.isEmpty && project.absent.isEmpty
+      ? nil : SyncKeeper(open, project, metastore)
+    self.keeper = keeper
     let all = environment
-    let entries = jobs.map { ProjectRun.entry($0, among: jobs, all, once: settings.once) }
+    var entries = jobs.map { ProjectRun.entry($0, among: jobs, all, once: settings.once) }
+    entries += absent.map { AwaitedJob.entry($0, keeper, once: settings.once) }
     var run = Runner.Settings()
     run.once = settings.once
     run.endsInput = settings.endsInput
@@ -151,15 +153,20 @@ package final class ProjectRun {
   private static let leaseMillis: Int64 = 60_000
 
   private static func selected(
-    _ jobs: [JobSpec], _ select: [String]
-  ) throws(TerraceError) -> [JobSpec] {
-    if select.isEmpty { return jobs }
-    for pattern in select where !jobs.contains(where: { matches($0.name, pattern) }) {
+    _ project: Project, _ select: [String]
+  ) throws(TerraceError) -> ([JobSpec], [AbsentJob]) {
+    let (jobs, absent) = (project.jobs, project.absent)
+    if select.isEmpty { return (jobs, absent) }
+    let names = jobs.map(\.name) + absent.map(\.name)
+    for pattern in select where !names.contains(where: { matches($0, pattern) }) {
       throw TerraceError(
         .notFound, "job \(pattern)",
-        hint: NearestName.hint(pattern, among: jobs.map(\.name), else: "there are "))
+        hint: NearestName.hint(pattern, among: names, else: "there are "))
     }
-    return jobs.filter { job in select.contains { matches(job.name, $0) } }
+    return (
+      jobs.filter { job in select.contains { matches(job.name, $0) } },
+      absent.filter { job in select.contains { matches(job.name, $0) } }
+    )
   }
 
   private static func matches(_ name: String, _ pattern: String) -> Bool {
@@ -191,7 +198,7 @@ package final class ProjectRun {
 
   /// Looks for tables that are new at the servers, and lets their jobs join.
   private func seek(_ now: Int64) throws(TerraceError) {
-    guard let keeper, !once else { return }
+    guard let keeper else { return }
     let found = keeper.takeFound()
     for notice in found.notices { onNotice(notice) }
     let fresh = found.specs.filter { spec in
@@ -204,7 +211,7 @@ package final class ProjectRun {
       }
       runner.add(fresh.map { ProjectRun.entry($0, among: all, environment) })
     }
-    guard now - lastSoughtMillis >= keeper.intervalMillis, keeper.begin() else { return }
+    guard !once, now - lastSoughtMillis >= keeper.intervalMillis, keeper.begin() else { return }
     lastSoughtMillis = now
     seeker.submit { keeper.discover() }
   }

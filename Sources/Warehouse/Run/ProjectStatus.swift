@@ -80,6 +80,14 @@ package struct ProjectStatus: Sendable {
       }
       tables.append(row)
     }
+    for job in project.absent {
+      var row = TableRow(
+        layer: String(job.name.prefix { $0 != "." }), name: job.name,
+        state: job.askedAgainMillis != nil && holder != nil ? "retrying" : "failed",
+        counters: .object([]))
+      row.error = job.reason.message
+      tables.append(row)
+    }
   }
 
   private static func bytes(_ state: TableState) -> Int64 {

@@ -97,21 +97,40 @@ final class SyncCatalogs {
         ?? "CREATE CATALOG \(name.text) WITH ('type' = …) in a file under catalogs/ makes it")
   }
 
+  private func key(_ statement: SyncStatement) -> String {
+    statement.catalog.text + " " + (statement.options.serverMapping ?? "")
+  }
+
+  /// Why the server behind a statement could not be asked; nil when nothing has gone wrong with it.
+  func failure(of statement: SyncStatement) -> TerraceError? { failures[key(statement)] }
+
+  /// Whether the server, or what surrounds this process, is to blame, and not the spec: servers that are
+  /// away, logins that are refused, secrets that are not there.
+  private static func isOfServer(_ error: TerraceError) -> Bool {
+    switch error.kind {
+    case .unavailable: true
+    case .invalid:
+      error.fact("server") != nil || error.fact("variable") != nil
+        || (error.fact("option") != nil && error.fact("in") != nil)
+    default: false
+    }
+  }
+
   /// The server behind a statement.
   ///
-  /// - Throws: `unavailable` when it cannot be reached.
+  /// - Throws: what it went wrong with; ``failure(of:)`` when the server is to blame.
   func ask<Answer>(
     _ statement: SyncStatement,
     _ body: (any DatabaseCatalog) throws(TerraceError) -> Answer
   ) throws(TerraceError) -> Answer {
     let definition = try definition(of: statement)
-    let key = definition.name + " " + (statement.options.serverMapping ?? "")
+    let key = key(statement)
     if let failure = failures[key] { throw failure }
     do throws(TerraceError) {
       return try body(try catalog(definition, statement, key))
     } catch {
       let told = error.with("catalog", definition.name)
-      if error.kind == .unavailable { failures[key] = told }
+      if Self.isOfServer(error) { failures[key] = told }
       throw told
     }
   }

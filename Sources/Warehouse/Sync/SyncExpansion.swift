@@ -19,6 +19,8 @@ struct SyncExpansion {
   private(set) var tables: [SyncTable] = []
   private(set) var problems: [TerraceError] = []
   private(set) var warnings: [String] = []
+  /// Of statements whose servers cannot be asked, where nothing is known from before.
+  private(set) var absent: [AbsentJob] = []
 
   /// Tables that cannot be made are warned of and left out.
   var leavesOutWrong = false
@@ -52,7 +54,19 @@ struct SyncExpansion {
         add(name, sources, statement, isLive: isLive)
       }
       warnAboutGone(statement, Set(chosen.keys), isLive: isLive)
-    } catch { problems.append(statement.placed(error)) }
+    } catch {
+      if !leaveOut(statement.absentName, statement) { problems.append(statement.placed(error)) }
+    }
+  }
+
+  /// Notes a job that cannot be made now; false when its server is not to blame for that.
+  private mutating func leaveOut(_ name: String, _ statement: SyncStatement) -> Bool {
+    guard let failure = catalogs.failure(of: statement) else { return false }
+    absent.append(
+      AbsentJob(
+        name: name, reason: statement.placed(failure),
+        askedAgainMillis: min(statement.options.discoveryMillis, 10_000)))
+    return true
   }
 
   // MARK: Which tables
@@ -120,7 +134,7 @@ struct SyncExpansion {
         }, true
       )
     } catch {
-      guard error.kind == .unavailable, !known.isEmpty else { throw error }
+      guard catalogs.failure(of: statement) != nil, !known.isEmpty else { throw error }
       let at = InstantText.text(millis: memory.askedMillis[name] ?? 0)
       let warning =
         "catalog \(name) cannot be asked: \(error.message); its tables are taken as of \(at)"
@@ -263,6 +277,7 @@ struct SyncExpansion {
       if statement.isDatabase, stored == nil { try check(table) }
       add(table)
     } catch {
+      if error.fact("catalog") != nil, leaveOut(name.description, statement) { return }
       let told = statement.placed(error.fact("table") == nil ? error.with("table", name) : error)
       if statement.isDatabase,
         leavesOutWrong || error.kind == .unsupported || statement.options.ignoresIncompatible
@@ -328,6 +343,7 @@ struct SyncExpansion {
       source.takeComments(now)
       return source
     } catch {
+      if catalogs.failure(of: statement) != nil, let known { return known }
       // What became of it is told by its log.
       guard let followed, error.kind == .notFound || error.kind == .unsupported else { throw error }
       return followed

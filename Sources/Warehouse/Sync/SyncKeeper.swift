@@ -19,20 +19,25 @@ final class SyncKeeper: Sendable {
     var notices: [String] = []
     var isAtWork = false
     var told: Set<String> = []
+    var absent: [AbsentJob]
   }
 
   private let open: OpenProject
   private let metastore: Metastore
   private let tables: Mutex<[String: SyncTable]>
-  private let found = Mutex(Found())
+  private let found: Mutex<Found>
   let intervalMillis: Int64
 
-  init(_ open: OpenProject, _ tables: [SyncTable], _ metastore: Metastore) {
+  init(_ open: OpenProject, _ project: Project, _ metastore: Metastore) {
     self.open = open
     self.metastore = metastore
+    let tables = project.synced
     self.tables = Mutex(
       Dictionary(tables.map { ($0.name.description, $0) }) { first, _ in first })
-    intervalMillis = tables.map(\.statement.options.discoveryMillis).min() ?? 60_000
+    found = Mutex(Found(told: Set(project.warnings), absent: project.absent))
+    intervalMillis =
+      (tables.map(\.statement.options.discoveryMillis)
+      + project.absent.compactMap(\.askedAgainMillis)).min() ?? 60_000
   }
 
   // MARK: Columns
@@ -155,6 +160,7 @@ final class SyncKeeper: Sendable {
         return tell(problems.first.map { "new tables are not looked for: \($0.message)" })
       }
       for warning in project.warnings { tell(warning) }
+      defer { found.withLock { $0.absent = project.absent } }
       for table in project.synced
       where tables.withLock({ $0[table.name.description] }) == nil {
         do throws(TerraceError) {
@@ -197,6 +203,11 @@ final class SyncKeeper: Sendable {
     }
   }
 
-  /// Warnings that were said already.
-  func hasTold(_ warnings: [String]) { found.withLock { $0.told.formUnion(warnings) } }
+  /// Why a job cannot be made yet; nil when it can, and those that came of it were taken.
+  func obstacle(of job: String) -> TerraceError? {
+    found.withLock { $0.absent.first { $0.name == job }?.reason }
+  }
+
+  /// Whether jobs were found that nobody has taken.
+  var hasFound: Bool { found.withLock { !$0.specs.isEmpty } }
 }

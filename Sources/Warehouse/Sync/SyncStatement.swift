@@ -70,6 +70,12 @@ package struct SyncStatement: Sendable {
     return false
   }
 
+  /// What its jobs are called while nobody knows what tables there are.
+  var absentName: String {
+    if case .table(let create, _) = kind { return layer + "." + create.name.last.text }
+    return layer + ".*"
+  }
+
   // MARK: Patterns
 
   /// Whether a whole name matches.

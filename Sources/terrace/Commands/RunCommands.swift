@@ -68,7 +68,7 @@ extension Terrace {
         hint: changes.hint)
     }
     if !isNew, rebuilds.isEmpty, !changes.isEmpty {
-      // Comments and settings only: nothing of it is in the tables.
+      // Comments, settings, and tables of servers that could not be asked before.
       try open.apply(project, changes, metastore)
     }
     var settings = ProjectRun.Settings()
