@@ -44,6 +44,9 @@ final class AvroPlan {
   /// Whether values are checked that a file's writer is trusted with.
   let isStrict: Bool
   private var skippedRecords: [ObjectIdentifier: Int32] = [:]
+  private var depth = 0
+  /// Named types may refer to each other: their depth is not that of the schema's text.
+  private static let depthLimit = 256
 
   init(_ schema: AvroSchema, wanted: RowType, isStrict: Bool = false) throws(TerraceError) {
     self.isStrict = isStrict
@@ -84,7 +87,8 @@ final class AvroPlan {
     var isSet = [Bool](repeating: false, count: wanted.count)
     for field in record.fields {
       guard let place = places[field.name], !isSet[place] else {
-        children.append(try skip(field.schema))
+        let passed = try skip(field.schema)
+        if steps[Int(passed)].op != .skipNothing { children.append(passed) }
         continue
       }
       isSet[place] = true
@@ -102,9 +106,18 @@ final class AvroPlan {
     return add(.record, owner, children: children)
   }
 
+  private func descend() throws(TerraceError) {
+    depth += 1
+    if depth > Self.depthLimit {
+      throw TerraceError(.corrupted, "the types of the Avro schema are nested too deep")
+    }
+  }
+
   private func step(
     _ schema: AvroSchema, _ type: DataType, _ builder: ColumnBuilder
   ) throws(TerraceError) -> Int32 {
+    defer { depth -= 1 }
+    try descend()
     if steps.count > Self.stepLimit {
       throw TerraceError(.corrupted, "the unions of the Avro schema multiply without end")
     }
@@ -247,13 +260,16 @@ final class AvroPlan {
 
   /// Steps that pass over a value; a record that contains itself links back.
   private func skip(_ schema: AvroSchema) throws(TerraceError) -> Int32 {
+    defer { depth -= 1 }
+    try descend()
     switch schema {
     case .null: return add(.skipNothing)
     case .boolean: return add(.skipByte)
     case .int, .long, .enumeration: return add(.skipVarint)
     case .float: return add(.skipFixed, extra: 4)
     case .double: return add(.skipFixed, extra: 8)
-    case .fixed(let size), .decimal(_, _, .some(let size)): return add(.skipFixed, extra: size)
+    case .fixed(let size), .decimal(_, _, .some(let size)):
+      return size == 0 ? add(.skipNothing) : add(.skipFixed, extra: size)
     case .string, .bytes, .decimal(_, _, nil): return add(.skipBytes)
     case .array(let items, _): return add(.skipItems, children: [try skip(items)])
     case .map(let values): return add(.skipMap, children: [try skip(values)])
@@ -266,7 +282,12 @@ final class AvroPlan {
       let place = add(.skipRecord)
       skippedRecords[ObjectIdentifier(record)] = place
       var children: [Int32] = []
-      for field in record.fields { children.append(try skip(field.schema)) }
+      for field in record.fields {
+        let child = try skip(field.schema)
+        if steps[Int(child)].op != .skipNothing { children.append(child) }
+      }
+      // Without a byte to pass over, it is no step: a few such records could hold 2⁵⁰ of each other.
+      if children.isEmpty { steps[Int(place)].op = .skipNothing }
       steps[Int(place)].first = Int32(links.count)
       steps[Int(place)].count = Int32(children.count)
       links.append(contentsOf: children)

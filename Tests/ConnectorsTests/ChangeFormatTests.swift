@@ -47,6 +47,34 @@ final class ChangeFormatTests: XCTestCase {
       ).count, 6)
   }
 
+  /// Several tables in one topic, and a column whose type was changed: each event has its own schema.
+  func test_debezium_readsEachEventByItsOwnSchema() throws {
+    func event(_ id: Int, _ name: String, _ value: Int) -> String {
+      let fields =
+        #"[{"type":"int64","field":"id"},{"type":"int64","name":"io.debezium.time.\#(name)","field":"at"}]"#
+      return #"{"schema":{"fields":[{"field":"after","fields":\#(fields)}]},"#
+        + #""payload":{"after":{"id":\#(id),"at":\#(value)},"op":"c"}}"#
+    }
+    let (micros, millis) = (1_700_000_000_123_456, 1_700_000_000_123)
+    let events = [
+      event(1, "MicroTimestamp", micros), event(2, "Timestamp", millis), "broken",
+      event(3, "Timestamp", millis), event(4, "NanoTimestamp", micros * 1000),
+      #"{"after":{"id":5,"at":null},"op":"c"}"#, event(6, "MicroTimestamp", micros),
+    ]
+    let fixture = try FileFixture()
+    try fixture.put("a.json", events.joined(separator: "\n") + "\n")
+    let rows = try fixture.read(
+      fixture.table("debezium-json", columns: [("id", .bigint), ("at", .timestamp(6))], key: []))
+    let (fine, coarse) = ("2023-11-14 22:13:20.123456", "2023-11-14 22:13:20.123000")
+    XCTAssertEqual(
+      rows.filter { $0.hasPrefix("+I") },
+      [
+        "+I[1, \(fine)]", "+I[2, \(coarse)]", "+I[3, \(coarse)]", "+I[4, \(fine)]",
+        "+I[5, NULL]", "+I[6, \(fine)]",
+      ])
+    XCTAssert(rows.contains { $0.contains("a.json:3") }, "\(rows)")
+  }
+
   func test_debezium_putsAsideWhatIsNoChange() throws {
     let bad = [
       #"{"before":null,"after":{"id":1,"name":"a"},"op":"u"}"#,

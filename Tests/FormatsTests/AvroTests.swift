@@ -182,6 +182,34 @@ final class AvroTests: XCTestCase {
         MemorySource(container(text, rows: 1, negative)), as: RowType([("a", .string)])))
   }
 
+  /// Named types make much of a short schema: deep chains of them, and records that hold one another twice.
+  func test_read_endsOnTypesThatReferToEachOther() throws {
+    func record(_ name: String, _ fields: [String]) -> String {
+      let members = fields.enumerated().map { #"{"name":"f\#($0.offset)","type":\#($0.element)}"# }
+      return #"{"type":"record","name":"\#(name)","fields":[\#(members.joined(separator: ","))]}"#
+    }
+    let twice = (0..<60).map { n in
+      record("R\(n)", n == 0 ? ["\"null\""] : ["\"R\(n - 1)\"", "\"R\(n - 1)\""])
+    }
+    let one = ByteWriter()
+    one.appendZigzag(7)
+    let wide = record("T", twice + ["\"long\""])
+    let read = try AvroFile.read(
+      MemorySource(container(wide, rows: 1, one)), as: RowType([("f60", .bigint)]))
+    XCTAssertEqual(read.columns[0].pointer(Int64.self)[0], 7)
+
+    let chain = (0..<50_000).map { n in record("C\(n)", n == 0 ? [] : ["\"C\(n - 1)\""]) }
+    let union = "[\"null\",\"string\"," + chain.joined(separator: ",") + "]"
+    let body = ByteWriter()
+    body.append(0)
+    for last in ["\"C49999\"", #"{"type":"array","items":"C49999"}"#] {
+      XCTAssertThrowsError(
+        try AvroFile.read(
+          MemorySource(container(record("T", [union, last]), rows: 1, body)),
+          as: RowType([("f0", .string)])))
+    }
+  }
+
   func test_read_neverTrapsOnDamage() throws {
     let seed = UInt64.random(in: 0...UInt64.max)
     print("seed \(seed)")

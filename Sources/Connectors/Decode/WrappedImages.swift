@@ -6,6 +6,9 @@ import Formats
 final class WrappedImages {
   private let conventions: JSONConventions
   private let reader: JSONBlockDecoder
+  /// Reads nothing but the schemas.
+  private let schemas = JSONBlockDecoder(
+    RowType([("schema", .string)]), keepsPlaces: true, passesNull: true)
   private let memberCount: Int
   private let columns: [String]
   /// The schema that the reader is set to.
@@ -29,15 +32,85 @@ final class WrappedImages {
       RowType(all), keepsPlaces: true, passesNull: true, conventions: conventions)
   }
 
-  /// Decodes a block; when another schema is met than the one that counted so far, once more.
+  /// Decodes a block, each record by its own schema: a topic may hold several tables, and columns change.
   func decode(_ text: RecordText) -> DecodedBlock {
-    var block = reader.decode(text)
-    if let found = firstSchema(block.batch), found != schema {
-      schema = found
-      use(found)
-      block = reader.decode(text)
+    let block = reader.decode(text)
+    // What was refused may be right by a schema that was not read.
+    if block.rejects.isEmpty, isAllOfOne(block.batch) { return block }
+    let runs = runs(of: text)
+    if runs.count == 1, runs[0].schema ?? schema == schema { return block }
+    return decode(text, runs, as: block)
+  }
+
+  /// Records that follow one another, and have one schema or none.
+  private struct Run {
+    var schema: [UInt8]?
+    var start = 0
+    var line = 0
+  }
+
+  private func isAllOfOne(_ batch: Batch) -> Bool {
+    let column = batch.columns[memberCount + 1]
+    return schema.withUnsafeBytes { known in
+      for record in 0..<batch.count where !column.isNull(record) {
+        if !column.bytes(record).elementsEqual(known) { return false }
+      }
+      return true
     }
-    return block
+  }
+
+  private func runs(of text: RecordText) -> [Run] {
+    let block = schemas.decode(text)
+    let column = block.batch.columns[0]
+    var runs = [Run()]
+    for record in 0..<block.batch.count where !column.isNull(record) {
+      let bytes = column.bytes(record)
+      if let last = runs[runs.count - 1].schema {
+        if last.withUnsafeBytes({ $0.elementsEqual(bytes) }) { continue }
+        runs.append(
+          Run(start: Int(block.starts[record]), line: Int(block.lineNumbers[record])))
+      }
+      runs[runs.count - 1].schema = Array(bytes)
+    }
+    return runs
+  }
+
+  /// - Parameter whole: the block as it was read by one schema, which says where it ends.
+  private func decode(_ text: RecordText, _ runs: [Run], as whole: DecodedBlock) -> DecodedBlock {
+    var out = whole
+    (out.rejects, out.starts, out.lineNumbers) = ([], [], [])
+    var batches: [Batch] = []
+    var rows = 0
+    for (number, run) in runs.enumerated() {
+      if let own = run.schema, own != schema {
+        schema = own
+        use(own)
+      }
+      let next = number + 1 < runs.count ? runs[number + 1] : nil
+      let block: DecodedBlock
+      var base = 0
+      switch text.shape {
+      case .lines:
+        base = run.start
+        let end = next?.start ?? whole.consumed
+        block = reader.decode(text.bytes + base, count: end - base, rows: .max)
+      case .messages(let spans):
+        block = reader.decode(
+          text.bytes, messages: Array(spans[run.line..<(next?.line ?? spans.count)]))
+      }
+      out.starts += block.starts.map { $0 + Int32(base) }
+      out.lineNumbers += block.lineNumbers.map { $0 + Int32(run.line) }
+      for var reject in block.rejects {
+        reject.row += rows
+        reject.line += run.line
+        reject.range = reject.range.lowerBound + base..<reject.range.upperBound + base
+        out.rejects.append(reject)
+      }
+      rows += block.batch.count
+      batches.append(block.batch)
+    }
+    out.batch = Batch.concat(batches)
+    return out
   }
 
   /// The envelopes outside and inside.
@@ -54,25 +127,15 @@ final class WrappedImages {
     func isNull(_ record: Int) -> Bool { column.isNull(record) }
   }
 
-  private func firstSchema(_ batch: Batch) -> [UInt8]? {
-    let column = batch.columns[memberCount + 1]
-    for record in 0..<batch.count where !column.isNull(record) {
-      return Array(column.bytes(record))
-    }
-    return nil
-  }
-
+  /// A schema that cannot be read says nothing of the columns.
   private func use(_ text: [UInt8]) {
     let buffer = text.withUnsafeBytes { Buffer(copying: $0) }
     defer { withExtendedLifetime(buffer) {} }
-    // A schema that cannot be read says nothing of the columns.
-    guard let document = try? JSONValue.parse(buffer.bytes) else { return }
-    for image in document["fields"]?.asArray ?? [] {
-      guard let name = image["field"]?.asString, name == "before" || name == "after" else {
-        continue
-      }
+    let document = try? JSONValue.parse(buffer.bytes)  // Nil is one that says nothing.
+    for name in ["before", "after"] {
+      let image = document?["fields"]?.asArray?.first { $0["field"]?.asString == name }
       for column in columns {
-        let field = image["fields"]?.asArray?.first { $0["field"]?.asString == column }
+        let field = image?["fields"]?.asArray?.first { $0["field"]?.asString == column }
         reader.use(Self.conventions(field, conventions), at: ["payload", name, column])
       }
     }
