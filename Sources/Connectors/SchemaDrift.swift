@@ -17,6 +17,8 @@ package struct SchemaDrift: Hashable, Sendable {
   package var place: String?
 
   package static let placeOption = "schema.place"
+  /// Option of a source: the declared key is the reader's own, and the table at the server has none.
+  package static let ownKeyOption = "schema.own-key"
 
   package init(
     columns: [Field], primaryKey: [String], comment: String? = nil,

@@ -128,6 +128,31 @@ final class SyncExpansionTests: XCTestCase {
       try fixture.rows("ods.users").map { $0[1] }, [.text("users_7"), .text("users_9")])
   }
 
+  func test_keys_mayBecomeTextAndBeGivenToTablesWithoutOne() throws {
+    let fixture = try fixture(
+      """
+      CREATE TABLE orders WITH ('type-mapping' = 'to-string', 'owner' = 'me') AS TABLE pg.shop.orders;
+      CREATE TABLE log (PRIMARY KEY (at) NOT ENFORCED) AS TABLE pg.shop.log;
+      """)
+    fixture.server.create(
+      "shop.log", [("at", .int), ("line", .string)], key: [], tellsOldRows: true)
+    fixture.server.create(
+      "shop.orders", [("id", DataType.int.notNull), ("amount", .decimal(9, 2))], key: ["id"])
+    fixture.server.put("shop.orders", ["id": .int(1), "amount": .int(150)])
+    fixture.server.put("shop.orders", ["id": .int(2), "amount": .int(250)])
+    fixture.server.put("shop.orders", ["id": .int(2)], .delete)
+    fixture.server.put("shop.log", ["at": .int(7), "line": .text("a")])
+    fixture.server.put("shop.log", ["at": .int(7), "line": .text("b")], .updateAfter)
+    try fixture.run()
+    XCTAssertEqual(try fixture.rows("ods.orders"), [[.text("1"), .text("1.50")]])
+    XCTAssertEqual(try fixture.rows("ods.log"), [[.int(7), .text("b")]])
+    // Columns that come do not make its key another one.
+    fixture.server.alter("shop.log", [("at", .int), ("line", .string), ("n", .int)], key: ["at"])
+    fixture.server.put("shop.log", ["at": .int(8), "line": .text("c"), "n": .int(1)])
+    XCTAssertEqual(try fixture.run().map(\.phase), [.drained, .drained])
+    XCTAssertEqual(try fixture.rows("ods.log").count, 2)
+  }
+
   func test_aServerThatIsAway_isDoneWithoutOnceItWasAsked() throws {
     let fixture = try fixture("CREATE DATABASE ods AS DATABASE pg.shop INCLUDING ALL TABLES")
     fixture.server.put("shop.orders", ["id": .int(1), "item": .text("a"), "amount": .int(2)])
@@ -186,6 +211,22 @@ final class SyncExpansionTests: XCTestCase {
         "1:1: column 'nix' not found"
       ),
       ("CREATE TABLE o AS TABLE pg.shop.a.orders", "1:33: catalog pg has no schema 'a'"),
+      (
+        all.replacing(" AS", with: " WITH ('tabel-prefix' = 'x') AS")
+          + "pg.shop INCLUDING ALL TABLES", "1:27: unknown option 'tabel-prefix'"
+      ),
+      (
+        "CREATE TABLE o WITH ('tag.creatoin-delay' = '1 min') AS TABLE pg.shop.orders",
+        "1:22: unknown option 'tag.creatoin-delay'"
+      ),
+      (
+        "CREATE TABLE o WITH ('table-prefix' = 'x') AS TABLE pg.shop.orders",
+        "1:22: 'table-prefix' belongs to CREATE DATABASE"
+      ),
+      (
+        "CREATE TABLE shop AS SELECT * FROM pg.shop.orders",
+        "1:36: a table of a server in a query (pg.shop.orders)"
+      ),
     ] {
       XCTAssertEqual(try problems(sql), ["layers/ods/shop.sql:" + message], sql)
     }

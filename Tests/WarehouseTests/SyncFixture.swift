@@ -30,13 +30,13 @@ final class FakeServer: Sendable {
 
   func create(
     _ name: String, _ columns: [(String, DataType)], key: [String], comment: String? = nil,
-    comments: [String: String] = [:]
+    comments: [String: String] = [:], tellsOldRows: Bool = false
   ) {
     let parts = name.split(separator: ".").map(String.init)
     let table = DatabaseTable(database: parts[0], table: parts[1])
     let shape = DatabaseTableShape(
       table: table, columns: FakeServer.fields(columns, comments), primaryKey: key,
-      comment: comment, tellsOldRows: false)
+      comment: comment, tellsOldRows: tellsOldRows)
     content.withLock { $0.shapes[table] = shape }
   }
 

@@ -10,6 +10,17 @@ extension ConnectorOptions {
       name: name, type: RowType([Field]()), options: written, folder: folder)
     self.init(try Secrets.resolved(plain, environment.files))
   }
+
+  /// A table with the options of a catalog.
+  func table(of name: String) -> ConnectorTable {
+    var made = table
+    made.options["type"] = nil
+    made.options["table-name"] = name
+    made.options["database-name"] = made.options["database-name"] ?? name
+    made.type = RowType([("id", .int)])
+    made.primaryKey = ["id"]
+    return made
+  }
 }
 
 /// The doors to what CREATE CATALOG names, by the option `type`.

@@ -13,6 +13,8 @@ protocol LogOrigin: Sendable {
   var style: ChangeStyle { get }
   /// Host and port, for messages.
   var place: String { get }
+  /// What becomes of rows with a value that its column cannot hold.
+  var reject: RecordFormat.Reject { get }
   var hub: LogHub<Log> { get }
   /// Reads what is to be read before the log; on a thread of `begin`.
   func begin(

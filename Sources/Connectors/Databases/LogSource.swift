@@ -41,6 +41,7 @@ final class LogSource<Origin: LogOrigin>: Source {
   private var isClosed = false
   private(set) var drift: SchemaDrift?
   private(set) var restart: String?
+  private(set) var skipped: Int64 = 0
 
   init(_ table: ConnectorTable, _ environment: Environment) throws(TerraceError) {
     var table = table
@@ -59,7 +60,7 @@ final class LogSource<Origin: LogOrigin>: Source {
     if drift != nil || restart != nil { return nil }
     var left = isReplaying ? 60_000 : 0
     while true {
-      if let batch = try step() { return batch }
+      if let batch = try step(), let given = try judged(batch) { return given }
       if left <= 0 || drift != nil || restart != nil { return nil }
       time.sleep(millis: 5)
       left -= 5
@@ -67,6 +68,22 @@ final class LogSource<Origin: LogOrigin>: Source {
         throw TerraceError(.unavailable, "the server's log does not come")
           .with("table", table.name).with("server", origin.place)
       }
+    }
+  }
+
+  /// The batch without the rows that are none, where they are to be passed over.
+  private func judged(_ batch: SourceBatch) throws(TerraceError) -> SourceBatch? {
+    guard let letter = batch.deadLetters.first else { return batch }
+    switch origin.reject {
+    case .deadLetter: return batch
+    case .fail:
+      throw TerraceError(.invalid, letter.reason).with("table", table.name)
+        .with("place", letter.place)
+    case .skip:
+      skipped += Int64(batch.deadLetters.count)
+      var kept = batch
+      kept.deadLetters = []
+      return kept.rows.count == 0 ? nil : kept
     }
   }
 

@@ -12,7 +12,16 @@ struct RecordFormat {
   }
 
   /// What becomes of records that are no rows.
-  enum Reject { case deadLetter, fail, skip }
+  enum Reject: String, Hashable, Sendable, CaseIterable {
+    case deadLetter = "dead-letter"
+    case fail, skip
+
+    /// The option `on-error`.
+    init(_ options: inout ConnectorOptions) throws(TerraceError) {
+      let word = try options.choice("on-error", Reject.allCases.map(\.rawValue))
+      self = Reject(rawValue: word) ?? .deadLetter
+    }
+  }
 
   var kind: Kind
   var reject = Reject.deadLetter
@@ -65,11 +74,7 @@ struct RecordFormat {
       ).with("table", options.table.name)
     }
     self.kind = kind
-    switch try options.choice("on-error", ["dead-letter", "fail", "skip"]) {
-    case "fail": reject = .fail
-    case "skip": reject = .skip
-    default: reject = .deadLetter
-    }
+    reject = try Reject(&options)
     let prefix = lead + kind.rawValue
     if isContainer {
       if kind == .avro, try options.choice("\(prefix).encoding", ["binary", "json"]) == "json" {

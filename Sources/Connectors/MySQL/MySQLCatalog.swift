@@ -20,6 +20,8 @@ final class MySQLCatalog: DatabaseCatalog {
     settings = try MySQLOptions.server(&options)
     switches = try MySQLTypeSwitches(&options)
     database = options.text("database-name")
+    // They go to every table: a slip is told before that.
+    _ = try MySQLOptions(options.table(of: "t"))
   }
 
   private func schema() throws(TerraceError) -> MySQLSchema {

@@ -27,6 +27,8 @@ struct MySQLOptions: Hashable, Sendable {
   var heartbeatMillis: Int64?
   /// Options that were given and do nothing.
   var idle: [String]
+  /// What becomes of rows with a value that its column cannot hold.
+  var reject: RecordFormat.Reject
   var switches: MySQLTypeSwitches
   var followsSchema: Bool
   /// The table was made by what a catalog said of it: its columns are those of the server.
@@ -71,7 +73,9 @@ struct MySQLOptions: Hashable, Sendable {
     // Of a synced table it is the table here that ignores what its log tells.
     followsSchema = isSynced || ["follow", "fail"].contains(evolution)
     if let place, place != MySQLOptions.freshPlace { followed = try MySQLPosition(text: place) }
+    options.allow([SchemaDrift.ownKeyOption])
     idle = try MySQLOptions.allowRest(&options)
+    reject = try RecordFormat.Reject(&options)
     try options.finish()
   }
 

@@ -37,6 +37,7 @@ struct MySQLOrigin: LogOrigin {
 
   var style: ChangeStyle { .retractions }
   var place: String { options.server.place }
+  var reject: RecordFormat.Reject { options.reject }
   func release() { Self.hubs.release(key, hub, reader: table.reader) }
 
   func begin(

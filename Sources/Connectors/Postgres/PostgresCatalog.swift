@@ -16,6 +16,8 @@ final class PostgresCatalog: DatabaseCatalog {
     self.written = written
     var options = try ConnectorOptions(catalog: name, written, folder: folder, environment)
     settings = try PostgresOptions.server(&options)
+    // They go to every table: a slip is told before that.
+    _ = try PostgresOptions(options.table(of: "t"))
   }
 
   private func connection(_ database: String?) throws(TerraceError) -> PostgresConnection {

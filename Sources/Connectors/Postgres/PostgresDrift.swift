@@ -76,6 +76,7 @@ enum PostgresDrift {
     switch relation.identity {
     case "f":
       guard options.evolution != nil, let key = try now() else { return declared }
+      if options.hasOwnKey, key.isEmpty { return declared }
       return Set(key) == Set(declared) ? declared : key
     case "d" where options.evolution != nil:
       return Set(told) == Set(declared) ? declared : told
@@ -88,7 +89,8 @@ enum PostgresDrift {
     _ now: PostgresTable, _ table: ConnectorTable, _ options: PostgresOptions
   ) -> SchemaDrift? {
     let declared = declaredKey(table)
-    let isSame = declared.isEmpty || Set(now.primaryKey) == Set(declared)
+    let isOwn = options.hasOwnKey && now.primaryKey.isEmpty
+    let isSame = declared.isEmpty || isOwn || Set(now.primaryKey) == Set(declared)
     let columns = now.columns.filter { !$0.isGenerated }
     var found = drift(
       now.name, columns.map { Column(name: $0.name, type: $0.type) },

@@ -24,6 +24,10 @@ struct PostgresOptions: Hashable, Sendable {
   var chunkPages: Int64
   /// Nil: nobody asked.
   var evolution: Evolution?
+  /// What becomes of rows with a value that its column cannot hold.
+  var reject: RecordFormat.Reject
+  /// The table at the server has no primary key: the declared one is the reader's own.
+  var hasOwnKey: Bool
   /// Somebody asked to be told when the table outside changes its columns.
   var followsSchema: Bool { evolution == .follow || evolution == .fail }
 
@@ -57,7 +61,9 @@ struct PostgresOptions: Hashable, Sendable {
       evolution = Evolution(rawValue: word.lowercased())
       if evolution == nil { throw options.wrong("schema-evolution", "follow, fail or ignore") }
     }
+    hasOwnKey = try options.flag(SchemaDrift.ownKeyOption)
     try PostgresOptions.allowRest(&options)
+    reject = try RecordFormat.Reject(&options)
     try options.finish()
   }
 

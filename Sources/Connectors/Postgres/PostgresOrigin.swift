@@ -42,6 +42,7 @@ struct PostgresOrigin: LogOrigin {
   }
 
   var place: String { options.server.place }
+  var reject: RecordFormat.Reject { options.reject }
   func release() { Self.hubs.release(key, hub, reader: table.reader) }
 
   func begin(

@@ -1,4 +1,4 @@
-import Columns
+package import Columns
 import Dataflow
 
 /// What a plan does to its rows over time.
@@ -34,6 +34,7 @@ enum ChangeAnalysis {
   private static func isLossless(_ from: DataType, _ to: DataType) -> Bool {
     switch (from.kind, to.kind) {
     case (.char(let m), .varchar(let n)), (.varchar(let m), .varchar(let n)): return m <= n
+    case (_, .varchar(DataType.unbounded)): return from.hasOwnTexts
     default:
       guard let (p, s) = TypeRules.decimalShape(from), let (q, t) = TypeRules.decimalShape(to)
       else {
@@ -86,5 +87,19 @@ enum ChangeAnalysis {
       if let found = unstable(child) { return found }
     }
     return nil
+  }
+}
+
+extension DataType {
+  /// Whether two values never have one text: keys that become STRING stay keys.
+  ///
+  /// Instants have not: an hour comes twice when clocks are set back; nor have bytes, which need not be text.
+  package var hasOwnTexts: Bool {
+    switch kind {
+    case .boolean, .tinyint, .smallint, .int, .bigint, .decimal, .float, .double, .date, .time,
+      .timestamp, .char, .varchar:
+      true
+    default: false
+    }
   }
 }

@@ -94,6 +94,25 @@ package protocol TableResolver {
   var zone: SessionZone { get }
 }
 
+extension SourceText {
+  /// A query that names a table of a catalog.
+  func serverTable(_ path: NamePath) -> TerraceError {
+    let hint = TerraceError.serverTable(path.texts)
+    return error(hint.message, at: path.span, hint: hint.hint, kind: hint.kind)
+  }
+}
+
+extension TerraceError {
+  /// Tables of catalogs are followed, and then read here.
+  package static func serverTable(_ path: [String]) -> TerraceError {
+    TerraceError(
+      .unsupported, "a table of a server in a query (\(path.joined(separator: ".")))",
+      hint:
+        "CREATE TABLE t AS TABLE \(path.joined(separator: ".")) in a file of a layer follows it; read t"
+    )
+  }
+}
+
 extension TableResolver {
   /// Of catalogs that no session stands behind.
   package var zone: SessionZone { .utc }

@@ -176,9 +176,7 @@ extension Parser {
       let call = try callSyntax(path)
       return try table(.function(call, isLateral: false), start.to(previousSpan))
     }
-    if path.parts.count > 3 {
-      throw error("a table name has at most three parts", at: path.span)
-    }
+    if path.parts.count > 3 { throw source.serverTable(path) }
     let hints = try hints()
     var travel: TableSyntax.TimeTravel?
     if accept(.for, .system_time, .as) {

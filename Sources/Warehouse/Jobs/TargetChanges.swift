@@ -102,7 +102,8 @@ enum TargetChanges {
     return TerraceError(
       .invalid, "the query gives several rows for one primary key",
       hint: "a change stream that repeats itself is read with "
-        + "SET 'table.exec.source.cdc-events-duplicate' = 'true'"
+        + "SET 'table.exec.source.cdc-events-duplicate' = 'true'; rows of several shards are told apart "
+        + "by 'key-metadata-columns'"
     ).with("key", text.joined(separator: ", "))
   }
 }

@@ -75,6 +75,14 @@ package struct OpenProject: Sendable {
     return names
   }
 
+  /// Names of the catalogs that CREATE CATALOG makes, sorted.
+  func catalogNames() throws(TerraceError) -> [String] {
+    let files = warehouse.environment
+    let layers = try SpecFile.readAll(folder: folder, layers: try config.layers, files)
+    let found = try CatalogDefinition.readAll(folder: folder, files).found
+    return (layers.flatMap(\.catalogs) + found).map(\.name).sorted()
+  }
+
   /// Reads the specs.
   ///
   /// - Parameters:
@@ -90,6 +98,7 @@ package struct OpenProject: Sendable {
       let catalogs = SyncCatalogs(
         definitions, connectors, config, folder: folder, warehouse.environment)
       defer { catalogs.close() }
+      if asksServers { try catalogs.check() }
       var expansion = SyncExpansion(
         asksServers ? .servers : .memory, memory, catalogs, warehouse, rebuilds: rebuilds)
       expansion.leavesOutWrong = leavesOutWrong

@@ -66,7 +66,9 @@ package struct Project: Sendable {
     var present = PresentSpecs(files, expansion.absent, layers: layers, warehouse)
     while true {
       try present.leaveOutReaders()
-      let specs = SpecBinder(present.files, folder: folder, config, warehouse, connectors)
+      let specs = SpecBinder(
+        present.files, catalogs: catalogs.map(\.name), folder: folder, config, warehouse,
+        connectors)
       specs.bindTables()
       var loader = JobLoader(specs, config)
       for file in present.files { loader.add(file) }

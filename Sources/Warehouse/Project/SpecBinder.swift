@@ -25,10 +25,14 @@ final class SpecBinder {
   /// A name that is no zone is refused where the configuration is checked, and before jobs run.
   var zone: SessionZone { (try? config.zone) ?? .utc }
 
+  /// Names of the catalogs of servers.
+  let catalogs: [String]
+
   init(
-    _ files: [SpecFile], folder: String, _ config: ProjectConfig, _ warehouse: OpenWarehouse,
-    _ connectors: ConnectorDoor = ConnectorDoor()
+    _ files: [SpecFile], catalogs: [String] = [], folder: String, _ config: ProjectConfig,
+    _ warehouse: OpenWarehouse, _ connectors: ConnectorDoor = ConnectorDoor()
   ) {
+    self.catalogs = catalogs
     self.connectors = connectors
     self.files = files
     self.config = config
@@ -65,6 +69,7 @@ final class SpecBinder {
     var distribution: DistributionSyntax?
     switch declaration.kind {
     case .table(let create):
+      try TableOptionNames.check(create.definition.options, file.text)
       distribution = create.definition.distribution
       if let query = create.query {
         (shape, queries[file.name]) = try fill(create.definition, query, binder, catalog)
@@ -74,6 +79,7 @@ final class SpecBinder {
       }
     case .materialized(let create):
       isMaterialized = true
+      try TableOptionNames.check(create.definition.options, file.text)
       distribution = create.definition.distribution
       if let start = create.startMode, start.name != "FROM_BEGINNING" {
         throw file.text.unsupported("START_MODE = \(start.name)", at: create.name.span)

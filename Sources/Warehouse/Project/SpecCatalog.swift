@@ -35,6 +35,9 @@ final class SpecCatalog: TableResolver {
         return .view(view.query, file.text, columns: view.columns.map(\.text))
       }
     }
+    if reference.path.count > 2, specs.catalogs.contains(reference.path[0]) {
+      throw TerraceError.serverTable(reference.path)
+    }
     let path = NamePath(reference.path.map { Name($0, SourceSpan(0, 0)) })
     guard let name = file.target(path) else { return nil }
     for other in specs.files where other.layer == name.database {

@@ -14,7 +14,8 @@ extension SQLSession {
       try output.show([column], kept.map { [$0] })
     }
     switch show.kind {
-    case .catalogs: try names("catalog name", [SQLSession.catalogName])
+    case .catalogs:
+      try names("catalog name", [SQLSession.catalogName] + (try project?.catalogNames() ?? []))
     case .currentCatalog: try names("current catalog name", [SQLSession.catalogName])
     case .currentDatabase: try names("current database name", [database])
     case .databases: try names("database name", try databaseNames())

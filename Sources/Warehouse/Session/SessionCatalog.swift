@@ -34,6 +34,11 @@ final class SessionCatalog: TableResolver {
       byReference[reference] = .table(bound)
       return .table(bound)
     }
+    if reference.path.count > 2, reference.path[0] != SQLSession.catalogName,
+      try session.project?.catalogNames().contains(reference.path[0]) ?? false
+    {
+      throw TerraceError.serverTable(reference.path)
+    }
     guard let name = try session.name(reference.path) else { return nil }
     let resolved: ResolvedTable
     if let view = try session.view(name) {

@@ -7,6 +7,8 @@ import Store
 struct CatalogDefinition: Sendable {
   let name: String
   let options: [String: String]
+  /// The same, with their places.
+  let written: [OptionSyntax]
   let text: SourceText
   let span: SourceSpan
 
@@ -15,6 +17,7 @@ struct CatalogDefinition: Sendable {
   {
     name = create.name.text
     options = Dictionary(create.options.map { ($0.key, $0.value) }) { $1 }
+    written = create.options
     self.text = text
     self.span = span
     if create.name.parts.count > 1 || name == SQLSession.catalogName {
@@ -97,12 +100,10 @@ final class SyncCatalogs {
         ?? "CREATE CATALOG \(name.text) WITH ('type' = …) in a file under catalogs/ makes it")
   }
 
-  private func key(_ statement: SyncStatement) -> String {
-    statement.catalog.text + " " + (statement.options.serverMapping ?? "")
-  }
-
   /// Why the server behind a statement could not be asked; nil when nothing has gone wrong with it.
-  func failure(of statement: SyncStatement) -> TerraceError? { failures[key(statement)] }
+  func failure(of statement: SyncStatement) -> TerraceError? {
+    failures[Self.key(statement.catalog.text, statement.options.serverMapping)]
+  }
 
   /// Whether the server, or what surrounds this process, is to blame, and not the spec: servers that are
   /// away, logins that are refused, secrets that are not there.
@@ -116,6 +117,18 @@ final class SyncCatalogs {
     }
   }
 
+  /// Opens all of them, which asks no server yet.
+  ///
+  /// - Throws: `invalid` for options that are wrong or unknown, at their place.
+  func check() throws(TerraceError) {
+    for definition in definitions {
+      do throws(TerraceError) { _ = try catalog(definition, mapping: nil) } catch {
+        // That is told of what asks the server.
+        if !Self.isOfServer(error) { throw error }
+      }
+    }
+  }
+
   /// The server behind a statement.
   ///
   /// - Throws: what it went wrong with; ``failure(of:)`` when the server is to blame.
@@ -124,10 +137,11 @@ final class SyncCatalogs {
     _ body: (any DatabaseCatalog) throws(TerraceError) -> Answer
   ) throws(TerraceError) -> Answer {
     let definition = try definition(of: statement)
-    let key = key(statement)
+    let key = Self.key(definition.name, statement.options.serverMapping)
     if let failure = failures[key] { throw failure }
     do throws(TerraceError) {
-      return try body(try catalog(definition, statement, key))
+      return try body(
+        try catalog(definition, mapping: statement.options.serverMapping))
     } catch {
       let told = error.with("catalog", definition.name)
       if Self.isOfServer(error) { failures[key] = told }
@@ -135,12 +149,17 @@ final class SyncCatalogs {
     }
   }
 
+  private static func key(_ name: String, _ mapping: String?) -> String {
+    name + " " + (mapping ?? "")
+  }
+
   private func catalog(
-    _ definition: CatalogDefinition, _ statement: SyncStatement, _ key: String
+    _ definition: CatalogDefinition, mapping: String?
   ) throws(TerraceError) -> any DatabaseCatalog {
+    let key = Self.key(definition.name, mapping)
     if let catalog = opened[key] { return catalog }
     var options = definition.options
-    if let mapping = statement.options.serverMapping { options["type-mapping"] = mapping }
+    if let mapping { options["type-mapping"] = mapping }
     for (name, value) in options where value.contains("${") && !value.contains("${file:") {
       options[name] = try ProjectConfig.expanded(value, variables) {
         definition.text.error($0, at: definition.span, hint: $1)
@@ -149,7 +168,10 @@ final class SyncCatalogs {
     let catalog: any DatabaseCatalog
     do throws(TerraceError) {
       catalog = try door.catalog(definition.name, options, folder, environment)
-    } catch { throw definition.text.placed(error, definition.span) }
+    } catch {
+      throw definition.text.placed(
+        definition.text.placed(error, definition.written), definition.span)
+    }
     opened[key] = catalog
     return catalog
   }
@@ -168,6 +190,16 @@ final class SyncCatalogs {
     options["schema-evolution"] = statement.options.evolution.rawValue
     for option in statement.options.connector { options[option.key] = option.value }
     return options
+  }
+
+  /// Checks what the statement says to the connector.
+  ///
+  /// - Throws: `invalid` with fact `option`.
+  func check(_ statement: SyncStatement, _ table: DatabaseTable) throws(TerraceError) {
+    let plain = ConnectorTable(
+      name: table.text, type: RowType([("id", .int)]), primaryKey: ["id"],
+      options: try options(statement, table), folder: folder)
+    try door.check(plain, true, environment)
   }
 
   /// What is known of a table, with the secrets that its statement and catalog have.

@@ -103,7 +103,8 @@ struct SyncColumns {
     for source in sources {
       for column in source.shape.columns {
         let name = source.target(of: column.name)
-        let type = typeOverride(name) ?? statement.options.mapped(column.type)
+        let isKey = source.shape.primaryKey.contains(column.name)
+        let type = typeOverride(name) ?? statement.options.mapped(column.type, isKey: isKey)
         guard let index = fields.firstIndex(where: { $0.name == name }) else {
           fields.append(Field(id: fields.count, name: name, type: type, comment: column.comment))
           continue

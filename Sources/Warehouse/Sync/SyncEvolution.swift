@@ -48,13 +48,14 @@ struct SyncEvolution {
   }
 
   private func checkKey(_ drift: SchemaDrift) throws(TerraceError) {
-    let was = old.shape.primaryKey.map { drift.renamed[$0] ?? $0 }
+    let key = old.key(table.statement)
+    let was = key.map { drift.renamed[$0] ?? $0 }
     if !drift.primaryKey.isEmpty || !was.isEmpty, drift.primaryKey != was {
       throw refusal(
         "the primary key is (\(drift.primaryKey.joined(separator: ", "))) now, "
-          + "it was (\(old.shape.primaryKey.joined(separator: ", ")))")
+          + "it was (\(key.joined(separator: ", ")))")
     }
-    if let name = old.shape.primaryKey.first(where: { drift.renamed[$0] != nil }) {
+    if let name = key.first(where: { drift.renamed[$0] != nil }) {
       throw refusal("the key column \(name) is called \(drift.renamed[name] ?? "") now")
     }
     for name in table.primaryKey {
@@ -71,7 +72,7 @@ struct SyncEvolution {
   private mutating func follow(_ drift: SchemaDrift) throws(TerraceError) {
     var source = old
     source.shape.columns = drift.columns
-    source.shape.primaryKey = drift.primaryKey
+    if !old.shape.primaryKey.isEmpty { source.shape.primaryKey = drift.primaryKey }
     if let comment = drift.comment { source.shape.comment = comment }
     if let place = drift.place { source.place = place }
     rename(drift, &source)
@@ -159,7 +160,8 @@ struct SyncEvolution {
     _ column: Field, _ name: String, _ drift: SchemaDrift
   ) throws(TerraceError) {
     let was = was(column, drift)
-    let type = options.mapped(column.type)
+    let isKey = table.primaryKey.contains(name)
+    let type = options.mapped(column.type, isKey: isKey)
     guard let here = fields.first(where: { $0.name == name }) else {
       if options.evolution == .follow {
         steps.append(.addColumn([name], type.nullable, comment: column.comment))
@@ -170,14 +172,15 @@ struct SyncEvolution {
       comment(column, name, here)
       return
     }
-    try checkType(was.map { options.mapped($0.type) } ?? here.type, type, name, here.type)
+    let before = was.map { options.mapped($0.type, isKey: isKey) } ?? here.type
+    try checkType(before, type, name, here.type)
     if !type.widens(to: here.type) {
       if options.evolution == .ignore {
         throw refusal(
           "column \(name) is \(type.nullable.text) now, which \(here.type.nullable.text) does not hold"
         )
       }
-      if table.primaryKey.contains(name) {
+      if isKey {
         throw refusal(
           "the key column \(name) is \(type.nullable.text) now, it was "
             + "\(here.type.nullable.text): a key column keeps its type")

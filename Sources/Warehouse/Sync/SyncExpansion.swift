@@ -48,6 +48,7 @@ struct SyncExpansion {
       let (listed, isLive) = try listing(statement)
       let gone = isLive ? try gone(statement, listed) : []
       let tables = try selected(statement, among: listed + gone)
+      if isLive, let any = tables.first { try catalogs.check(statement, any) }
       var chosen = targets(tables.filter { !gone.contains($0) }, statement)
       try add(tables.filter(gone.contains), to: &chosen, statement)
       for (name, sources) in chosen.sorted(by: { $0.key.table < $1.key.table }) {

@@ -41,11 +41,27 @@ struct SyncOptions: Sendable {
     "tinyint1-not-bool", "longtext-to-bytes", "bigint-unsigned-to-bigint",
   ]
 
+  /// Of the WITH of a statement, besides those of the tables that are made.
+  private static func names(isDatabase: Bool) -> [String] {
+    [
+      "schema-evolution", "table.discovery-interval", "merge-shards", "ignore-incompatible",
+      "metadata-column-prefix", "metadata-columns", "key-metadata-columns", "type-mapping",
+    ] + (isDatabase ? ["table-prefix", "table-suffix"] : [])
+  }
+
   init(
-    _ options: [OptionSyntax], hint: [OptionSyntax], _ text: SourceText
+    _ options: [OptionSyntax], hint: [OptionSyntax], isDatabase: Bool, _ text: SourceText
   ) throws(TerraceError) {
     connector = hint
-    for option in options { try take(option, text) }
+    for option in options {
+      if !isDatabase, ["table-prefix", "table-suffix"].contains(option.key) {
+        throw text.error(
+          "'\(option.key)' belongs to CREATE DATABASE", at: option.keySpan,
+          hint: "the table is called as CREATE TABLE names it")
+      }
+      try take(option, text)
+    }
+    try TableOptionNames.check(table, more: SyncOptions.names(isDatabase: isDatabase), text)
     for key in keyMetadata where !metadata.contains(key) { metadata.append(key) }
   }
 
@@ -104,8 +120,9 @@ struct SyncOptions: Sendable {
     return keys
   }
 
-  /// The column's type under the switches of the statement.
-  func mapped(_ type: DataType) -> DataType {
+  /// The column's type under the switches of the statement. Keys become texts where no two have one text.
+  func mapped(_ type: DataType, isKey: Bool) -> DataType {
+    if isKey, !type.hasOwnTexts { return type }
     switch type.kind {
     case .char, .varchar:
       return mapping.contains("to-string") || mapping.contains("char-to-string") ? .string : type

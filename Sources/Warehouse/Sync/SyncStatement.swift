@@ -30,9 +30,11 @@ package struct SyncStatement: Sendable {
     settings = file.settings
     switch kind {
     case .table(let create, let sync):
-      options = try SyncOptions(create.definition.options, hint: sync.options, file.text)
+      options = try SyncOptions(
+        create.definition.options, hint: sync.options, isDatabase: false, file.text)
     case .database(let sync):
-      options = try SyncOptions(sync.withOptions, hint: sync.options, file.text)
+      options = try SyncOptions(
+        sync.withOptions, hint: sync.options, isDatabase: true, file.text)
       guard sync.name.last.text == file.layer else {
         throw file.text.error(
           "the database is called '\(sync.name.text)', the layer of its file \(file.layer)",
@@ -113,6 +115,9 @@ package struct SyncStatement: Sendable {
   func placed(_ error: TerraceError) -> TerraceError {
     if error.fact("source") != nil { return error }
     if error.fact("line") != nil { return text.named(error) }
+    if let option = error.fact("option"), options.connector.contains(where: { $0.key == option }) {
+      return text.placed(error, options.connector)
+    }
     let first = text.text(span).prefix { !$0.isNewline }.utf8.count
     return text.named(
       text.placed(error, at: SourceSpan(Int(span.start), Int(span.start) + first)))

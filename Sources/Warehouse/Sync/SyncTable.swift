@@ -20,6 +20,15 @@ struct SyncSource: Sendable {
   var name: String { catalog + "." + shape.table.text }
 
   func target(of column: String) -> String { renamed[column] ?? column }
+
+  /// Its columns that name a row: the key at the server, or, where it has none, the one that the statement gives it.
+  func key(_ statement: SyncStatement) -> [String] {
+    if !shape.primaryKey.isEmpty { return shape.primaryKey }
+    let given = statement.definition.primaryKey?.columns.map(\.text) ?? []
+    return given.compactMap { name in
+      shape.columns.first { target(of: $0.name) == name }?.name
+    }
+  }
 }
 
 /// A table here that follows one at a server, or several of one kind.

@@ -20,10 +20,10 @@ enum SyncText {
   // MARK: The source
 
   static func source(_ source: SyncSource, _ statement: SyncStatement) -> String {
+    let key = source.key(statement)
     var lines = source.shape.columns.map { column in
       // Null may be allowed at the server without a word in its log.
-      let isKey = source.shape.primaryKey.contains(column.name)
-      let type = isKey ? column.type : column.type.nullable
+      let type = key.contains(column.name) ? column.type.notNull : column.type.nullable
       return "  \(quoted(column.name)) \(type.text)" + comment(column.comment)
     }
     let options = statement.options
@@ -39,10 +39,9 @@ enum SyncText {
           + string(key ?? column.name.text) + " VIRTUAL")
     }
     lines += computed(statement).map { "  \(quoted($0.name.text)) AS \(value($0))" }
-    if !source.shape.primaryKey.isEmpty {
-      lines.append("  PRIMARY KEY \(list(source.shape.primaryKey)) NOT ENFORCED")
-    }
+    if !key.isEmpty { lines.append("  PRIMARY KEY \(list(key)) NOT ENFORCED") }
     var connector = source.options
+    if source.shape.primaryKey.isEmpty { connector[SchemaDrift.ownKeyOption] = "true" }
     if let place = source.place { connector[SchemaDrift.placeOption] = place }
     return "CREATE TEMPORARY TABLE \(quoted(source.name)) (\n" + lines.joined(separator: ",\n")
       + "\n)\(comment(source.shape.comment)) WITH (\n\(entries(connector))\n)"
