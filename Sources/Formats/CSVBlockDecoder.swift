@@ -23,7 +23,7 @@ package final class CSVBlockDecoder {
     self.format = format
     self.comment = comment
     tree = InputTree(type)
-    if format.isBase64 { tree.use(.flink) }
+    if format.flink != nil { tree.use(.flink) }
     fields = CSVFieldParser(tree, format)
     try fields.use(names, type)
   }

@@ -14,6 +14,8 @@ final class CSVFieldParser {
   private let escape: UInt8?
   private let null: [UInt8]
   private let emptyIsNull: Bool
+  private let flink: CSVOptions.Flink?
+  private let elementDelimiter: [UInt8]
   /// Node of the k-th field of the file, 0 when no column takes it.
   private var places: [Int32] = [] {
     didSet {
@@ -35,7 +37,9 @@ final class CSVFieldParser {
     scalars = json.scalars
     delimiter = format.delimiter
     quote = format.quote
-    escape = format.escape
+    escape = format.escape == format.quote ? nil : format.escape
+    flink = format.flink
+    elementDelimiter = Array((format.flink?.elementDelimiter ?? ";").utf8)
     null = Array(format.null.utf8)
     emptyIsNull = format.emptyIsNull
   }
@@ -100,22 +104,58 @@ final class CSVFieldParser {
     for field in 0..<count {
       let place = placeList[field]
       let node = nodes + Int(place)
+      let fieldAt = at
       if at < end, at.pointee == quote {
-        let fieldAt = at
         let text = try unquoted(&at, end)
+        if flink != nil { while at < end, at.pointee == 0x20 { at += 1 } }
         if at < end, at.pointee != delimiter { throw problem(.quote, at, node) }
-        if place > 0 { try value(node, text, fieldAt) }
+        if place > 0 {
+          do throws(RecordProblem) { try value(node, text, fieldAt) } catch {
+            try forgive(error, node)
+          }
+        }
+      } else if escape != nil {
+        let text = escaped(&at, end)
+        if place > 0 {
+          let raw = UnsafeBufferPointer(start: fieldAt, count: at - fieldAt)
+          do throws(RecordProblem) { try unescaped(node, text, raw, fieldAt) } catch {
+            try forgive(error, node)
+          }
+        }
       } else if place == 0 {
         at = fieldEnd(at, end)
       } else {
-        try plain(node, &at, end)
+        do throws(RecordProblem) { try plain(node, &at, end) } catch {
+          try forgive(error, node)
+          at = fieldEnd(fieldAt, end)
+        }
       }
       if field == count - 1 { break }
-      if at >= end { throw problem(.fields, at, nil) }
+      if at >= end { return try endEarly(field + 1, at) }
       at += 1
     }
     if at != end { throw problem(.fields, at, nil) }
     if !absent.isEmpty { for place in absent { nodes[Int(place)].appendNull() } }
+  }
+
+  /// The record has no fields from `field` on.
+  @inline(never)
+  private func endEarly(_ field: Int, _ at: Bytes) throws(RecordProblem) {
+    let short = problem(.fields, at, nil)
+    guard flink?.isLenient == true else { throw short }
+    for place in places[field...] where place > 0 { try forgive(short, nodes + Int(place)) }
+    for place in absent { nodes[Int(place)].appendNull() }
+  }
+
+  /// Null for a value that cannot be read, if such are forgiven.
+  @inline(never)
+  private func forgive(_ problem: RecordProblem, _ node: Node) throws(RecordProblem) {
+    guard flink?.isLenient == true, node.pointee.isNullable,
+      node.pointee.op.rawValue < InputNode.Op.list.rawValue || problem.reason == .fields
+    else {
+      throw problem
+    }
+    node.pointee.appendNull()
   }
 
   @inline(never)
@@ -169,7 +209,11 @@ final class CSVFieldParser {
       if op == .bytes {
         return try value(node, UnsafeBufferPointer(start: start, count: count), start)
       }
-      do throws(TextProblem) { try scalars.append(node, start, at) } catch {
+      let bytes = trimmed(node, UnsafeBufferPointer(start: start, count: count))
+      guard bytes.count > 0, let from = bytes.baseAddress else {
+        throw problem(.empty, start, node)
+      }
+      do throws(TextProblem) { try scalars.append(node, from, from + bytes.count) } catch {
         throw problem(error, start, node)
       }
       return
@@ -207,13 +251,49 @@ final class CSVFieldParser {
       node, mantissa, isNegative: isNegative, digits: count, fraction: fraction)
   }
 
+  /// As Flink's readers take it: numbers and truth without blanks around, times without digits that the type
+  /// has no room for.
+  private func trimmed(
+    _ node: Node, _ text: UnsafeBufferPointer<UInt8>
+  ) -> UnsafeBufferPointer<UInt8> {
+    if flink == nil { return text }
+    let op = node.pointee.op
+    var (from, to) = (0, text.count)
+    if op.rawValue <= InputNode.Op.decimal128.rawValue {
+      while from < to, text[from] <= 0x20 { from += 1 }
+      while from < to, text[to - 1] <= 0x20 { to -= 1 }
+    } else if op == .time, let point = text.firstIndex(of: UInt8(ascii: ".")) {
+      let digits = Int(node.pointee.digits)
+      let isFraction = text[(point + 1)...].allSatisfy { $0 &- 0x30 <= 9 }
+      if isFraction, to - point - 1 > digits { to = digits == 0 ? point : point + 1 + digits }
+    }
+    return UnsafeBufferPointer(rebasing: text[from..<to])
+  }
+
+  /// A field without quotes that may have had escapes; `raw` is how it stood there (`\N` may be null).
+  private func unescaped(
+    _ node: Node, _ text: UnsafeBufferPointer<UInt8>, _ raw: UnsafeBufferPointer<UInt8>,
+    _ place: Bytes
+  ) throws(RecordProblem) {
+    if raw.elementsEqual(null) {
+      if !node.pointee.isNullable { throw problem(.null, place, node) }
+      return node.pointee.appendNull()
+    }
+    let op = node.pointee.op
+    if text.isEmpty, emptyIsNull, node.pointee.isNullable, op != .text, op != .list, op != .row {
+      return node.pointee.appendNull()
+    }
+    try value(node, text, place)
+  }
+
   /// Any value from its whole text.
   private func value(
-    _ node: Node, _ text: UnsafeBufferPointer<UInt8>, _ place: Bytes
+    _ node: Node, _ whole: UnsafeBufferPointer<UInt8>, _ place: Bytes
   ) throws(RecordProblem) {
+    let text = trimmed(node, whole)
     let bytes = UnsafeRawBufferPointer(text)
     if node.pointee.op.rawValue >= InputNode.Op.list.rawValue {
-      return try nested(node, bytes, place)
+      return flink == nil ? try nested(node, bytes, place) : try elements(node, text, place)
     }
     if node.pointee.op == .text {
       if !UTF8Text.isValid(bytes) { throw problem(.notUTF8, place, node) }
@@ -228,6 +308,69 @@ final class CSVFieldParser {
     do throws(TextProblem) { try scalars.long(node, bytes) } catch {
       throw problem(error, place, node)
     }
+  }
+
+  /// An array or a row of plain values, with a delimiter between them.
+  private func elements(
+    _ node: Node, _ text: UnsafeBufferPointer<UInt8>, _ place: Bytes
+  ) throws(RecordProblem) {
+    // The values may look behind their end, and what was unquoted lies in a buffer that they use.
+    let copy = ByteWriter(capacity: text.count + 8)
+    copy.append(UnsafeRawBufferPointer(text))
+    copy.appendRaw(UInt64(0))
+    let bytes = UnsafeBufferPointer(
+      start: UnsafePointer(copy.base.assumingMemoryBound(to: UInt8.self)), count: text.count)
+    defer { withExtendedLifetime(copy) {} }
+    do throws(RecordProblem) { try elements(node, bytes, at: place) } catch {
+      if node.pointee.op == .list {
+        tree.levelList(node)
+      } else {
+        tree.levelRow(node, to: node.pointee.rows + 1)
+        node.pointee.builder._withUnsafeGuaranteedRef { $0.endRow() }
+      }
+      throw error
+    }
+  }
+
+  private func elements(
+    _ node: Node, _ bytes: UnsafeBufferPointer<UInt8>, at place: Bytes
+  ) throws(RecordProblem) {
+    let isList = node.pointee.op == .list
+    let wanted = Int(node.pointee.count)
+    let children = nodes + Int(node.pointee.first)
+    var item = 0
+    var from = 0
+    while !bytes.isEmpty {
+      let end = elementEnd(bytes, from)
+      if isList || item < wanted {
+        let child = isList ? children : children + item
+        let element = UnsafeBufferPointer(rebasing: bytes[from..<end])
+        do throws(RecordProblem) { try unescaped(child, element, element, place) } catch {
+          try forgive(error, child)
+        }
+      }
+      item += 1
+      if end == bytes.count { break }
+      from = end + elementDelimiter.count
+    }
+    if isList { return node.pointee.builder._withUnsafeGuaranteedRef { $0.endList() } }
+    // Nothing at all is a row of nulls.
+    if item != wanted, item > 0, flink?.isLenient != true { throw problem(.fields, place, node) }
+    for k in min(item, wanted)..<wanted {
+      if !children[k].isNullable { throw problem(.null, place, children + k) }
+      children[k].appendNull()
+    }
+    node.pointee.builder._withUnsafeGuaranteedRef { $0.endRow() }
+  }
+
+  /// The next delimiter of elements, or the end.
+  private func elementEnd(_ bytes: UnsafeBufferPointer<UInt8>, _ from: Int) -> Int {
+    var at = from
+    while at + elementDelimiter.count <= bytes.count {
+      if bytes[at] == elementDelimiter[0], bytes[at...].starts(with: elementDelimiter) { return at }
+      at += 1
+    }
+    return bytes.count
   }
 
   /// A nested value is JSON text; it is copied to be followed by a line feed.
@@ -259,7 +402,7 @@ final class CSVFieldParser {
     let first = at
     while at < end, at.pointee != quote, at.pointee != escape { at += 1 }
     let isDoubled = at + 1 < end && at[1] == quote
-    if at < end, at.pointee == quote, escape != nil || !isDoubled {
+    if at < end, at.pointee == quote, !isDoubled {
       at += 1
       return UnsafeBufferPointer(start: first, count: at - 1 - first)
     }
@@ -268,24 +411,62 @@ final class CSVFieldParser {
     while at < end {
       let byte = at.pointee
       if byte == escape, at + 1 < end {
-        scratch.append(at[1])
+        scratch.append(meaning(at[1]))
         at += 2
       } else if byte == quote {
         at += 1
-        if escape == nil, at < end, at.pointee == quote {
+        if at < end, at.pointee == quote {
           scratch.append(quote)
           at += 1
           continue
         }
-        let count = scratch.count
-        scratch.appendRaw(UInt64(0))
-        return UnsafeBufferPointer(
-          start: UnsafePointer(scratch.base.assumingMemoryBound(to: UInt8.self)), count: count)
+        return held
       } else {
         scratch.append(byte)
         at += 1
       }
     }
     throw problem(.unterminated, start, nil)
+  }
+
+  /// What was written to the scratch, with bytes behind it that may be looked at.
+  private var held: UnsafeBufferPointer<UInt8> {
+    let count = scratch.count
+    scratch.appendRaw(UInt64(0))
+    return UnsafeBufferPointer(
+      start: UnsafePointer(scratch.base.assumingMemoryBound(to: UInt8.self)), count: count)
+  }
+
+  /// The field without quotes at `at`, which is then at the delimiter behind it. Valid until the next call.
+  private func escaped(_ at: inout Bytes, _ end: Bytes) -> UnsafeBufferPointer<UInt8> {
+    let start = at
+    while at < end, at.pointee != delimiter, at.pointee != escape { at += 1 }
+    if at >= end || at.pointee == delimiter {
+      return UnsafeBufferPointer(start: start, count: at - start)
+    }
+    scratch.removeAll()
+    scratch.append(UnsafeRawBufferPointer(start: start, count: at - start))
+    while at < end, at.pointee != delimiter {
+      if at.pointee == escape, at + 1 < end {
+        scratch.append(meaning(at[1]))
+        at += 2
+      } else {
+        scratch.append(at.pointee)
+        at += 1
+      }
+    }
+    return held
+  }
+
+  /// Of a byte behind the escape.
+  private func meaning(_ byte: UInt8) -> UInt8 {
+    if flink == nil { return byte }
+    return switch byte {
+    case UInt8(ascii: "n"): 0x0a
+    case UInt8(ascii: "r"): 0x0d
+    case UInt8(ascii: "t"): 0x09
+    case UInt8(ascii: "0"): 0
+    default: byte
+    }
   }
 }

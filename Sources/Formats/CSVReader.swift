@@ -180,7 +180,7 @@ struct CSVQuoteScan {
   init(_ format: CSVOptions) {
     delimiter = format.delimiter
     quote = format.quote
-    escape = format.escape
+    escape = format.escape == format.quote ? nil : format.escape
   }
 
   /// Looks at `from ..< end` of the record and at the line feed at `end`.
@@ -193,7 +193,7 @@ struct CSVQuoteScan {
           at += 1
         } else if byte == quote {
           // A doubled quote goes out and at once in again.
-          if escape == nil, at + 1 < end, bytes[at + 1] == quote {
+          if at + 1 < end, bytes[at + 1] == quote {
             at += 1
           } else {
             isInside = false
@@ -201,6 +201,8 @@ struct CSVQuoteScan {
         }
       } else if byte == quote && startsField {
         isInside = true
+      } else if byte == escape {
+        at += 1
       }
       startsField = byte == delimiter && !isInside
       at += 1

@@ -64,6 +64,8 @@ private struct RowCells {
     pairs[index].column._withUnsafeGuaranteedRef { $0.isNull(row) }
   }
 
+  func column(_ index: Int) -> Column { pairs[index].column.takeUnretainedValue() }
+
   /// Of a column of bytes.
   func bytes(_ index: Int, _ row: Int) -> UnsafeRawBufferPointer {
     pairs[index].column._withUnsafeGuaranteedRef { $0.bytes(row) }
@@ -88,42 +90,23 @@ private struct RowCells {
   }
 }
 
-/// How CSV is written and read.
-package struct CSVOptions: Sendable {
-  package var delimiter = UInt8(ascii: ",")
-  package var quote = UInt8(ascii: "\"")
-  /// Nil: a quote inside quotes is doubled (RFC 4180). Otherwise the byte that precedes it.
-  package var escape: UInt8?
-  /// Whether the first record names the columns.
-  package var hasHeader = true
-  /// What stands for null, unquoted. An empty text is written in quotes where this is empty.
-  package var null = ""
-  /// Whether nothing at all is null too, where the column is no text.
-  package var emptyIsNull = false
-  /// Bytes are base64, as Flink has them, and not `0x…`.
-  package var isBase64 = false
-
-  package init() {}
-}
-
 /// Rows as CSV (RFC 4180, with `\n` as the line end): quotes only where they are needed.
 ///
-/// Nested values are JSON text, other values as ``ValueText`` prints them.
+/// Nested values are JSON text, or as ``CSVOptions/Flink`` says, other values as ``ValueText`` prints them.
 package struct CSVRows {
   private let formats: [ValueFormat]
   private let header: [String]
   private let options: CSVOptions
   private let null: [UInt8]
   private let cell = ByteWriter()
-  /// Columns whose bytes are written in base64.
+  /// Of Flink's: columns whose bytes are written in base64, and what writes arrays and rows.
   private let base64: [Bool]
+  private let elements: [CSVElements?]
 
   package init(_ type: RowType, options: CSVOptions = CSVOptions()) {
-    base64 = type.fields.map { field in
-      switch field.type.kind {
-      case .binary, .varbinary: options.isBase64
-      default: false
-      }
+    base64 = type.fields.map { options.flink != nil && $0.type.isBinary }
+    elements = type.fields.map { field in
+      options.flink.flatMap { CSVElements(field.type, $0, options.null) }
     }
     formats = type.fields.map { ValueFormat($0.type) }
     header = type.fields.map(\.name)
@@ -168,6 +151,8 @@ package struct CSVRows {
       cell.removeAll()
       if base64[index] {
         Base64Text.append(cells.bytes(index, row), to: cell)
+      } else if let elements = elements[index] {
+        elements.append(cells.column(index), row, to: cell)
       } else {
         cells.append(index, row, to: cell)
       }

@@ -93,6 +93,10 @@ struct MessageLayout {
         hint: "use the connector 'kafka' with it, or an insert-only format such as 'json'"
       ).with("table", table.name)
     }
+    do throws(TerraceError) {
+      try value.check(valueDeclared)
+      try key?.check(keyDeclared)
+    } catch { throw error.with("table", table.name) }
     if valueDeclared.fields.isEmpty {
       throw TerraceError(.invalid, "no column is left for the messages' values")
         .with("table", table.name)

@@ -90,9 +90,10 @@ struct RecordFormat {
       isLittleEndian = endian == "little-endian"
       return
     }
-    if try options.flag("\(prefix).ignore-parse-errors") { reject = .skip }
+    let isLenient = try options.flag("\(prefix).ignore-parse-errors")
+    if isLenient { reject = .skip }
     if kind == .csv {
-      try readCSV(&options, prefix)
+      try readCSV(&options, prefix, isLenient: isLenient)
       return
     }
     // SQL's and ISO's forms are both read, whichever is named.
@@ -164,7 +165,7 @@ struct RecordFormat {
   }
 
   private mutating func readCSV(
-    _ options: inout ConnectorOptions, _ prefix: String
+    _ options: inout ConnectorOptions, _ prefix: String, isLenient: Bool
   ) throws(TerraceError) {
     if let byte = try options.byte("\(prefix).field-delimiter") { csv.delimiter = byte }
     if let byte = try options.byte("\(prefix).quote-character") { csv.quote = byte }
@@ -173,13 +174,17 @@ struct RecordFormat {
     if try options.flag("\(prefix).disable-quote-character") { csv.quote = 0xff }
     allowsComments = try options.flag("\(prefix).allow-comments")
     csv.hasHeader = false
-    csv.isBase64 = true
+    var flink = CSVOptions.Flink()
+    flink.isLenient = isLenient
+    if let text = options.text("\(prefix).array-element-delimiter"), !text.isEmpty {
+      flink.elementDelimiter = text
+    }
+    csv.flink = flink
     // Without one, only missing numbers and times are null; an empty text is one.
     csv.null = options.text("\(prefix).null-literal") ?? Self.noNull
     csv.emptyIsNull = true
-    options.allow([
-      "\(prefix).array-element-delimiter", "\(prefix).write-bigdecimal-in-scientific-notation",
-    ])
+    // Numbers are always written plainly.
+    options.allow(["\(prefix).write-bigdecimal-in-scientific-notation"])
   }
 
   /// What reads records of this format.
@@ -197,16 +202,16 @@ struct RecordFormat {
       return ImagesDecoder(self, type, keys: keys, style: style, metadata: metadata)
     case .canal, .maxwell:
       return try OldValuesDecoder(self, type, keys: keys, style: style, metadata: metadata)
-    case .raw:
-      try checkRaw(declared)
-      return try RawDecoder(self, type)
+    case .raw: return try RawDecoder(self, type)
     case .avro: return try AvroMessageDecoder(type, declared: declared)
     case .json, .csv, .parquet: return try PlainDecoder(self, type, declared: declared)
     }
   }
 
-  /// - Throws: `invalid` unless there is one column, of a type that has bytes of its own.
-  func checkRaw(_ declared: RowType) throws(TerraceError) {
+  /// - Throws: `invalid`, `unsupported` for columns that have no text or bytes in this format.
+  func check(_ declared: RowType) throws(TerraceError) {
+    if kind == .csv { try csv.check(declared) }
+    guard kind == .raw else { return }
     guard declared.count == 1 else {
       throw TerraceError(.invalid, "format 'raw' wants a table of one column")
         .with("columns", declared.count)

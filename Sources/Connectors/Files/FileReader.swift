@@ -120,7 +120,8 @@ final class TextFileReader: FileReader {
     if let limit { whole = min(whole, limit - window.offset + (madeUp ? 1 : 0)) }
     if whole <= 0 { return nil }
     while true {
-      let shape = RecordText.Shape.lines(isLast: isLast && window.isEnded, rows: rows)
+      let isEnd = isLast && window.isEnded
+      let shape = RecordText.Shape.lines(isLast: isEnd, rows: rows)
       let records = try decoder.decode(
         RecordText(bytes: window.base, count: whole, shape: shape))
       if records.consumed == 0 {
@@ -137,6 +138,8 @@ final class TextFileReader: FileReader {
           whole = window.count
           continue
         }
+        // That it is the end was seen after the record was looked at.
+        if isLast, !isEnd, window.isEnded { continue }
         state.hasRest = true
         return nil
       }

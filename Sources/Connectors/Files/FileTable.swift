@@ -78,6 +78,9 @@ struct FileTable {
     }
     self.origins = origins
     self.physical = RowType(physical)
+    do throws(TerraceError) { try format.check(self.physical) } catch {
+      throw error.with("table", table.name)
+    }
     self.metadata = metadata.map(\.1)
     let type = self.physical
     keys = table.primaryKey.compactMap { type.index(of: $0) }

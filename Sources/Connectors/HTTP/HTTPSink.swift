@@ -63,8 +63,8 @@ final class HTTPSink: Sink {
       case .later(let error, let seconds):
         attempt += 1
         if attempt > options.retries { throw told(error) }
-        time.sleep(millis: min(max(Int(delay), seconds * 1000), 60_000))
-        delay = min(delay * 2, 30_000)
+        time.sleep(millis: max(Int(min(delay, 60_000)), min(seconds, 60) * 1000))
+        delay = min(delay, 15_000) * 2
       }
     }
   }

@@ -21,7 +21,7 @@ final class RowEncoder {
     if options.null == RecordFormat.noNull { options.null = "" }
     csv = CSVRows(type, options: options)
     avro = format.kind == .avro ? try AvroValueEncoder(type) : nil
-    if format.kind == .raw { try format.checkRaw(type) }
+    try format.check(type)
     if format.kind == .raw, type.fields[0].type.isText {
       charset = try Charset(format.charset, isDecoding: false)
     } else {
