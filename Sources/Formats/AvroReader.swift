@@ -215,7 +215,11 @@ struct AvroHeader {
     let sync = Array(try cursor.readBytes(16))
     guard let schema else { throw TerraceError(.corrupted, "an Avro file without a schema") }
     guard let codec = AvroCodec(rawValue: codecName) else {
-      throw TerraceError(.unsupported, "an Avro codec").with("codec", codecName)
+      let isKnown = ["bzip2", "xz"].contains(codecName)
+      throw TerraceError(
+        isKnown ? .unsupported : .corrupted,
+        isKnown ? "an Avro codec" : "no Avro codec has this name"
+      ).with("codec", codecName)
     }
     return AvroHeader(
       owner: try AvroSchemaParser.parse(schema),

@@ -50,7 +50,7 @@ final class ParquetDamageTests: XCTestCase {
       let whole = try sample(&random)
       for _ in 0..<60 {
         var bytes = whole
-        switch random.below(8) {
+        switch random.below(9) {
         case 0: bytes.removeLast(random.below(bytes.count))
         case 1:
           let at = random.below(bytes.count)
@@ -63,6 +63,13 @@ final class ParquetDamageTests: XCTestCase {
           for _ in 0..<1 + random.below(3) {
             let at = bytes.count - 1 - random.below(min(bytes.count, 300))
             bytes[at] = UInt8(truncatingIfNeeded: random.next())
+          }
+        case 5:
+          // 2⁶³ - 1 for a size or a count.
+          let huge = [UInt8](repeating: 0xff, count: 8)
+          for _ in 0..<1 + random.below(2) {
+            let at = random.below(bytes.count)
+            bytes.replaceSubrange(at...at, with: [0xfe] + huge + [0x01])
           }
         default:
           for _ in 0..<1 + random.below(4) {
@@ -211,7 +218,8 @@ final class ParquetDamageTests: XCTestCase {
     XCTAssertTrue("\(String(describing: brotli))".contains("BROTLI"))
     page.encoding = 77
     let unknown = refusal(file(page, [0, 0, 0, 0], physical: .int32, rows: 1))
-    XCTAssertEqual(unknown?.kind, .unsupported)
+    // A number that the format does not have is damage.
+    XCTAssertEqual(unknown?.kind, .corrupted)
   }
 
   func test_open_refusesDeepNesting() throws {

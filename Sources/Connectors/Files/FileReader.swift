@@ -288,7 +288,9 @@ final class RowFileReader: FileReader {
       do throws(TerraceError) {
         if next == nil { next = try more() }
       } catch {
-        if error.kind != .corrupted || reject == .fail || limit != nil { throw error }
+        if error.kind != .corrupted || reject == .fail || limit != nil {
+          throw error.facts.contains { $0.name == "file" } ? error : error.with("file", state.path)
+        }
         let place = "\(state.path):\(state.offset + 1)"
         return FileBatch(endedBy: error, at: place, rest: [], reject)
       }

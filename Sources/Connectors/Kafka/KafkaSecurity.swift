@@ -125,6 +125,9 @@ enum KafkaSecurity {
   }
 
   /// `…PlainLoginModule required username="u" password="p";`
+  /// A login that is one, where only the shape of options counts.
+  static let someLogin = "PlainLoginModule required username=\"1\" password=\"1\";"
+
   private static func login(
     _ text: String, _ out: inout [String: String]
   ) throws(TerraceError) {

@@ -38,7 +38,7 @@ package struct ParquetPage: Sendable {
       case 1:
         let number = try r.int(kind)
         guard let found = Kind(rawValue: number) else {
-          throw TerraceError(.unsupported, "Parquet page type \(number)")
+          throw r.broken("no page type has the number \(number)")
         }
         page.kind = found
       case 2: page.uncompressedBytes = try r.size(kind)

@@ -20,7 +20,8 @@ final class ParquetPageLoader {
     self.decompressor = decompressor
     switch codec {
     case 0, 1, 2, 5, 6, 7: break
-    default: throw TerraceError(.unsupported, "Parquet codec \(ParquetCodec.name(codec))")
+    case 3, 4: throw TerraceError(.unsupported, "Parquet codec \(ParquetCodec.name(codec))")
+    default: throw TerraceError(.corrupted, "no Parquet codec has this number").with("codec", codec)
     }
   }
 
@@ -86,7 +87,7 @@ final class ParquetPageLoader {
       return part
     }
     guard encoding == ParquetEncoding.rle.rawValue else {
-      throw TerraceError(.unsupported, "Parquet levels in encoding \(encoding)")
+      throw cursor.broken("levels are never in this encoding").with("encoding", encoding)
     }
     guard rest.count >= 4 else { throw cursor.broken("levels are longer than their page") }
     let length = Int(rest.loadUnaligned(as: UInt32.self))

@@ -47,7 +47,8 @@ struct ParquetValues {
     index = 0
     source = .none
     guard let encoding = ParquetEncoding(rawValue: encoding) else {
-      throw TerraceError(.unsupported, "Parquet encoding \(encoding)").with("column", leaf.path)
+      throw TerraceError(.corrupted, "no Parquet encoding has this number")
+        .with("encoding", encoding).with("column", leaf.path)
     }
     // A page of nulls may have no bytes at all.
     if bytes.isEmpty { return }

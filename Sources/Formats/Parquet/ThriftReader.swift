@@ -69,10 +69,10 @@ struct ThriftReader {
     }
   }
 
-  /// A size, count or offset: not negative.
+  /// A size, count or offset: not negative, and so small that a few of them can be added.
   mutating func size(_ kind: Kind) throws(TerraceError) -> Int {
     let value = try int(kind)
-    if value < 0 { throw broken("a size or offset is negative") }
+    if value < 0 || value >= 1 << 58 { throw broken("a size or offset is negative, or too large") }
     return value
   }
 

@@ -10,8 +10,11 @@ package enum Redaction {
   /// As Paimon decides it: letters and digits of the name, in lower case, contain one of these.
   private static let words = [
     "password", "passwd", "passphrase", "secret", "token", "credential", "accesskey", "accountkey",
-    "encryptionkey", "authorization", "privatekey", "apikey", "jaasconfig", "keypem",
+    "encryptionkey", "authorization", "privatekey", "apikey", "jaasconfig", "keypem", "keystorekey",
+    "cookie",
   ]
+  /// Of headers of HTTP, which people name as they like.
+  private static let headerWords = ["auth", "key", "sign", "session"]
 
   package static func isSecret(_ key: String) -> Bool {
     let plain = String(
@@ -23,6 +26,9 @@ package enum Redaction {
         }
       }, as: UTF8.self)
     if words.contains(where: { plain.contains($0) }) { return true }
+    if plain.hasPrefix("httpheader"), headerWords.contains(where: { plain.contains($0) }) {
+      return true
+    }
     return key.lowercased().split(whereSeparator: { !$0.isLetter }).contains("sas")
   }
 
@@ -50,8 +56,8 @@ package enum Redaction {
     }
   }
 
-  /// The text without secrets: those noted, `'password' = '…'` in any quotes, and `//user:…@` and
-  /// `password=…` of URLs.
+  /// The text without secrets: those noted, `'password' = '…'` in any quotes, `//user:…@`, `password=…` and
+  /// `?sig=…` of URLs, private keys.
   package static func clean(_ text: String) -> String {
     var text = text
     for secret in known.withLock({ $0 }) {
@@ -71,15 +77,21 @@ package enum Redaction {
 /// Finds secrets by what stands before them.
 private struct RedactionScan {
   let bytes: [UInt8]
+  /// The same in lower case.
+  private let lower: [UInt8]
   private var holes: [Range<Int>] = []
 
-  init(_ bytes: [UInt8]) { self.bytes = bytes }
+  init(_ bytes: [UInt8]) {
+    self.bytes = bytes
+    lower = bytes.map { $0 >= 0x41 && $0 <= 0x5a ? $0 | 0x20 : $0 }
+  }
 
   /// Nil when there is nothing to take out.
   func cleaned() -> [UInt8]? {
     var scan = self
     scan.findOptions()
     scan.findURLs()
+    scan.findKeys()
     if scan.holes.isEmpty { return nil }
     var out: [UInt8] = []
     var at = 0
@@ -142,6 +154,31 @@ private struct RedactionScan {
     }
   }
 
+  /// Whether `http` or `https` ends at `end`.
+  private func isWeb(_ end: Int) -> Bool {
+    ["http", "https"].contains { scheme in
+      end >= scheme.utf8.count && lower[(end - scheme.utf8.count)..<end].elementsEqual(scheme.utf8)
+    }
+  }
+
+  /// `-----BEGIN PRIVATE KEY-----…`, up to its end, the quote that closes it, or the end of the text.
+  private mutating func findKeys() {
+    let mark = Array("PRIVATE KEY-----".utf8)
+    guard bytes.count > mark.count else { return }
+    var i = 0
+    while i < bytes.count - mark.count {
+      defer { i += 1 }
+      guard bytes[i] == mark[0], bytes[i..<i + mark.count].elementsEqual(mark) else { continue }
+      let from = i + mark.count
+      var to = from
+      while to < bytes.count, !isQuote(bytes[to]),
+        !(bytes[to] == UInt8(ascii: "-") && bytes[to...].starts(with: "-----END".utf8))
+      { to += 1 }
+      if to > from { holes.append(from..<to) }
+      i = to
+    }
+  }
+
   private mutating func findURLs() {
     let mark = Array("://".utf8)
     for i in bytes.indices.dropLast(3)
@@ -153,18 +190,25 @@ private struct RedactionScan {
         let byte = bytes[k]
         if byte == UInt8(ascii: "@") {
           if let colon, k > colon + 1 { holes.append(colon + 1..<k) }
+          // Without a password it is a token to web services, and a user to databases.
+          if colon == nil, k > i + 3, isWeb(i) { holes.append(i + 3..<k) }
           break
         }
         if byte <= 0x20 || byte == UInt8(ascii: "/") || isQuote(byte) { break }
         if byte == UInt8(ascii: ":"), colon == nil { colon = k }
       }
     }
-    let lower = bytes.map { $0 >= 0x41 && $0 <= 0x5a ? $0 | 0x20 : $0 }
-    for word in ["password=", "secret=", "token=", "authorization: "] {
+    let before = Set("?&_-".utf8)
+    for word in [
+      "password=", "secret=", "token=", "authorization: ", "sig=", "signature=", "key=", "auth=",
+    ] {
+      let isPart = word.utf8.count <= 4 || word == "signature=" || word == "auth="
       let wanted = Array(word.utf8)
       guard lower.count > wanted.count else { continue }
       for i in 0..<lower.count - wanted.count where lower[i] == wanted[0] {
         guard lower[i..<i + wanted.count].elementsEqual(wanted) else { continue }
+        // Such words are names of parameters only behind these.
+        if isPart, i == 0 || !before.contains(bytes[i - 1]) { continue }
         let from = i + wanted.count
         var to = from
         let stops = Set("&;,)'\"`".utf8)
