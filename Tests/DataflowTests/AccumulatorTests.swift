@@ -145,4 +145,77 @@ final class AccumulatorTests: XCTestCase {
     XCTAssertEqual((0..<3).map { out.columns[2].scalar($0) }, [.text("x"), .text("y"), .null])
     XCTAssertEqual((0..<3).map { out.columns[3].scalar($0) }, [.int(1), .int(2), .null])
   }
+
+  func test_decimals_sumExactlyBeyond128BitsAndThroughTheirState() throws {
+    var random = SeededRandom(seed: 20_261_121)
+    let most = Decimal.powers[38] - 1
+    let type = DataType.decimal(38, 6)
+    func call(_ function: AggregateCall.Function) throws -> AggregateCall {
+      AggregateCall(
+        function, argument: 0, name: "c",
+        type: try XCTUnwrap(AggregateCall.resultType(function, type, grouped: true)))
+    }
+    func made(_ function: AggregateCall.Function) throws -> DecimalSumAccumulator {
+      let made = DecimalSumAccumulator(try call(function), scale: 6)
+      made.reserve(1)
+      return made
+    }
+    var (sum, average) = (try made(.sum), try made(.average))
+    var held: [Int128: Int64] = [most: 0, -most: 0]
+    let group = Buffer(byteCount: 8)
+    let zero = group.pointer(Int32.self)
+    zero[0] = 0
+    defer { withExtendedLifetime(group) {} }
+    for step in 0..<400 {
+      let value = random.chance(step < 200 ? 4 : 2) ? -most : most
+      let isTaken = random.chance(3)
+      let weight = Int64(random.pick([1, 1, 3])) * (isTaken ? -1 : 1)
+      if held[value, default: 0] + weight < 0 { continue }
+      held[value, default: 0] += weight
+      let net = held[most, default: 0] - held[-most, default: 0]
+      let count = held[most, default: 0] + held[-most, default: 0]
+      let column = ColumnBuilder(type, capacity: 1)
+      column.append(Scalar.int128(value))
+      let weights = Buffer(byteCount: 8)
+      weights.pointer(Int64.self)[0] = weight
+      defer { withExtendedLifetime(weights) {} }
+      let input = AccumulatorInput(
+        column: column.finish(), groups: UnsafePointer(zero),
+        weights: UnsafePointer(weights.pointer(Int64.self)), count: 1)
+      sum.add(input)
+      average.add(input)
+      if random.chance(5) {
+        for (old, function) in [(sum, AggregateCall.Function.sum), (average, .average)] {
+          let next = try made(function)
+          next.importState(old.exportState(zero, 1), zero, 1)
+          if function == .sum { sum = next } else { average = next }
+        }
+      }
+      func result(_ of: DecimalSumAccumulator) -> Int128? {
+        let column = of.results(zero, 1)
+        return column.isNull(0) ? nil : column.pointer(Int128.self)[0]
+      }
+      XCTAssertEqual(
+        result(sum), count > 0 && abs(net) <= 1 ? most * Int128(net) : nil, "\(step) \(net)")
+      let mean = Decimal.divide(
+        most * Int128(max(-1, min(1, net))), 6, Int128(max(count, 1)), 0, to: 6, precision: 38)
+      XCTAssertEqual(
+        result(average), count > 0 && abs(net) <= 1 ? mean : nil, "\(step) \(net) of \(count)")
+    }
+  }
+
+  func test_decimals_readStateOfSumsThatFit() {
+    for count: Int64 in [0, 1, -1, 5_000_000_000, .max >> 2] {
+      XCTAssertEqual(DecimalSumAccumulator.packed(count, 0), count)
+      XCTAssertEqual(DecimalSumAccumulator.unpacked(count).count, count)
+      XCTAssertEqual(DecimalSumAccumulator.unpacked(count).over, 0)
+    }
+    for over: Int64 in [1, -1, 77, -500_000_000] {
+      let stored = DecimalSumAccumulator.packed(4_000_000_000, over)
+      XCTAssertEqual(DecimalSumAccumulator.unpacked(stored).count, 4_000_000_000)
+      XCTAssertEqual(DecimalSumAccumulator.unpacked(stored).over, over)
+    }
+    XCTAssertNotEqual(
+      DecimalSumAccumulator.unpacked(DecimalSumAccumulator.packed(1, 1 << 40)).over, 0)
+  }
 }

@@ -221,10 +221,25 @@ final class MessagesTests: XCTestCase {
     (
       "INSERT INTO u SELECT a, a, z FROM u", "1:25",
       "column 2 of the query, 'a0', is INT and does not fit column 'b' of 'u', which is STRING",
-      "a", "CAST it to STRING"
+      "a", "write CAST(a AS STRING)"
     ),
     (
-      "INSERT INTO u SELECT a, b, COUNT(*) FROM u GROUP BY a, b", "1:13",
+      "INSERT INTO u SELECT a, b, COUNT(*) FROM u GROUP BY a, b", "1:28",
+      "column 3 of the query, 'EXPR$2', is BIGINT and does not fit column 'z' of 'u', which is INT",
+      "COUNT(*)", "write CAST(COUNT(*) AS INT)"
+    ),
+    (
+      "INSERT INTO u VALUES (1, 'x', 2), (2, 'y', 3000000000)", "1:44",
+      "column 3 of the query, 'EXPR$2', is BIGINT and does not fit column 'z' of 'u', which is INT",
+      "3000000000", "write CAST(3000000000 AS INT)"
+    ),
+    (
+      "INSERT INTO u SELECT a, b, 1 FROM u UNION ALL SELECT a, b, price FROM u, bid", "1:60",
+      "column 3 of the query, 'EXPR$2', is BIGINT and does not fit column 'z' of 'u', which is INT",
+      "price", "write CAST(price AS INT)"
+    ),
+    (
+      "INSERT INTO u SELECT a, b, CAST(COUNT(*) AS INT) FROM u GROUP BY a, b", "1:13",
       "the query updates rows (operator Aggregate), but 'u' has no primary key to update by", "u",
       "declare PRIMARY KEY (…) NOT ENFORCED"
     ),

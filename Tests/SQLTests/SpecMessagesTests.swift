@@ -78,9 +78,9 @@ final class SpecMessagesTests: XCTestCase {
       "VALUES (1, 'x')", "it takes a, b, z"
     ),
     (
-      "INSERT INTO u VALUES (1, 'x', 'y')", "1:15",
+      "INSERT INTO u VALUES (1, 'x', 'y')", "1:31",
       "column 3 of the query, 'EXPR$2', is CHAR(1) and does not fit column 'z' of 'u', which is INT",
-      "VALUES (1, 'x', 'y')", "CAST it to INT"
+      "'y'", "write CAST('y' AS INT)"
     ),
     ("INSERT INTO u (a, a) VALUES (1, 2)", "1:19", "column 'a' is given twice", "a", ""),
     (

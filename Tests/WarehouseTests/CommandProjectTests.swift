@@ -105,6 +105,53 @@ final class CommandProjectTests: ProjectTestCase {
     XCTAssertEqual(continued.output, "city,n\nLyon,2\nOslo,2\n")
   }
 
+  func test_rebuild_makesTheTagsAnewThatTheJobPassesAgain() throws {
+    try scratch.write("terrace.conf", "layers: ods, dws\n")
+    try FileManager.default.createDirectory(
+      at: scratch.url.appendingPathComponent("in"), withIntermediateDirectories: true)
+    let lines = (1...3).map { #"{"id":\#($0),"v":\#($0),"ts":"2024-01-0\#($0) 12:00:00"}"# + "\n" }
+    try scratch.write("in/1.json", lines.joined())
+    let tags = "'bucket' = '1', 'metastore.tag-to-partition' = 'dt'"
+    try spec(
+      "ods/a.sql",
+      """
+      CREATE TEMPORARY TABLE src (id BIGINT NOT NULL, v INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts)
+        WITH ('connector' = 'filesystem', 'path' = 'in', 'format' = 'json');
+      CREATE TABLE a (id BIGINT NOT NULL, v INT, ts TIMESTAMP(3), PRIMARY KEY (id) NOT ENFORCED)
+        WITH (\(tags), 'tag.automatic-creation' = 'watermark');
+      INSERT INTO a SELECT * FROM src;
+      """)
+    func sums(_ factor: Int) throws -> String {
+      try spec(
+        "dws/g.sql",
+        """
+        CREATE MATERIALIZED TABLE g (PRIMARY KEY (one) NOT ENFORCED) WITH (\(tags))
+        AS SELECT 1 AS one, SUM(v) * \(factor) AS s FROM ods.a;
+        """)
+      let told = try run(0, "apply", "--rebuild", "dws.g").errors
+      try run(0, "run", "--once")
+      let rows = try run(
+        0, "query", "SELECT dt, s FROM dws.g WHERE dt > '2' ORDER BY dt", "-f", "csv")
+      return told + rows.output
+    }
+    XCTAssertEqual(try sums(1), "dt,s\n2024-01-01,1\n2024-01-02,3\n2024-01-03,6\n")
+    XCTAssertEqual(
+      try sums(10),
+      """
+      dws.g keeps 2 tags of what it held before (2024-01-01, 2024-01-02): each is made anew when the job \
+      passes its time again; “terrace tag delete dws.g TAG” removes one that is not
+      dt,s
+      2024-01-01,10
+      2024-01-02,30
+      2024-01-03,60
+
+      """)
+    try run(0, "run", "--once", "--rebuild", "ods.a", "--rebuild", "dws.g")
+    XCTAssertEqual(
+      try run(0, "query", "SELECT s FROM dws.g WHERE dt = '2024-01-02'", "-f", "csv").output,
+      "s\n30\n")
+  }
+
   func test_run_refusesSpecsThatDifferFromWhatIsApplied() throws {
     try makeChain()
     try run(0, "run", "--once")

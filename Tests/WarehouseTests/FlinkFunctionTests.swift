@@ -51,7 +51,13 @@ final class FlinkFunctionTests: XCTestCase {
     ),
     ("CAST('2024' AS DATE)", "2024-01-01"), ("CAST('2024-02' AS DATE)", "2024-02-01"),
     ("TRY_CAST('2024-02-30' AS DATE)", nil), ("CAST('1d' AS DOUBLE)", "1.0"),
-    ("CAST('abc' AS VARCHAR)", "abc"),
+    ("CAST('abc' AS VARCHAR)", "abc"), ("TYPEOF(0.7)", "DECIMAL(2, 1) NOT NULL"),
+    ("TYPEOF(.7)", "DECIMAL(1, 1) NOT NULL"), ("TYPEOF(00.70)", "DECIMAL(4, 2) NOT NULL"),
+    ("TYPEOF(-0.001)", "DECIMAL(4, 3) NOT NULL"),
+    ("CAST(1.5 AS FLOAT) + CAST(2.25 AS FLOAT)", "3.75"),
+    ("TYPEOF(CAST(1 AS FLOAT) / CAST(3 AS FLOAT))", "FLOAT NOT NULL"),
+    ("TYPEOF(CAST(1 AS FLOAT) * 1.5)", "DOUBLE NOT NULL"),
+    ("TYPEOF(CAST(1 AS FLOAT) - CAST(1 AS DOUBLE))", "FLOAT NOT NULL"),
     ("CONVERT_TZ('2024-01-31 00:00:00', 'UTC', 'nowhere')", "2024-01-31 00:00:00"),
   ]
 

@@ -94,4 +94,62 @@ final class SessionValueTests: XCTestCase {
         """),
       #"[{"EXPR$0":1,"EXPR$1":"q"},[{"EXPR$0":2,"EXPR$1":"w"}],{"k":{"EXPR$0":3}},{"k":{"x":3}}]"#)
   }
+
+  func test_windows_ofInstantsAreOfTheSessionsWallClock() throws {
+    let session = try TestSession()
+    // Berlin, every half hour over both changes of the clock: Flink 2.3 gives these.
+    var values: [String] = []
+    for (n, first) in [1_711_841_400, 1_729_985_400].enumerated() {
+      for k in 0..<8 { values.append("(\(n * 8 + k), TO_TIMESTAMP_LTZ(\(first + k * 1800), 0))") }
+    }
+    try session.run(
+      """
+      SET 'table.local-time-zone' = 'Europe/Berlin';
+      CREATE TABLE w (id INT, ts TIMESTAMP_LTZ(3));
+      INSERT INTO w VALUES \(values.joined(separator: ", "))
+      """)
+    func windows(_ function: String) throws -> String {
+      try session.rows(
+        """
+        SELECT LISTAGG(r, ' ') FROM (SELECT DATE_FORMAT(window_start, 'dd HH:mm') || '-'
+          || DATE_FORMAT(window_end, 'HH:mm') || '=' || CAST(COUNT(*) AS STRING) AS r
+          FROM \(function) GROUP BY window_start, window_end ORDER BY window_start LIMIT 99) AS x
+        """)
+    }
+    XCTAssertEqual(
+      try windows("TUMBLE(TABLE w, DESCRIPTOR(ts), INTERVAL '1' HOUR)"),
+      #"["31 00:00-01:00=1 31 01:00-02:00=2 31 03:00-04:00=2 31 04:00-05:00=2 31 05:00-06:00=1 "#
+        + #"27 01:00-02:00=1 27 02:00-03:00=4 27 03:00-04:00=2 27 04:00-05:00=1"]"#)
+    XCTAssertEqual(
+      try windows("HOP(TABLE w, DESCRIPTOR(ts), INTERVAL '1' HOUR, INTERVAL '2' HOUR)"),
+      #"["30 23:00-01:00=1 31 00:00-02:00=3 31 01:00-03:00=2 31 02:00-04:00=2 31 03:00-05:00=4 "#
+        + #"31 04:00-06:00=3 31 05:00-07:00=1 27 00:00-02:00=1 27 01:00-03:00=5 "#
+        + #"27 02:00-04:00=6 27 03:00-05:00=3 27 04:00-06:00=1"]"#)
+    XCTAssertEqual(
+      try windows("SESSION(TABLE w, DESCRIPTOR(ts), INTERVAL '31' MINUTE)"),
+      #"["31 00:30-02:01=3 31 03:00-05:31=5 27 01:30-04:31=8"]"#)
+    XCTAssertEqual(
+      try session.rows(
+        """
+        SELECT TYPEOF(window_start), TYPEOF(window_end), TYPEOF(window_time),
+          CAST(window_time AS STRING)
+        FROM HOP(TABLE w, DESCRIPTOR(ts), INTERVAL '1' HOUR, INTERVAL '2' HOUR)
+        WHERE id = 1 AND window_start = TIMESTAMP '2024-03-31 01:00:00'
+        """),
+      #"["TIMESTAMP(3) NOT NULL","TIMESTAMP(3) NOT NULL","#
+        + #""TIMESTAMP(3) WITH LOCAL TIME ZONE NOT NULL","2024-03-31 03:59:59.999"]"#)
+  }
+
+  func test_sums_ofDecimalsMayLeave38DigitsOnTheWay() throws {
+    let session = try TestSession()
+    let most = String(repeating: "9", count: 38)
+    XCTAssertEqual(
+      try session.rows(
+        """
+        SELECT SUM(d), SUM(d) FILTER (WHERE i < 4), AVG(d) FILTER (WHERE i < 4) FROM (VALUES
+          (1, CAST('\(most)' AS DECIMAL(38, 0))), (2, CAST('\(most)' AS DECIMAL(38, 0))),
+          (3, CAST('\(most)' AS DECIMAL(38, 0))), (4, CAST('-\(most)' AS DECIMAL(38, 0))),
+          (5, CAST('-\(most)' AS DECIMAL(38, 0)))) AS t(i, d)
+        """), "[\(most),null,null]")
+  }
 }

@@ -130,9 +130,9 @@ package enum TypeRules {
     if let m = integerRank(a), let n = integerRank(b) {
       return typed(op == "%" ? b : m >= n ? a : b)
     }
-    if isApproximate(a) || isApproximate(b) {
-      return commonNumber(a, b).map(typed)
-    }
+    // As Flink has it: of FLOAT and DOUBLE the left one.
+    if isApproximate(a) && isApproximate(b) { return typed(a) }
+    if isApproximate(a) || isApproximate(b) { return commonNumber(a, b).map(typed) }
     guard let (p, s) = decimalShape(a), let (q, t) = decimalShape(b) else { return nil }
     switch op {
     case "+", "-":
@@ -212,13 +212,42 @@ package enum TypeRules {
     }
   }
 
-  /// Whether a value may go into a column of another type without a written CAST: it stays in its
-  /// family (as INSERT INTO and materialized tables allow), NULL goes anywhere.
+  /// Whether a value goes into a column of another type without a written CAST: NULL does anywhere, and
+  /// what `LogicalTypeCasts.supportsImplicitCast` of Flink lets pass does. Whole numbers go into wider
+  /// ones, every number into DECIMAL; texts and bytes into any length, though not VARCHAR into CHAR.
   package static func canAssign(_ from: DataType, _ to: DataType) -> Bool {
-    let (f, g) = (family(from), family(to))
-    if f == .null { return true }
-    if f == g { return canCast(from, to) }
-    let times: Set<Family> = [.date, .timestamp, .localTimestamp]
-    return times.contains(f) && times.contains(g) && canCast(from, to)
+    switch (family(from), family(to)) {
+    case (.null, _), (.boolean, .boolean), (.date, .date), (.time, .time): return true
+    case (.number, .number): return canAssignNumber(from, to)
+    case (.text, .text):
+      if case .varchar = from.kind, case .char = to.kind { return false }
+      return true
+    case (.binary, .binary):
+      if case .varbinary = from.kind, case .binary = to.kind { return false }
+      return true
+    case (.timestamp, .date), (.timestamp, .time), (.timestamp, .timestamp),
+      (.timestamp, .localTimestamp), (.localTimestamp, .timestamp),
+      (.localTimestamp, .localTimestamp):
+      return true
+    case (.array, .array), (.map, .map), (.row, .row): return canAssignNested(from, to)
+    default: return false
+    }
+  }
+
+  private static func canAssignNumber(_ from: DataType, _ to: DataType) -> Bool {
+    if case .decimal = to.kind { return true }
+    if let rank = integerRank(to) { return integerRank(from).map { $0 <= rank } ?? false }
+    return to.kind == .double || from.kind != .double
+  }
+
+  private static func canAssignNested(_ from: DataType, _ to: DataType) -> Bool {
+    switch (from.kind, to.kind) {
+    case (.array(let a), .array(let b)), (.multiset(let a), .multiset(let b)):
+      return canAssign(a, b)
+    case (.map(let k, let v), .map(let l, let w)): return canAssign(k, l) && canAssign(v, w)
+    case (.row(let m), .row(let n)):
+      return m.count == n.count && zip(m, n).allSatisfy { canAssign($0.type, $1.type) }
+    default: return false
+    }
   }
 }

@@ -6,11 +6,14 @@ final class WindowAggregateOperator: Operator {
   private let node: Plan.WindowAggregate
   private let input: RowType
   private let grouping: Grouping
+  private let assigner: WindowAssigner
 
   init(_ node: Plan.WindowAggregate, _ runtime: Runtime, type: RowType) throws(TerraceError) {
     self.node = node
     input = node.input.type
     let fields = input.fields
+    assigner = WindowAssigner(
+      node.window, timeType: fields[node.timeColumn].type, zone: runtime.evaluator.context.zone)
     grouping = try Grouping(
       input: input, keyTypes: node.keys.map { fields[$0].type.nullable } + [.bigint, .bigint],
       calls: node.calls, isAppendOnly: node.input.isAppendOnly,
@@ -31,14 +34,13 @@ final class WindowAggregateOperator: Operator {
 
   override func push(_ delta: DeltaBatch, from input: Int) throws(TerraceError) {
     let times = delta.rows.columns[node.timeColumn]
-    let assigner = WindowAssigner(
-      node.window, timeType: times.type, zone: runtime.evaluator.context.zone)
     let (all, allStarts, allEnds) = try assigner.expand(times)
     // Windows that have passed take no more rows.
     let rows = IDList()
     let starts = Buffer(byteCount: all.count * 8)
     let ends = Buffer(byteCount: all.count * 8)
-    for i in 0..<all.count where allEnds[i] - 1 > watermark {
+    let closed = assigner.closedEnd(watermark)
+    for i in 0..<all.count where allEnds[i] > closed {
       starts.pointer(Int64.self)[rows.count] = allStarts[i]
       ends.pointer(Int64.self)[rows.count] = allEnds[i]
       rows.append(all[i])
@@ -64,9 +66,10 @@ final class WindowAggregateOperator: Operator {
     let closed = IDList()
     let open = IDList()
     let endColumn = node.keys.count + 1
+    let bound = assigner.closedEnd(watermark)
     for id in 0..<count {
       let (chunk, row) = grouping.index.keys.place(endColumn, id)
-      if chunk.pointer(Int64.self)[row] - 1 > watermark {
+      if chunk.pointer(Int64.self)[row] > bound {
         open.append(Int32(id))
       } else if grouping.rows[id] > 0 {
         closed.append(Int32(id))
@@ -83,7 +86,7 @@ final class WindowAggregateOperator: Operator {
     let k = node.keys.count
     let starts = columns[k].pointer(Int64.self)
     let ends = columns[k + 1].pointer(Int64.self)
-    let bounds = WindowAssigner.columns(starts, ends, n, type.fields[type.count - 1].type)
+    let bounds = assigner.columns(starts, ends, n)
     columns.removeSubrange(k..<k + 2)
     let weights = Buffer(byteCount: n * 8)
     weights.pointer(Int64.self).update(repeating: 1, count: n)
@@ -96,6 +99,7 @@ final class WindowAggregateOperator: Operator {
 final class SessionOperator: Operator {
   private let node: Plan.WindowAggregate
   private let gap: Int64
+  private let assigner: WindowAssigner
   private let input: RowType
   private let index: KeyIndex
   private let state: KeyedState
@@ -108,6 +112,8 @@ final class SessionOperator: Operator {
     self.gap = gap
     input = node.input.type
     let fields = input.fields
+    assigner = WindowAssigner(
+      node.window, timeType: fields[node.timeColumn].type, zone: runtime.evaluator.context.zone)
     index = KeyIndex(node.keys.map { fields[$0].type.nullable })
     state = KeyedState(input, isAppendOnly: false, recordsChanges: runtime.recordsChanges)
     layout = RowLayout(input, key: node.keys)
@@ -133,9 +139,10 @@ final class SessionOperator: Operator {
     let times = delta.rows.columns[node.timeColumn]
     for row in 0..<delta.count { _ = try WindowAssigner.time(times, row) }
     // A row whose own session would have passed comes too late.
+    let closed = assigner.closedEnd(watermark)
     let timely = Rows(count: delta.count) {
-      let (end, over) = WindowAssigner.millis(times, $0).addingReportingOverflow(gap)
-      return over || end - 1 > watermark
+      let (end, over) = assigner.wall(WindowAssigner.millis(times, $0)).addingReportingOverflow(gap)
+      return over || end > closed
     }
     statistics.lateRows += delta.count - timely.count
     let n = timely.count
@@ -173,7 +180,8 @@ final class SessionOperator: Operator {
     let (slots, ordinals) = state.slots(of: all.pointer(Int32.self), keyCount)
     let rows = SortedPartitions(state, slots, ordinals, [SortKey(node.timeColumn)])
     if rows.count == 0 { return }
-    let times = state.rows.gather(node.timeColumn, rows.slots.pointer, rows.count)
+    let (order, walls) = readings(of: rows)
+    let bound = assigner.closedEnd(watermark)
     let closed = IDList()
     let starts = Lane<Int64>()
     let ends = Lane<Int64>()
@@ -181,19 +189,18 @@ final class SessionOperator: Operator {
     while first < rows.count {
       var last = first
       while last + 1 < rows.count, rows.partitions[last + 1] == rows.partitions[first],
-        WindowAssigner.millis(times, last + 1) - WindowAssigner.millis(times, last) < gap
+        walls[last + 1] - walls[last] < gap
       {
         last += 1
       }
-      let start = WindowAssigner.millis(times, first)
-      let end = WindowAssigner.millis(times, last) + gap
-      if end - 1 <= watermark {
+      let (start, end) = (walls[first], walls[last] + gap)
+      if end <= bound {
         for row in first...last {
           starts.reserve(closed.count + 1)
           ends.reserve(closed.count + 1)
           starts[closed.count] = start
           ends[closed.count] = end
-          closed.append(rows.slots[row])
+          closed.append(rows.slots[order[row]])
         }
       }
       first = last + 1
@@ -204,19 +211,34 @@ final class SessionOperator: Operator {
     try state.compact()
   }
 
+  /// The rows of each key in the order of their wall clocks, and these. It is that of the instants, but where the
+  /// clock is put back.
+  private func readings(of rows: SortedPartitions) -> (order: [Int], walls: [Int64]) {
+    let times = state.rows.gather(node.timeColumn, rows.slots.pointer, rows.count)
+    var walls = (0..<rows.count).map { assigner.wall(WindowAssigner.millis(times, $0)) }
+    var order = Array(0..<rows.count)
+    if assigner.isLocal {
+      order.sort {
+        (rows.partitions[$0], walls[$0], $0) < (rows.partitions[$1], walls[$1], $1)
+      }
+      walls = order.map { walls[$0] }
+    }
+    return (order, walls)
+  }
+
   private func send(
     _ closed: IDList, _ starts: UnsafePointer<Int64>, _ ends: UnsafePointer<Int64>
   ) throws(TerraceError) {
     let n = closed.count
     let columns = state.rows.gather(closed.pointer, n)
-    let bounds = WindowAssigner.columns(starts, ends, n, DataType.timestamp(3))
     let weights = Buffer(byteCount: n * 8)
     for i in 0..<n { weights.pointer(Int64.self)[i] = state.weights[Int(closed[i])] }
     let grouping = try Grouping(
       input: input,
       keyTypes: node.keys.map { input.fields[$0].type.nullable } + [.bigint, .bigint],
       calls: node.calls, isAppendOnly: true, recordsChanges: false)
-    let keys = node.keys.map { columns[$0] } + bounds[..<2].map { $0.retyped(.bigint) }
+    let bounds = assigner.columns(starts, ends, n)[..<2]
+    let keys = node.keys.map { columns[$0] } + bounds.map { $0.retyped(.bigint) }
     let ids = try grouping.number(keys, count: n)
     try grouping.add(columns, weights.pointer(Int64.self), ids.pointer(Int32.self), count: n)
     let count = grouping.count
@@ -224,9 +246,8 @@ final class SessionOperator: Operator {
     for i in 0..<count { groups.pointer(Int32.self)[i] = Int32(i) }
     var results = try grouping.results(groups.pointer(Int32.self), count)
     let k = node.keys.count
-    let windows = WindowAssigner.columns(
-      results[k].pointer(Int64.self), results[k + 1].pointer(Int64.self), count,
-      type.fields[type.count - 1].type)
+    let windows = assigner.columns(
+      results[k].pointer(Int64.self), results[k + 1].pointer(Int64.self), count)
     results.removeSubrange(k..<k + 2)
     let ones = Buffer(byteCount: count * 8)
     ones.pointer(Int64.self).update(repeating: 1, count: count)

@@ -1,16 +1,41 @@
 internal import Columns
 
-/// Which windows a row's time lies in.
+/// Which windows a row's time lies in. Bounds are wall clock readings: of a TIMESTAMP_LTZ those of the session's
+/// zone.
 struct WindowAssigner {
   let window: Window
-  /// Times are instants, and windows begin with the days of this zone.
   let zone: SessionZone
+  /// Times are instants.
   let isLocal: Bool
 
   init(_ window: Window, timeType: DataType, zone: SessionZone) {
     self.window = window
     self.zone = zone
     if case .timestampLTZ = timeType.kind { isLocal = true } else { isLocal = false }
+  }
+
+  /// The wall clock at a time.
+  func wall(_ time: Int64) -> Int64 {
+    isLocal ? time &+ zone.offsetMillis(atInstant: time) : time
+  }
+
+  /// Windows that end here or before take no more rows: no time behind the watermark has an earlier reading.
+  /// When the clock is put back, a window waits for the second time its hour comes.
+  func closedEnd(_ watermark: Int64) -> Int64 {
+    if watermark == .min || watermark == .max { return watermark }
+    let next = watermark + 1
+    if !isLocal || next.magnitude >= 1 << 54 { return next }
+    let now = zone.offsetMillis(atInstant: next)
+    let day: Int64 = 86_400_000
+    let later = zone.offsetMillis(atInstant: next + day)
+    if later >= now { return next + now }
+    // Where the clock is put back within a day: the first reading behind it may be less than that of now.
+    var (before, after) = (next, next + day)
+    while after - before > 1 {
+      let middle = before + (after - before) / 2
+      if zone.offsetMillis(atInstant: middle) == now { before = middle } else { after = middle }
+    }
+    return min(next + now, after + later)
   }
 
   /// Milliseconds of a TIMESTAMP or TIMESTAMP_LTZ row.
@@ -38,28 +63,27 @@ struct WindowAssigner {
     return time
   }
 
-  /// The windows of a time as wall clock bounds; never for SESSION.
+  /// The windows of a time; never for SESSION.
   func forEach(_ time: Int64, _ body: (_ start: Int64, _ end: Int64) -> Void) {
-    let local = isLocal ? time + zone.offsetMillis(atInstant: time) : time
-    func back(_ wall: Int64) -> Int64 { isLocal ? wall - zone.offsetMillis(atLocal: wall) : wall }
+    let local = wall(time)
     func floored(_ size: Int64, _ offset: Int64) -> Int64 {
       floorDivide(local - offset, size) * size + offset
     }
     switch window {
     case .tumble(let size, let offset):
       let start = floored(size, offset)
-      body(back(start), back(start + size))
+      body(start, start + size)
     case .hop(let size, let slide, let offset):
       var start = floored(slide, offset)
       while start > local - size {
-        body(back(start), back(start + size))
+        body(start, start + size)
         start -= slide
       }
     case .cumulate(let size, let step, let offset):
       let start = floored(size, offset)
       var end = floored(step, offset) + step
       while end <= start + size {
-        body(back(start), back(end))
+        body(start, end)
         end += step
       }
     case .session: break
@@ -88,19 +112,30 @@ struct WindowAssigner {
     return (rows, starts, ends)
   }
 
-  /// window_start, window_end and window_time columns.
-  static func columns(
-    _ starts: UnsafePointer<Int64>, _ ends: UnsafePointer<Int64>, _ n: Int, _ type: DataType
+  /// window_start, window_end and window_time columns. The last millisecond of a window as an instant is
+  /// the earlier of two, and one that no clock shows is moved on.
+  func columns(
+    _ starts: UnsafePointer<Int64>, _ ends: UnsafePointer<Int64>, _ n: Int
   ) -> [Column] {
     let a = Buffer(byteCount: n * 8)
     let b = Buffer(byteCount: n * 8)
     let c = Buffer(byteCount: n * 8)
+    var known: (last: Int64, time: Int64)?
     for i in 0..<n {
       a.pointer(Int64.self)[i] = starts[i]
       b.pointer(Int64.self)[i] = ends[i]
-      c.pointer(Int64.self)[i] = ends[i] - 1
+      let last = ends[i] - 1
+      if known?.last != last {
+        known = (last, isLocal ? last &- zone.offsetMillis(atLocal: last) : last)
+      }
+      c.pointer(Int64.self)[i] = known?.time ?? last
     }
-    return [a, b, c].map { Column(type: type, count: n, values: $0) }
+    let bound = DataType.timestamp(3).notNull
+    return [
+      Column(type: bound, count: n, values: a), Column(type: bound, count: n, values: b),
+      Column(
+        type: isLocal ? DataType(.timestampLTZ(3), nullable: false) : bound, count: n, values: c),
+    ]
   }
 }
 
@@ -119,10 +154,8 @@ final class WindowTableOperator: Operator {
       node.window, timeType: times.type, zone: runtime.evaluator.context.zone)
     let (rows, starts, ends) = try assigner.expand(times)
     let out = delta.gather(rows.pointer, count: rows.count)
-    let bound = type.fields[type.count - 1].type
     try emit(
-      out.rows.columns
-        + WindowAssigner.columns(starts.pointer, ends.pointer, rows.count, bound),
-      out.weights, count: rows.count)
+      out.rows.columns + assigner.columns(starts.pointer, ends.pointer, rows.count), out.weights,
+      count: rows.count)
   }
 }

@@ -181,12 +181,14 @@ extension RowType {
 }
 
 extension Plan.WindowTable {
-  /// window_start, window_end: TIMESTAMP(3) or TIMESTAMP_LTZ(3) as the time is; window_time too.
+  /// window_start and window_end: TIMESTAMP(3), wall clocks of the session; window_time: TIMESTAMP_LTZ(3)
+  /// where the time is one.
   static func columns(of input: RowType, _ timeColumn: Int) -> [(String, DataType)] {
-    var kind = DataType.Kind.timestamp(3)
-    if case .timestampLTZ = input.fields[timeColumn].type.kind { kind = .timestampLTZ(3) }
-    let type = DataType(kind, nullable: false)
-    return [("window_start", type), ("window_end", type), ("window_time", type)]
+    let bound = DataType.timestamp(3).notNull
+    return [
+      ("window_start", bound), ("window_end", bound),
+      ("window_time", Window.timeType(of: input.fields[timeColumn].type)),
+    ]
   }
 }
 

@@ -323,7 +323,8 @@ package struct SortKey: Hashable, Sendable {
   }
 }
 
-/// Windows of event time; all spans in milliseconds.
+/// Windows of event time; all spans in milliseconds. Of a TIMESTAMP_LTZ they are windows of the session's wall
+/// clock: an hour that comes twice in autumn is one window, and one that is left out in spring has none.
 package enum Window: Hashable, Sendable {
   case tumble(size: Int64, offset: Int64)
   /// Every `slide` a window of `size`, which is a multiple of it.
@@ -332,4 +333,10 @@ package enum Window: Hashable, Sendable {
   case cumulate(size: Int64, step: Int64, offset: Int64)
   /// Ends after `gap` without a row.
   case session(gap: Int64)
+
+  /// Of window_time (TUMBLE_ROWTIME and its like) over rows of a time.
+  package static func timeType(of time: DataType) -> DataType {
+    if case .timestampLTZ = time.kind { return DataType(.timestampLTZ(3), nullable: false) }
+    return DataType.timestamp(3).notNull
+  }
 }

@@ -213,13 +213,11 @@ extension Binder {
   private func windowProperty(_ name: String, _ window: GroupWindow) -> Expression? {
     let parts = name.split(separator: "_", maxSplits: 1)
     guard parts.count == 2, window.call.upperName == parts[0] else { return nil }
-    var kind = DataType.Kind.timestamp(3)
-    if case .timestampLTZ = window.time.type.kind { kind = .timestampLTZ(3) }
-    let type = DataType(kind, nullable: false)
+    let bound = DataType.timestamp(3).notNull
     switch parts[1] {
-    case "START": return .column(Marker.window, type)
-    case "END": return .column(Marker.window + 1, type)
-    case "ROWTIME": return .column(Marker.window + 2, type)
+    case "START": return .column(Marker.window, bound)
+    case "END": return .column(Marker.window + 1, bound)
+    case "ROWTIME": return .column(Marker.window + 2, Window.timeType(of: window.time.type))
     default: return nil
     }
   }

@@ -151,22 +151,62 @@ extension Binder {
     _ sink: SinkTable
   ) throws(TerraceError) -> Expression {
     guard TypeRules.canAssign(given.type, wanted.type) else {
+      let (span, type) = misfit(query, position, wanted.type)
       throw error(
-        "column \(position + 1) of the query, '\(given.name)', is \(given.type.nullable.text) and does not fit column '\(wanted.name)' of '\(sink.name)', which is \(wanted.type.nullable.text)",
-        itemSpan(query, position), hint: "CAST it to \(wanted.type.nullable.text)")
+        "column \(position + 1) of the query, '\(given.name)', is \((type ?? given.type).nullable.text) and does not fit column '\(wanted.name)' of '\(sink.name)', which is \(wanted.type.nullable.text)",
+        span, hint: castHint(given.type, wanted.type, span))
     }
     return value.casted(to: wanted.type)
   }
 
+  /// The CAST that makes a value fit, around what is written there; nothing when there is none.
+  func castHint(_ from: DataType, _ to: DataType, _ span: SourceSpan?) -> String {
+    guard TypeRules.canCast(from, to) else { return "" }
+    var text = span.map { source.text($0) } ?? "…"
+    if text.count > 40 || text.contains("\n") || text.hasSuffix("*") { text = "…" }
+    return "write CAST(\(text) AS \(to.nullable.text))"
+  }
+
   /// Where a column of a query is written.
   private func itemSpan(_ query: QuerySyntax, _ position: Int) -> SourceSpan {
-    guard case .select(let select) = query.body, position < select.items.count,
-      !select.items.prefix(position + 1).contains(where: {
-        if case .star = $0.value.kind { return true }
-        return false
-      })
-    else { return query.span }
-    return select.items[position].value.span
+    guard case .select(let select) = query.body else { return query.span }
+    for (i, item) in select.items.enumerated() {
+      // How many columns a star stands for is not seen here; behind it nothing can be counted.
+      if case .star = item.value.kind { return item.value.span }
+      if i == position { return item.value.span }
+    }
+    return query.span
+  }
+
+  /// Where the value stands that does not fit a column, and its type if that is not the query's: in the
+  /// first row of VALUES, or the first part of a UNION, that has one.
+  private func misfit(_ query: QuerySyntax, _ position: Int, _ wanted: DataType)
+    -> (SourceSpan, DataType?)
+  {
+    switch query.body {
+    case .select: return (itemSpan(query, position), nil)
+    case .nested(let inner): return misfit(inner, position, wanted)
+    case .set(_, _, let parts):
+      for part in parts {
+        // A part that cannot be bound alone is not the one that is looked for.
+        guard let bound = try? self.query(part), position < bound.type.count else { continue }
+        if !TypeRules.canAssign(bound.type.fields[position].type, wanted) {
+          return misfit(part, position, wanted)
+        }
+      }
+      return (query.span, nil)
+    case .values(let rows):
+      let c = ExpressionContext(Scope(), clause: "VALUES")
+      for row in rows {
+        var values = [row]
+        if case .row(let parts) = row.kind { values = parts }
+        // What cannot be bound alone is not what is looked for.
+        guard position < values.count, let type = try? expression(values[position], c).type
+        else { continue }
+        if !TypeRules.canAssign(type, wanted) { return (values[position].span, type) }
+      }
+      return (query.span, nil)
+    }
   }
 
   /// Where an INSERT says what goes into a column of its table: the NULL that is written for it, else the

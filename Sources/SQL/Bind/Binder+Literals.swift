@@ -49,10 +49,10 @@ extension Binder {
     let parts = text.split(separator: ".", omittingEmptySubsequences: false)
     let whole = parts[0].drop { $0 == "0" }
     let fraction = parts.count > 1 ? parts[1] : ""
-    let precision = max(1, whole.count + fraction.count)
-    let digits = "0" + whole + fraction
-    guard precision <= 38, let value = Int128(digits)
+    guard whole.count + fraction.count <= 38, let value = Int128("0" + whole + fraction)
     else { throw error("a DECIMAL has at most 38 digits", span) }
+    // Zeros before the point count as they are written: 0.7 is DECIMAL(2, 1).
+    let precision = min(38, max(1, parts[0].count + fraction.count))
     let signed = negative ? -value : value
     let type = DataType(.decimal(precision, fraction.count), nullable: false)
     return precision <= 18

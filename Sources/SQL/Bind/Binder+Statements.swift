@@ -42,16 +42,25 @@ extension Binder {
         continue
       }
       let value = try expression(given.value, c)
-      guard TypeRules.canAssign(value.type, column.type) else {
+      guard TypeRules.canAssign(value.type, column.type) || holds(column.type, value) else {
         throw error(
           "\(value.type.nullable.text) does not fit column '\(column.name)', which is \(column.type.nullable.text)",
-          given.value.span, hint: "CAST it to \(column.type.nullable.text)")
+          given.value.span, hint: castHint(value.type, column.type, given.value.span))
       }
       expressions.append(value.casted(to: column.type).simplified(in: zone))
     }
     let plan = Plan.map(
       Plan.Map(input: found.plan, expressions: expressions, names: columns.map(\.name)))
     return BoundQuery(plan: PlanRewriter.rewrite(plan, zone), eventTimes: [], tables: tables)
+  }
+
+  /// The number is a constant that the type has.
+  private func holds(_ type: DataType, _ number: Expression) -> Bool {
+    guard TypeRules.family(type) == .number, TypeRules.family(number.type) == .number,
+      case .literal(let given, let own) = number.folded(in: zone),
+      case .literal(let kept, _) = number.casted(to: type).casted(to: own).folded(in: zone)
+    else { return false }
+    return given == kept
   }
 
   /// The constant arguments of CALL.

@@ -32,7 +32,9 @@ extension Binder {
         guard TypeRules.canAssign(type, wanted) else {
           throw error(
             "column '\(name.text)' of the query is \(type.nullable.text) and does not fit \(wanted.nullable.text)",
-            column.typeSpan ?? name.span)
+            column.typeSpan ?? name.span,
+            hint: castHint(type, wanted, nil)
+              + (TypeRules.canCast(type, wanted) ? " in the query" : ""))
         }
       case .metadata, .computed:
         throw unsupported("a computed or metadata column filled by a query", name.span)

@@ -415,7 +415,11 @@ final class JobRun {
     var names: [String] = []
     for end in tags.made {
       guard let period = schedule.calendar.period(endingAt: end) else { continue }
-      names.append(try directory.publish(period, snapshotID: snapshot.id).name)
+      // A job that was started over makes its tags anew.
+      let tag = try directory.publish(period, snapshotID: snapshot.id) {
+        Root.isOutlived($0, by: snapshot)
+      }
+      names.append(tag.name)
     }
     try directory.retain()
     return names

@@ -40,6 +40,20 @@ struct Root {
   var tentative: TentativeRows.Place?
 
   static let prefix = Snapshot.rootPropertyPrefix
+
+  /// The job of a snapshot was started over between it and a later one: its rows are what another query, or
+  /// other sources, gave.
+  static func isOutlived(_ snapshot: Snapshot, by later: Snapshot) -> Bool {
+    guard let job = snapshot.properties?[prefix + "job"], later.properties?[prefix + "job"] == job,
+      let old = generation(of: snapshot), let new = generation(of: later)
+    else { return false }
+    return old < new
+  }
+
+  static func generation(of snapshot: Snapshot) -> Int64? {
+    snapshot.properties?[prefix + "generation"].flatMap { Int64($0) }
+  }
+
   /// Stands among the state tables where source tables play: binaries that do not know of it then make the
   /// state anew.
   private static let playedMark = "played"

@@ -7,6 +7,11 @@ final class TagWatch {
   private let table: Table
   private let own: TagSchedule
   private var known: [String: (snapshot: Int64, ends: [Int64])] = [:]
+  /// Tags from before the table's job was started over. They are no barriers; each is made anew as the job
+  /// passes it.
+  private var outlived: Set<String> = []
+  /// How often the table's job was started over, and the barrier it passed last, when that was looked at.
+  private var seen: (generation: Int64?, last: Int64?)
   /// How the table's tags follow each other: by its options, or as its job's roots say.
   private(set) var schedule: TagSchedule
 
@@ -24,16 +29,32 @@ final class TagWatch {
     }
     let directory = TagDirectory(table.path, table.environment)
     let names = try directory.names()
+    if let latest { try forgetReplaced(latest) }
     if names.count == known.count, names.allSatisfy({ known[$0] != nil }) { return }
     var now: [String: (snapshot: Int64, ends: [Int64])] = [:]
     for name in names {
       if let found = known[name] {
         now[name] = found
       } else if let tag = try directory.find(name) {
-        now[name] = (tag.snapshot.id, try ends(of: tag))
+        let isOld = latest.map { Root.isOutlived(tag.snapshot, by: $0) } ?? false
+        if isOld { outlived.insert(name) }
+        now[name] = (tag.snapshot.id, isOld ? [] : try ends(of: tag))
       }
     }
     known = now
+  }
+
+  /// Tags keep their names when they are made anew: those are read again that may have been.
+  private func forgetReplaced(_ latest: Snapshot) throws(TerraceError) {
+    let now = (generation: Root.generation(of: latest), last: try Root.Tags(of: latest)?.last)
+    if now.generation != seen.generation {
+      known = [:]
+      outlived = []
+    } else if now.last != seen.last {
+      for name in outlived { known[name] = nil }
+      outlived = []
+    }
+    seen = now
   }
 
   /// Our own roots say which periods their tags stand for; names of other writers' tags are read.

@@ -12,6 +12,8 @@ enum PlanIdentity {
     _ plan: Plan, _ sources: [String: JobSpec.Source], _ key: [String]
   ) -> String {
     var text = String(reflecting: stripped(plan)) + "\nkey \(key)"
+    // Their state held instants before, which another release would read as wall clocks.
+    if countsLocalTime(plan) { text += "\nwindows by wall clock" }
     for (name, source) in sources.sorted(by: { $0.key < $1.key }) {
       switch source {
       case .table(let table, let options):
@@ -22,6 +24,16 @@ enum PlanIdentity {
       }
     }
     return TextHash.digits(text) + TextHash.digits("2" + text)
+  }
+
+  /// It has windows of a TIMESTAMP_LTZ.
+  private static func countsLocalTime(_ plan: Plan) -> Bool {
+    if case .windowAggregate(let node) = plan,
+      case .timestampLTZ = node.input.type.fields[node.timeColumn].type.kind
+    {
+      return true
+    }
+    return plan.inputs.contains(where: countsLocalTime)
   }
 
   /// Options that say which records a source holds and how they are read; others only tune.

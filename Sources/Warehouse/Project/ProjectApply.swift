@@ -7,11 +7,12 @@ extension OpenProject {
   /// Makes and changes tables, and registers everything. Doing it again changes nothing.
   ///
   /// - Parameter rebuilds: jobs whose table is emptied, so that they start over from their sources.
+  /// - Returns: what a person should know of tables that were emptied.
   /// - Throws: `invalid` for changes that cannot be done, before anything is changed.
-  package func apply(
+  @discardableResult package func apply(
     _ project: Project, _ changes: ProjectChanges, _ metastore: Metastore,
     rebuilds: Set<String> = []
-  ) throws(TerraceError) {
+  ) throws(TerraceError) -> [String] {
     if let first = changes.impossible.first {
       throw TerraceError(
         .invalid, "\(first.name): \(first.lines.joined(separator: "; "))",
@@ -29,12 +30,30 @@ extension OpenProject {
         hint: NearestName.hint(name, among: project.jobs.map(\.name), else: "there are "))
     }
     for change in changes.tables { try make(change, project) }
+    var notices: [String] = []
     for job in project.jobs where rebuilds.contains(job.name) {
       try start(over: job.name, project, metastore)
+      if let notice = try oldTags(of: job) { notices.append(notice) }
     }
     try forget(project, metastore)
     try register(project, metastore)
     try registerTables(project, metastore)
+    return notices
+  }
+
+  /// Names the tags of a table that were made before its job was started over.
+  private func oldTags(of job: JobSpec) throws(TerraceError) -> String? {
+    guard case .table(let name) = job.target, try hasTable(name) else { return nil }
+    let table = try warehouse.open(name)
+    guard let latest = try table.snapshots.latest() else { return nil }
+    let old = try TagDirectory(table.path, warehouse.environment).list()
+      .filter { Root.isOutlived($0.snapshot, by: latest) }.map(\.name).sorted()
+    guard let first = old.first, let last = old.last else { return nil }
+    let names = old.count <= 6 ? old.joined(separator: ", ") : "\(first) … \(last)"
+    return
+      "\(name) keeps \(old.count) tag\(old.count == 1 ? "" : "s") of what it held before (\(names)): "
+      + "each is made anew when the job passes its time again; "
+      + "“terrace tag delete \(name) TAG” removes one that is not"
   }
 
   /// Empties a job's table, so that the job begins anew. Snapshots go on: those who read the table see its

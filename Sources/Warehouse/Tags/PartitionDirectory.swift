@@ -44,11 +44,14 @@ package struct PartitionDirectory: Sendable {
 
   /// Tags a snapshot as a period, and makes the partition, in one step. A tag that is there already stays
   /// what it is, and its partition is made if a crash came between the two.
+  ///
+  /// - Parameter isOutlived: whether the snapshot of a tag that is there gives way to this one.
   @discardableResult package func publish(
-    _ period: TagPeriod, snapshotID: Int64
+    _ period: TagPeriod, snapshotID: Int64, isOutlived: (Snapshot) -> Bool = { _ in false }
   ) throws(TerraceError) -> Tag {
     let tag = schedule.name(of: period)
     if let made = try tags.find(tag) {
+      if isOutlived(made.snapshot) { return try replace(tag, snapshotID: snapshotID) }
       try publishRow(of: made)
       return made
     }

@@ -122,7 +122,9 @@ extension Terrace {
       nowMillis: open.warehouse.environment.time.nowMillis())
     defer { lock.release() }
     let changes = try ProjectChanges(project, open.warehouse, metastore)
-    try open.apply(project, changes, metastore, rebuilds: Set(arguments.all("--rebuild")))
+    let notices = try open.apply(
+      project, changes, metastore, rebuilds: Set(arguments.all("--rebuild")))
+    for notice in notices { console.note(notice) }
     if arguments.printFormat != .table {
       return try console.output.write(ChangesText.listing(changes).text(arguments.printFormat))
     }

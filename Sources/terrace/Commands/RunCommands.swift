@@ -60,7 +60,8 @@ extension Terrace {
     let changes = try ProjectChanges(project, open.warehouse, metastore)
     let followed = try open.followed(project, metastore)
     if isNew || !rebuilds.isEmpty {
-      try open.apply(project, changes, metastore, rebuilds: rebuilds)
+      let notices = try open.apply(project, changes, metastore, rebuilds: rebuilds)
+      for notice in notices { console.note(notice) }
     } else if !changes.isHarmless(but: followed) {
       Console.writeError(ChangesText.text(changes, isStyled: console.styledError))
       throw TerraceError(
