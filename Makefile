@@ -71,7 +71,7 @@ flow: build
 torture-flow: build
 	Tests/Flow/run full "$$($(SWIFT) build -c release --show-bin-path)/terrace" --only kills --rounds $(COUNT)
 
-## Real PostgreSQL and MariaDB servers and Kafka brokers under load, with kills: make integration COUNT=20 for a longer campaign
+## Real PostgreSQL, MariaDB and MySQL servers and Kafka brokers under load, with kills: make integration COUNT=20 for a longer campaign
 integration: build
 	Tests/Integration/run full "$$($(SWIFT) build -c release --show-bin-path)/terrace" --rounds $(COUNT)
 

@@ -5,8 +5,8 @@ import XCTest
 
 @testable import Connectors
 
-/// What MySQL 8 has and MariaDB has not, from bytes put together as MySQL's sources document them
-/// (json_binary.h, libbinlogevents, rpl_gtid_set.cc): no MySQL server was there to ask.
+/// What MySQL has and MariaDB has not, from bytes as MySQL's sources document them (json_binary.h, libbinlogevents,
+/// rpl_gtid_set.cc) and as a server wrote them. Tests/Integration/mysql_tests.py asks the servers themselves.
 final class MySQLFormatTests: XCTestCase {
   private func json(_ bytes: [UInt8]) -> String? {
     bytes.withUnsafeBytes { MySQLBinaryJSON.text($0) }
@@ -27,6 +27,98 @@ final class MySQLFormatTests: XCTestCase {
     XCTAssertEqual(json([15, 0xf6, 5, 5, 2, 0x80, 0x7b, 0x2d]), "123.45")
     for count in 0..<object.count where count > 0 { _ = json(Array(object.prefix(count))) }
     XCTAssertNil(json(Array(object.prefix(10))))
+  }
+
+  private func bytes(_ hex: String) -> [UInt8] {
+    let digits = Array(hex.utf8)
+    return stride(from: 0, to: digits.count, by: 2).map { at in
+      UInt8(String(decoding: digits[at..<at + 2], as: UTF8.self), radix: 16) ?? 0
+    }
+  }
+
+  func test_gtidSet_hasTagsAsMySQL97WritesThem() throws {
+    // PREVIOUS_GTIDS of MySQL 9.7.4.
+    let written = bytes(
+      "0103000000000001" + "f5cfce42e5d111f1b62702fc00000001" + "00"
+        + "010000000000000001000000000000000500000000000000" + "f5cfce42e5d111f1b62702fc00000001"
+        + "0c6d795f746167" + "010000000000000001000000000000000300000000000000"
+        + "f5cfce42e5d111f1b62702fc00000001" + "047462"
+        + "010000000000000001000000000000000200000000000000")
+    let text = "f5cfce42-e5d1-11f1-b627-02fc00000001:1-4:my_tag:1-2:tb:1"
+    let set = try GTIDSet(text)
+    XCTAssertEqual(set.encoded, written)
+    XCTAssertEqual(try GTIDSet(set.text), set)
+    XCTAssertEqual(set.count, 7)
+    let read = try written.withUnsafeBytes { raw in
+      var cursor = ByteCursor(raw)
+      return try GTIDSet(encoded: &cursor)
+    }
+    XCTAssertEqual(read, set)
+    for count in 0..<written.count {
+      written.prefix(count).withUnsafeBytes { raw in
+        var cursor = ByteCursor(raw)
+        do throws(TerraceError) {
+          _ = try GTIDSet(encoded: &cursor)
+          XCTFail("\(count) bytes are a set")
+        } catch { XCTAssertEqual(error.kind, .corrupted) }
+      }
+    }
+  }
+
+  func test_taggedGTID_isRead() throws {
+    // The body of an event of MySQL 9.7.4.
+    let written = bytes(
+      "0278000000022d032ec902ba9503450322c5033902250304f103000000020404060c6d795f74616708340a380c7f"
+    )
+    let (server, number) = try written.withUnsafeBytes { raw in
+      var cursor = ByteCursor(raw)
+      return try cursor.readTaggedGTID()
+    }
+    XCTAssertEqual(server, bytes("cb17b25de5d111f18ec902fc00000001") + Array("my_tag".utf8))
+    XCTAssertEqual(number, 1)
+  }
+
+  func test_xaName_isTheSameInEventsAndStatements() throws {
+    let event = bytes("0700000003000000010000006f6e6562")
+    let name = try event.withUnsafeBytes { raw in
+      var cursor = ByteCursor(raw)
+      return try XAName(&cursor)
+    }
+    guard case .commit(let said)? = XAStatement("XA COMMIT X'6f6e65',X'62',7") else {
+      return XCTFail("XA COMMIT")
+    }
+    XCTAssertEqual(said, name)
+    guard case .start? = XAStatement("XA START X'6f6e65',X'62',7") else {
+      return XCTFail("XA START")
+    }
+    XCTAssertNil(XAStatement("XA COMMIT 'one'"))
+    XCTAssertNil(XAStatement("COMMIT"))
+  }
+
+  func test_position_saysWhereTheLogMustBeOpened() throws {
+    let id = "f5cfce42-e5d1-11f1-b627-02fc00000001"
+    var transactions = XATransactions()
+    XCTAssertNil(transactions.since)
+    let first = try MySQLPosition(text: "mysql=\(id):1-4@bin.000001:77")
+    var second = try MySQLPosition(text: "mysql=\(id):1-10@bin.000002:4")
+    let names = ["X'01',X'',1", "X'02',X'',1"].compactMap { XAName(Substring($0)) }
+    transactions.prepared(names[0], at: first)
+    second.since = transactions.since
+    transactions.prepared(names[1], at: second)
+    XCTAssertEqual(second.text, "mysql=\(id):1-10@bin.000002:4<\(first.text)")
+    XCTAssertEqual(try MySQLPosition(text: second.text).since, first.text)
+    XCTAssertEqual(transactions.end(names[0]), first)
+    // The second was prepared while the first was.
+    XCTAssertEqual(transactions.since, first.text)
+    XCTAssertNil(transactions.end(names[0]))
+  }
+
+  func test_doublesInJSON_areShownAsMySQLDoes() {
+    let shown = [
+      1e15: "1e15", 1e14: "100000000000000.0", 0.1: "0.1", 1e-15: "0.000000000000001",
+      1e-16: "1e-16", -1.5e300: "-1.5e300", 123.456: "123.456", 2: "2.0", 1.5e-7: "0.00000015",
+    ]
+    for (value, text) in shown { XCTAssertEqual(MySQLBinaryJSON.text(value), text) }
   }
 
   func test_gtidSet_isEncodedAsTheDumpCommandWants() throws {

@@ -99,7 +99,9 @@ class Postgres:
 class MariaDB:
     """A MariaDB server with a binary log in row format. Use as a context."""
 
-    USER = "mysql"
+    USER, FAMILY = "mysql", "mariadb"
+    # What keeps names of columns out of the log.
+    BARE = "NO_LOG"
 
     def __init__(self, *settings, server_id=1):
         self.port, self.server_id, self.settings = free_port(), server_id, settings
@@ -111,9 +113,34 @@ class MariaDB:
 
     def _lead(self): return ["runuser", "-u", self.USER, "--"] if os.geteuid() == 0 else []
 
-    def __enter__(self):
+    def install(self):
         subprocess.run([*self._lead(), "mariadb-install-db", "--no-defaults", f"--datadir={self.data}", "--auth-root-authentication-method=normal",
                         "--skip-test-db"], check=True, capture_output=True, cwd=self.folder, timeout=120)
+
+    def words(self):
+        """The program, and what only it is told."""
+        return [*self._lead(), shutil.which("mariadbd") or "/usr/sbin/mariadbd", "--no-defaults", "--gtid-strict-mode=1", "--log-slave-updates", "--skip-name-resolve"]
+
+    def place(self):
+        """File and offset of the end of the log."""
+        return self.run("SHOW MASTER STATUS")[0][:2]
+
+    def gtids(self): return self.run("SELECT @@gtid_binlog_pos")[0][0]
+    def seq(self, database, count): return f"{database}.seq_1_to_{count}"
+
+    def follow(self, first):
+        """Becomes a replica."""
+        self.run(f"CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = {first.port}, MASTER_USER = 'cdc', MASTER_PASSWORD = 'secret', MASTER_USE_GTID = slave_pos", "START SLAVE")
+
+    def forget(self): self.run("RESET MASTER")
+    def promote(self): self.run("STOP SLAVE", "RESET SLAVE ALL")
+
+    def pack(self, on):
+        """Packs what it logs, or no longer."""
+        self.run(f"SET GLOBAL log_bin_compress = {on}", "SET GLOBAL log_bin_compress_min_len = 10")
+
+    def __enter__(self):
+        self.install()
         self.start()
         self.run("CREATE USER 'cdc'@'%' IDENTIFIED BY 'secret'", "GRANT ALL ON *.* TO 'cdc'@'%' WITH GRANT OPTION")
         return self
@@ -123,17 +150,18 @@ class MariaDB:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self):
-        program = shutil.which("mariadbd") or "/usr/sbin/mariadbd"
-        words = ["--no-defaults", f"--datadir={self.data}", f"--port={self.port}", "--bind-address=127.0.0.1", f"--socket={self.folder}/sock",
-                 f"--server-id={self.server_id}", "--log-bin=mariadb-bin", "--binlog-format=ROW", "--binlog-row-image=FULL", "--log-slave-updates",
-                 "--gtid-strict-mode=1", "--innodb-flush-log-at-trx-commit=2", "--skip-name-resolve", "--default-time-zone=+00:00",
+        words = [*self.words(), f"--datadir={self.data}", f"--port={self.port}", "--bind-address=127.0.0.1", f"--socket={self.folder}/sock",
+                 f"--server-id={self.server_id}", "--log-bin=mariadb-bin", "--binlog-format=ROW", "--binlog-row-image=FULL",
+                 "--innodb-flush-log-at-trx-commit=2", "--default-time-zone=+00:00",
                  f"--pid-file={self.folder}/pid", "--sync-binlog=0", *self.settings]
         with open(self.folder / "log", "ab") as log:
-            self.process = subprocess.Popen([*self._lead(), program, *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder)
+            self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder)
         for _ in range(300):
             try: return self.connect("root", "").close()
-            except Exception: time.sleep(0.1)
-        raise RuntimeError(f"MariaDB does not start: {(self.folder / 'log').read_text()[-2000:]}")
+            except Exception:
+                if self.process.poll() is not None: break
+                time.sleep(0.1)
+        raise RuntimeError(f"{type(self).__name__} does not start: {(self.folder / 'log').read_text()[-2000:]}")
 
     def kill(self):
         """kill -9."""
@@ -160,6 +188,49 @@ class MariaDB:
                 for sql in statements: cursor.execute(sql)
                 return cursor.fetchall()
         finally: connection.close()
+
+
+class MySQL(MariaDB):
+    """A MySQL server, 8.0 unless another one is wanted, as it comes: GTIDs are on, passwords are caching_sha2_password, TLS is offered."""
+
+    FAMILY, VERSION, BARE = "mysql", "8.0", "MINIMAL"
+
+    @classmethod
+    def home(cls): return pathlib.Path(os.environ.get("TERRACE_PEERS", pathlib.Path.home() / ".cache/terrace-peers")) / "mysql" / cls.VERSION
+
+    @classmethod
+    def is_there(cls): return (cls.home() / "ready").exists()
+
+    def install(self): shutil.copytree(self.home() / "data", self.data)
+
+    def words(self):
+        return [str(self.home() / "mysqld"), "--gtid-mode=ON", "--enforce-gtid-consistency=ON", "--mysqlx=OFF", "--secure-file-priv=", "--innodb-data-file-path=ibdata1:5M:autoextend",
+                "--log-replica-updates"]
+
+    def place(self): return self.run("SHOW MASTER STATUS" if self.VERSION == "8.0" else "SHOW BINARY LOG STATUS")[0][:2]
+    def gtids(self): return self.run("SELECT @@gtid_executed")[0][0].replace("\n", "")
+
+    def seq(self, database, count):
+        return (f"(SELECT /*+ SET_VAR(cte_max_recursion_depth = {count + 1}) */ seq FROM (WITH RECURSIVE s AS (SELECT 1 AS seq UNION ALL SELECT seq + 1 FROM s WHERE seq < {count}) "
+                "SELECT seq FROM s) AS inside) AS s")
+
+    def follow(self, first):
+        self.run(f"CHANGE REPLICATION SOURCE TO SOURCE_HOST = '127.0.0.1', SOURCE_PORT = {first.port}, SOURCE_USER = 'cdc', SOURCE_PASSWORD = 'secret', SOURCE_AUTO_POSITION = 1, "
+                 "GET_SOURCE_PUBLIC_KEY = 1", "START REPLICA")
+
+    def forget(self): self.run("RESET MASTER" if self.VERSION == "8.0" else "RESET BINARY LOGS AND GTIDS")
+    def promote(self): self.run("STOP REPLICA", "RESET REPLICA ALL")
+    def pack(self, on): self.run(f"SET GLOBAL binlog_transaction_compression = {on}")
+
+    def connect(self, user="root", password="", database=None):
+        # The driver needs TLS for a password of caching_sha2_password.
+        import pymysql
+        return pymysql.connect(host="127.0.0.1", port=self.port, user=user, password=password, database=database, charset="utf8mb4", autocommit=True,
+                               ssl={"check_hostname": False, "verify_mode": "none"} if password else None)
+
+
+class MySQL9(MySQL):
+    VERSION = "9"
 
 
 class Cutter:

@@ -9,6 +9,7 @@ enum BinlogType {
   static let incident: UInt8 = 26, heartbeat: UInt8 = 27, heartbeat2: UInt8 = 41
   static let gtidLog: UInt8 = 33, anonymousGTID: UInt8 = 34, previousGTIDs: UInt8 = 35
   static let xaPrepare: UInt8 = 38, partialUpdate: UInt8 = 39, payload: UInt8 = 40
+  static let gtidTagged: UInt8 = 42
   static let gtid: UInt8 = 162, gtidList: UInt8 = 163, startEncryption: UInt8 = 164
   static let queryCompressed: UInt8 = 165
 }
@@ -42,11 +43,15 @@ struct BinlogHeader {
 enum BinlogEvent {
   case rotate(file: String, offset: UInt64)
   case formatDescription(version: String, hasChecksum: Bool)
-  /// MariaDB's; a group that `isAlone` has no COMMIT behind it.
-  case gtid(MariaGTID, isAlone: Bool)
-  /// MySQL's.
+  /// MariaDB's; a group that `isAlone` has no COMMIT behind it, one that `isPrepared` waits for XA COMMIT.
+  case gtid(MariaGTID, isAlone: Bool, isPrepared: Bool)
+  /// MySQL's; of a server without GTIDs empty.
   case gtidLog(server: [UInt8], number: UInt64)
   case gtidList([MariaGTID])
+  /// What was in the log before its file.
+  case previous(GTIDSet)
+  /// XA PREPARE, or XA COMMIT … ONE PHASE.
+  case prepare(XAName, isCommit: Bool)
   case query(database: String, text: String)
   case commit
   case tableMap(TableMap)
@@ -162,12 +167,20 @@ struct BinlogParser {
       let domain = try body.readRaw(UInt32.self)
       let flags = try body.readByte()
       let gtid = MariaGTID(domain: domain, server: header.server, sequence: sequence)
-      return .gtid(gtid, isAlone: flags & 1 != 0)
+      return .gtid(gtid, isAlone: flags & 1 != 0, isPrepared: flags & 0x40 != 0)
     case BinlogType.gtidList: return .gtidList(try gtidList(&body))
     case BinlogType.gtidLog:
       try body.skip(1)
       let server = Array(try body.readBytes(16))
       return .gtidLog(server: server, number: try body.readRaw(UInt64.self))
+    case BinlogType.gtidTagged:
+      let (server, number) = try body.readTaggedGTID()
+      return .gtidLog(server: server, number: number)
+    case BinlogType.anonymousGTID: return .gtidLog(server: [], number: 0)
+    case BinlogType.previousGTIDs: return .previous(try GTIDSet(encoded: &body))
+    case BinlogType.xaPrepare:
+      let isCommit = try body.readByte() != 0
+      return .prepare(try XAName(&body), isCommit: isCommit)
     case BinlogType.payload: return try payload(header, &body)
     case BinlogType.heartbeat, BinlogType.heartbeat2: return .heartbeat
     case BinlogType.startEncryption:
@@ -182,10 +195,6 @@ struct BinlogParser {
       throw TerraceError(
         .unsupported, "partial JSON updates in the binary log",
         hint: "SET GLOBAL binlog_row_value_options = ''")
-    case BinlogType.xaPrepare:
-      throw TerraceError(
-        .unsupported, "XA transactions in the binary log (XA PREPARE)",
-        hint: "what such a transaction holds is not yet committed where it stands in the log")
     default: return .nothing
     }
   }

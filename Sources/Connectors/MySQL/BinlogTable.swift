@@ -47,8 +47,8 @@ struct TableMap: Hashable {
 
   private mutating func readMeta(_ c: Int, _ details: inout ByteCursor) throws(TerraceError) {
     switch types[c] {
-    // FLOAT, DOUBLE, TIMESTAMP2, DATETIME2, TIME2, JSON, BLOB, GEOMETRY, MariaDB's packed BLOB
-    case 4, 5, 17, 18, 19, 245, 249...252, 255, 140: meta[c] = Int(try details.readByte())
+    // FLOAT, DOUBLE, TIMESTAMP2, DATETIME2, TIME2, VECTOR, JSON, BLOB, GEOMETRY, MariaDB's packed BLOB
+    case 4, 5, 17, 18, 19, 242, 245, 249...252, 255, 140: meta[c] = Int(try details.readByte())
     // VARCHAR, and MariaDB's packed one
     case 15, 253, 141: meta[c] = Int(try details.readRaw(UInt16.self))
     case 16:

@@ -40,40 +40,13 @@ struct LogAhead {
     from place: (file: String, offset: UInt64), _ server: UInt32,
     _ settings: MySQLConnection.Settings
   ) throws(TerraceError) {
-    let connection = try MySQLConnection(settings, readSeconds: 60)
-    try connection.query("SET @master_binlog_checksum = @@global.binlog_checksum")
-    if connection.isMariaDB { try connection.query("SET @mariadb_slave_capability = 4") }
-    // Far from the number of the one that reads, whose connection the server would end.
-    let other = server ^ 0x8000_0000
-    try connection.dump(place.file, place.offset, server: other, waits: false)
-    var parser = BinlogParser()
-    var at = place
-    while true {
-      let packet = try connection.nextPacket()
-      if packet.first == 0xfe, packet.count < 9 { break }
-      if packet.first != 0 {
-        throw MySQLFailure.packet(packet).with("server", settings.place)
-      }
-      let bytes = UnsafeRawBufferPointer(rebasing: packet.dropFirst())
-      guard bytes.count >= BinlogHeader.byteCount else { continue }
-      let wanted = [
-        BinlogType.formatDescription, BinlogType.rotate, BinlogType.query,
-        BinlogType.queryCompressed,
-      ]
-      if !wanted.contains(bytes[4]) {
-        let next = bytes.loadUnaligned(fromByteOffset: 13, as: UInt32.self)
-        if next > 0 { at.offset = UInt64(UInt32(littleEndian: next)) }
-        continue
-      }
-      let (header, event) = try parser.parse(bytes)
-      if !header.isArtificial { at.offset = header.next }
-      switch event {
-      case .rotate(let file, let offset): at = (file, offset)
-      case .query(let database, let text) where MySQLStatement.isDefinition(text):
+    let pass = try LogPass(settings, server: server, from: place)
+    let wanted: Set<UInt8> = [BinlogType.query, BinlogType.queryCompressed]
+    while let (_, event) = try pass.nextEvent(wanted) {
+      if case .query(let database, let text) = event, MySQLStatement.isDefinition(text) {
         found.append((database, text))
-      default: break
       }
     }
-    end = at
+    end = pass.place
   }
 }

@@ -40,7 +40,7 @@ enum MySQLBinaryJSON {
     case 8: ValueText.append(Int64(try number(bytes, 0, 4)), to: out)
     case 9: ValueText.append(Int64(bitPattern: try number(bytes, 0, 8)), to: out)
     case 10: out.append(String(try number(bytes, 0, 8)))
-    case 11: ValueText.append(Double(bitPattern: try number(bytes, 0, 8)), to: out)
+    case 11: out.append(text(Double(bitPattern: try number(bytes, 0, 8))))
     case 12: JSONText.appendQuoted(try string(bytes), to: out)
     case 15: try opaque(bytes, out)
     default: throw broken()
@@ -119,20 +119,90 @@ enum MySQLBinaryJSON {
     out.append("]")
   }
 
-  /// DECIMAL, dates and times; others have no text.
+  /// As the server shows it: plain from 1e-15 to 1e15, else with an exponent (dtoa.cc, my_gcvt).
+  static func text(_ value: Double) -> String {
+    if value == 0 { return value.sign == .minus ? "-0.0" : "0.0" }
+    // The shortest digits that mean the number, and the place of its point among them.
+    var digits = ""
+    var point: Int?
+    var exponent = 0
+    let shown = value.magnitude.description
+    let parts = shown.split(separator: "e")
+    for c in parts[0] {
+      if c == "." { point = digits.count } else { digits.append(c) }
+    }
+    if parts.count > 1 { exponent = Int(parts[1]) ?? 0 }
+    let zeros = digits.prefix { $0 == "0" }.count
+    var place = (point ?? digits.count) + exponent - zeros
+    digits = String(digits.dropFirst(zeros))
+    while digits.hasSuffix("0"), digits.count > 1 { digits.removeLast() }
+    let sign = value < 0 ? "-" : ""
+    if place > 15 || place < -14 {
+      place -= 1
+      let rest = digits.dropFirst()
+      return sign + digits.prefix(1) + (rest.isEmpty ? "" : "." + rest) + "e\(place)"
+    }
+    if place <= 0 { return sign + "0." + String(repeating: "0", count: -place) + digits }
+    if digits.count <= place {
+      return sign + digits + String(repeating: "0", count: place - digits.count) + ".0"
+    }
+    return sign + digits.prefix(place) + "." + digits.dropFirst(place)
+  }
+
+  private static func base64(_ bytes: UnsafeRawBufferPointer, to out: ByteWriter) {
+    let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+    for at in stride(from: 0, to: bytes.count, by: 3) {
+      let count = min(3, bytes.count - at)
+      var bits: UInt32 = 0
+      for i in 0..<3 { bits = bits << 8 | (i < count ? UInt32(bytes[at + i]) : 0) }
+      for i in 0..<4 {
+        out.append(i <= count ? digits[Int(bits >> UInt32(18 - i * 6) & 63)] : UInt8(ascii: "="))
+      }
+    }
+  }
+
+  /// DECIMAL, dates and times; others have their bytes and the number of their type.
   private static func opaque(
     _ bytes: UnsafeRawBufferPointer, _ out: ByteWriter
   ) throws(TerraceError) {
     let type = UInt8(try number(bytes, 0, 1))
     let data = try string(UnsafeRawBufferPointer(rebasing: bytes.dropFirst()))
-    guard type == 246, data.count > 2 else {
-      throw TerraceError(.unsupported, "values of type \(type) in JSON")
+    switch type {
+    case 246: break
+    case 7, 10, 11, 12: return try moment(type, data, out)
+    default:
+      out.append("\"base64:type\(type):")
+      base64(data, to: out)
+      return out.append("\"")
     }
+    guard data.count > 2 else { throw broken() }
     let (precision, scale) = (Int(data[0]), Int(data[1]))
     let packed = UnsafeRawBufferPointer(rebasing: data.dropFirst(2))
     guard precision <= 65, scale <= precision,
       packed.count == MySQLDecimal.size(precision, scale)
     else { throw broken() }
     out.append(MySQLDecimal.text(packed, precision, scale))
+  }
+
+  /// Date and time in one number: its lowest 24 bits are microseconds.
+  private static func moment(
+    _ type: UInt8, _ data: UnsafeRawBufferPointer, _ out: ByteWriter
+  ) throws(TerraceError) {
+    let packed = Int64(bitPattern: try number(data, 0, 8))
+    let size = packed.magnitude
+    func two(_ value: UInt64) -> String { value < 10 ? "0\(value)" : "\(value)" }
+    func digits(_ value: UInt64, _ count: Int) -> String {
+      let text = String(value)
+      return String(repeating: "0", count: max(0, count - text.count)) + text
+    }
+    let (clock, micro) = (size >> 24, digits(size & 0xff_ffff, 6))
+    let time = "\(two(clock >> 6 & 63)):\(two(clock & 63)).\(micro)"
+    if type == 11 {
+      let hours = two(clock >> 12 & 0x3ff)
+      return out.append("\"\(packed < 0 ? "-" : "")\(hours):\(time)\"")
+    }
+    let months = clock >> 22
+    let date = "\(digits(months / 13, 4))-\(two(months % 13))-\(two(clock >> 17 & 31))"
+    out.append(type == 10 ? "\"\(date)\"" : "\"\(date) \(two(clock >> 12 & 31)):\(time)\"")
   }
 }

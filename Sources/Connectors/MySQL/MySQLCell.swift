@@ -62,6 +62,7 @@ struct MySQLCell {
     case "set":
       try target.members(
         String(decoding: cell, as: UTF8.self).split(separator: ",").map(String.init))
+    case "vector": try target.vector(cell)
     case "geometry", "point", "linestring", "polygon", "multipoint", "multilinestring",
       "multipolygon", "geometrycollection", "geomcollection":
       guard let text = MySQLGeometry.text(cell) else { throw .notText }

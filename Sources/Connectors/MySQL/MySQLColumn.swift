@@ -122,6 +122,7 @@ struct MySQLColumn: Hashable, Sendable {
       return .string
     case "longtext": return switches.longtextIsBytes ? .bytes : .string
     case "set": return .array(.string)
+    case "vector": return .array(.float)
     case "binary", "varbinary": return DataType(.varbinary(max(length, 1)))
     case "tinyblob", "blob", "mediumblob", "longblob": return .bytes
     case "bit": return precision <= 1 ? .boolean : DataType(.binary((precision + 7) / 8))
@@ -194,6 +195,7 @@ struct MySQLColumn: Hashable, Sendable {
     case "set": type == 248
     case "bit": type == 16
     case "json": type == 245 || type == 252
+    case "vector": type == 242
     case "tinytext", "text", "mediumtext", "longtext", "tinyblob", "blob", "mediumblob",
       "longblob":
       type == 252
@@ -283,6 +285,9 @@ struct MySQLSchema {
   func cascades(
     _ name: MySQLTableName
   ) throws(TerraceError) -> [(table: String, rules: String)] {
+    // Since MySQL 9.6 the log has the rows, unless the server is told to leave this to InnoDB.
+    let native = try connection.query("SHOW GLOBAL VARIABLES LIKE 'innodb_native_foreign_keys'")
+    if native.first?[1] == "OFF" { return [] }
     let rows = try connection.query(
       "SELECT REFERENCED_TABLE_NAME, DELETE_RULE, UPDATE_RULE "
         + "FROM information_schema.REFERENTIAL_CONSTRAINTS "

@@ -159,6 +159,21 @@ final class MySQLConnection {
     if status != 0 { throw failure("asking for the binary log") }
   }
 
+  /// Says what the server must know before it sends its log.
+  func prepareDump() throws(TerraceError) {
+    let master = isMariaDB ? "master" : "source"
+    try query("SET @\(master)_binlog_checksum = @@global.binlog_checksum")
+    try query("SET @\(master)_heartbeat_period = 300000000")
+    if isMariaDB {
+      try query("SET @mariadb_slave_capability = 4")
+    } else {
+      // By the names before 8.0.26, too.
+      try query(
+        "SET @master_binlog_checksum = @@global.binlog_checksum, @master_heartbeat_period = 300000000"
+      )
+    }
+  }
+
   /// Asks for the log from a place in a file on.
   ///
   /// - Parameter waits: for what is yet to be written.

@@ -90,7 +90,7 @@ final class LoggedColumn {
   var lengthWidth: Int? {
     switch type {
     case 15, 253, 254, 141: meta > 255 ? 2 : 1
-    case 245, 249...252, 255, 140: (1...4).contains(meta) ? meta : nil
+    case 242, 245, 249...252, 255, 140: (1...4).contains(meta) ? meta : nil
     default: nil
     }
   }

@@ -120,6 +120,9 @@ extension MySQLRows {
         guard let text = MySQLGeometry.text(raw) else { throw .notText }
         try MySQLCell.append(text, target)
       }
+    case 242:
+      let raw = try column.variable(&bytes)
+      return attempt { () throws(TextProblem) in try target.vector(raw) }
     case 245:
       let raw = try column.variable(&bytes)
       guard let text = MySQLBinaryJSON.text(raw) else { return .notText }

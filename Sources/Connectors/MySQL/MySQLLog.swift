@@ -26,7 +26,15 @@ final class MySQLLog: DatabaseLog, LogQuestions {
   /// Where the transaction in hand began, and what it adds to the state.
   private var transaction: LogTransaction<MySQLPosition>?
   private var adding: (gtid: MariaGTID?, server: [UInt8], number: UInt64)?
+  /// What stands in hand has no COMMIT behind it.
   private var isAlone = false
+  /// Its rows count when it is committed.
+  private var isPreparing = false
+  private var xa = XATransactions()
+  /// Where the log must be opened to read on from here, when that is not here.
+  private var since: String?
+  /// Reads the rows of an XA transaction that is being committed.
+  private var branch: LogPass?
   private var number: Int64 = 0
   private var clock: Int64 = 0
   private(set) var readPosition: MySQLPosition?
@@ -48,9 +56,9 @@ final class MySQLLog: DatabaseLog, LogQuestions {
     close()
     // An answer, a heartbeat at least, comes twice a second.
     let connection = try MySQLConnection(settings, readSeconds: 30)
-    try connection.query("SET @master_binlog_checksum = @@global.binlog_checksum")
-    try connection.query("SET @master_heartbeat_period = 300000000")
-    if connection.isMariaDB { try connection.query("SET @mariadb_slave_capability = 4") }
+    try connection.prepareDump()
+    var position = position
+    if let since = position.since { position = try MySQLPosition(text: since) }
     var dump: [UInt8] = []
     func append(_ value: UInt64, _ width: Int) {
       for i in 0..<width { dump.append(UInt8(truncatingIfNeeded: value >> UInt64(i * 8))) }
@@ -79,6 +87,7 @@ final class MySQLLog: DatabaseLog, LogQuestions {
     (state, file, offset) = (position.state, position.file, position.offset)
     transaction = nil
     adding = nil
+    (xa, since, branch) = (XATransactions(), nil, nil)
     readPosition = nil
     // What is read again was committed when it was.
     clock = 0
@@ -91,6 +100,7 @@ final class MySQLLog: DatabaseLog, LogQuestions {
     tables = []
     routes = [:]
     transaction = nil
+    branch = nil
   }
 
   /// The server keeps its log by time: it is told nothing.
@@ -117,11 +127,15 @@ final class MySQLLog: DatabaseLog, LogQuestions {
     var count = 0
     var isIdle = false
     while count < 8192 {
-      guard connection.awaitPacket(millis: count == 0 ? millis : 0) else {
-        isIdle = true
-        break
+      if let branch {
+        try read(branch)
+      } else {
+        guard connection.awaitPacket(millis: count == 0 ? millis : 0) else {
+          isIdle = true
+          break
+        }
+        try packet(try connection.nextPacket())
       }
-      try packet(try connection.nextPacket())
       count += 1
       if count & 63 == 0, time.nowMillis() >= end { break }
     }
@@ -145,44 +159,62 @@ final class MySQLLog: DatabaseLog, LogQuestions {
 
   private func take(_ bytes: UnsafeRawBufferPointer, isBare: Bool) throws(TerraceError) {
     let (header, event) = try parser.parse(bytes, isBare: isBare)
-    let before = (file, offset)
-    if !header.isArtificial, !isBare { offset = header.next }
+    var before = (file, offset)
+    if !header.isArtificial, !isBare {
+      // Transactions that the server passed over are not in `offset`.
+      if header.next >= header.length { before.1 = header.next - UInt64(header.length) }
+      offset = header.next
+    }
     switch event {
     case .rotate(let name, let place): (file, offset) = (name, place)
-    case .gtid(let gtid, let isAlone):
+    case .gtid(let gtid, let isAlone, let isPrepared):
       begin(header, before)
       adding = (gtid, [], 0)
       self.isAlone = isAlone
+      isPreparing = isPrepared
     case .gtidLog(let server, let number):
       begin(header, before)
       adding = (nil, server, number)
-      isAlone = false
+      isAlone = true
     case .query(let database, let text): try query(database, text, header, before)
     case .commit: try commit()
     case .tableMap(let map): try meet(map)
     case .rows(let rows):
       if transaction == nil { begin(header, before) }
-      guard let transaction else { return }
-      for (table, route) in routes[rows.tableID] ?? [] { table.take(rows, route, transaction) }
-    case .payload(let buffer, let count): try payload(buffer, count)
+      if !isPreparing { give(rows) }
+    case .prepare(let name, let isCommit): try prepared(name, isCommit)
+    case .payload(let buffer, let count):
+      try BinlogParser.each(buffer, count) { (bytes) throws(TerraceError) in
+        try self.take(bytes, isBare: true)
+      }
     case .heartbeat:
       if transaction == nil {
         clock = max(clock, time.nowMillis())
         readPosition = here
       }
-    case .formatDescription, .gtidList, .sameTable, .nothing: break
+    case .formatDescription, .gtidList, .previous, .sameTable, .nothing: break
     }
     if transaction == nil, readPosition == nil, header.isArtificial { readPosition = here }
   }
 
-  private var here: MySQLPosition { MySQLPosition(state, file: file, offset: offset) }
+  private func give(_ rows: BinlogRows) {
+    guard let transaction else { return }
+    for (table, route) in routes[rows.tableID] ?? [] { table.take(rows, route, transaction) }
+  }
+
+  private var here: MySQLPosition { position((file, offset)) }
+
+  private func position(_ place: (file: String, offset: UInt64)) -> MySQLPosition {
+    var made = MySQLPosition(state, file: place.file, offset: place.offset)
+    made.since = since
+    return made
+  }
 
   private func begin(_ header: BinlogHeader, _ place: (String, UInt64)) {
     number += 1
     clock = max(clock, Int64(header.seconds) * 1000)
-    transaction = LogTransaction(
-      position: MySQLPosition(state, file: place.0, offset: place.1), number: number,
-      millis: clock)
+    transaction = LogTransaction(position: position(place), number: number, millis: clock)
+    isPreparing = false
   }
 
   private func commit() throws(TerraceError) {
@@ -216,6 +248,8 @@ final class MySQLLog: DatabaseLog, LogQuestions {
     adding = nil
     transaction = nil
     isAlone = false
+    isPreparing = false
+    since = xa.since
     readPosition = here
   }
 
@@ -225,25 +259,114 @@ final class MySQLLog: DatabaseLog, LogQuestions {
     switch text.prefix(9).uppercased() {
     case "BEGIN":
       if transaction == nil { begin(header, before) }
+      isAlone = false
       return
     case "COMMIT", "ROLLBACK": return try commit()
     default: break
     }
     if text.hasPrefix("SAVEPOINT") || text.hasPrefix("ROLLBACK TO") { return }
-    if MySQLStatement.isDefinition(text) {
-      routes = [:]
-      parser.forgetTables()
+    if transaction == nil {
+      begin(header, before)
+      isAlone = true
+    }
+    guard let transaction else { return }
+    if let statement = XAStatement(text) { return try take(statement, transaction) }
+    let isDefinition = MySQLStatement.isDefinition(text)
+    if isDefinition {
+      forgetTables()
       ahead.pass(database, text)
-      if transaction == nil { begin(header, before) }
-      guard let transaction else { return }
       for table in tables { try table.changed(text, database, transaction, self) }
+      // CREATE TABLE … SELECT: its rows follow, and a COMMIT.
+      if text.hasSuffix("START TRANSACTION") { return }
     } else if let written = MySQLStatement.written(text, in: database) {
-      if transaction == nil { begin(header, before) }
-      guard let transaction else { return }
       for table in tables { table.wrote(written, transaction) }
     }
     // A statement that stands alone commits itself; those between BEGIN and COMMIT do not.
-    if isAlone || MySQLStatement.isDefinition(text) { try commit() }
+    if isAlone || isDefinition { try commit() }
+  }
+
+  private func forgetTables() {
+    routes = [:]
+    parser.forgetTables()
+  }
+
+  // MARK: XA transactions
+
+  private func take(
+    _ statement: XAStatement, _ transaction: LogTransaction<MySQLPosition>
+  ) throws(TerraceError) {
+    switch statement {
+    case .start:
+      isAlone = false
+      isPreparing = true
+    case .end: break
+    case .rollback(let name):
+      _ = xa.end(name)
+      try commit()
+    case .commit(let name):
+      let start = xa.end(name)
+      // What all tables have need not be read again.
+      guard tables.contains(where: { !(transaction.position < $0.from.position) }) else {
+        return try commit()
+      }
+      if let start { return try open(branchAt: (start.file, start.offset)) }
+      let files = try schema().connection.query("SHOW BINARY LOGS").compactMap { $0[0] }
+      let found = try LogPass.start(
+        of: name, before: (file, offset), files: files, settings, server: server)
+      guard let found else {
+        throw TerraceError(
+          .invalid,
+          "an XA transaction is committed that was prepared before the server's binary log begins",
+          hint:
+            "which tables it changed is not known; “terrace run --rebuild TABLE” reads them again"
+        )
+      }
+      try open(branchAt: found)
+    }
+  }
+
+  private func prepared(_ name: XAName, _ isCommit: Bool) throws(TerraceError) {
+    guard let transaction else { return }
+    let start = transaction.position
+    if isCommit { return try open(branchAt: (start.file, start.offset)) }
+    xa.prepared(name, at: start)
+    try commit()
+  }
+
+  private func open(branchAt start: (file: String, offset: UInt64)) throws(TerraceError) {
+    forgetTables()
+    branch = try LogPass(settings, server: server, from: start)
+  }
+
+  private static let ofRows: Set<UInt8> = [
+    BinlogType.tableMap, 23, 24, 25, 30, 31, 32, 166, 167, 168, 169, 170, 171,
+    BinlogType.partialUpdate, BinlogType.payload, BinlogType.xaPrepare,
+  ]
+
+  /// Reads on in the XA transaction that is being committed.
+  private func read(_ branch: LogPass) throws(TerraceError) {
+    guard let (_, event) = try branch.nextEvent(Self.ofRows) else {
+      throw TerraceError(.corrupted, "the binary log has an XA transaction without an end")
+    }
+    try take(event, of: branch)
+  }
+
+  private func take(_ event: BinlogEvent, of branch: LogPass) throws(TerraceError) {
+    switch event {
+    case .tableMap(let map): try meet(map)
+    case .rows(let rows): give(rows)
+    case .payload(let buffer, let count):
+      try BinlogParser.each(buffer, count) { (bytes) throws(TerraceError) in
+        if Self.ofRows.contains(bytes[4]) {
+          try self.take(try branch.parse(bytes, isBare: true).event, of: branch)
+        }
+      }
+    case .prepare:
+      self.branch = nil
+      forgetTables()
+      try commit()
+    default: break
+    }
   }
 
   private func meet(_ map: TableMap) throws(TerraceError) {
@@ -253,21 +376,5 @@ final class MySQLLog: DatabaseLog, LogQuestions {
       if let route { found.append((table, route)) }
     }
     routes[map.id] = found
-  }
-
-  private func payload(_ buffer: Buffer, _ count: Int) throws(TerraceError) {
-    var at = 0
-    while at < count {
-      guard count - at >= BinlogHeader.byteCount else { throw ImageBytes.broken() }
-      let length = Int(
-        UInt32(littleEndian: buffer.base.loadUnaligned(fromByteOffset: at + 9, as: UInt32.self)))
-      guard length >= BinlogHeader.byteCount, length <= count - at else {
-        throw ImageBytes.broken()
-      }
-      try take(
-        UnsafeRawBufferPointer(start: buffer.base + at, count: length), isBare: true)
-      at += length
-    }
-    withExtendedLifetime(buffer) {}
   }
 }

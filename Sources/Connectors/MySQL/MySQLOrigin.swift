@@ -46,7 +46,7 @@ struct MySQLOrigin: LogOrigin {
     let connection = try MySQLConnection(options.server)
     try connection.query("SET SESSION sql_mode = '', time_zone = '+00:00'")
     let schema = MySQLSchema(connection: connection)
-    let server = MySQLServer(connection: connection)
+    let server = MySQLServer(connection: connection, number: options.servers.lowerBound)
     if options.startup != .snapshotOnly { try server.check() }
     let zone: String
     if let named = options.zone { zone = named } else { zone = try server.zone() }

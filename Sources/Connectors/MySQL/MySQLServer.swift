@@ -3,6 +3,8 @@ import Columns
 /// What a server says of its binary log.
 struct MySQLServer {
   let connection: MySQLConnection
+  /// Our number at the server.
+  var number: UInt32 = 0
 
   /// A variable of the server; nil when it has none of that name.
   func variable(_ name: String) throws(TerraceError) -> String? {
@@ -87,15 +89,35 @@ struct MySQLServer {
       return MySQLPosition(.maria(try MariaGTID.list(text)), file: file, offset: offset)
     }
     if try usesGTIDs() {
-      guard offset == 4, let purged = try variable("gtid_purged") else {
-        throw TerraceError(
-          .unsupported, "a file and position on a server with GTIDs",
-          hint: "use 'scan.startup.specific-offset.gtid-set'")
-      }
       return MySQLPosition(
-        .mysql(try GTIDSet(purged.replacing("\n", with: ""))), file: file, offset: offset)
+        .mysql(try gtids(before: (file, offset))), file: file, offset: offset)
     }
     return MySQLPosition(.file, file: file, offset: offset)
+  }
+
+  /// What MySQL has committed before a place of its log.
+  private func gtids(
+    before place: (file: String, offset: UInt64)
+  ) throws(TerraceError) -> GTIDSet {
+    let pass = try LogPass(connection.settings, server: number, from: (place.file, 4))
+    let wanted: Set<UInt8> = [
+      BinlogType.previousGTIDs, BinlogType.gtidLog, BinlogType.gtidTagged,
+    ]
+    var set = GTIDSet()
+    while let (_, event) = try pass.nextEvent(wanted), pass.place.file == place.file {
+      switch event {
+      case .previous(let before): set = before
+      case .gtidLog(let server, let number):
+        if pass.place.offset > place.offset { return set }
+        if number > 0 { set.insert(server, number...number) }
+      default: break
+      }
+    }
+    if pass.place.file == place.file, pass.place.offset < place.offset {
+      throw TerraceError(.invalid, "the server has no such place in its binary log")
+        .with("file", place.file).with("position", place.offset)
+    }
+    return set
   }
 
   func position(gtids: String) throws(TerraceError) -> MySQLPosition {

@@ -6,6 +6,8 @@ import Store
 struct MySQLSinkOptions: Sendable {
   var server: MySQLConnection.Settings
   var target: MySQLTableName
+  /// In which clocks are read and shown; nil: the server's own.
+  var zone: String?
 
   static let schemes = ["jdbc:mysql:", "jdbc:mariadb:"]
 
@@ -21,7 +23,7 @@ struct MySQLSinkOptions: Sendable {
     var settings = MySQLConnection.Settings(
       host: host, port: url.port ?? 3306, user: options.text("username") ?? "",
       password: options.text("password"), database: url.database)
-    try Self.read(url, &settings, options)
+    try Self.read(url, &settings, &zone, options)
     if settings.user.isEmpty { _ = try options.required("username") }
     server = settings
     let name = try options.target()
@@ -31,7 +33,8 @@ struct MySQLSinkOptions: Sendable {
 
   /// The driver's properties: TLS is heard, those without a meaning here are passed over by name.
   private static func read(
-    _ url: JDBCURL, _ settings: inout MySQLConnection.Settings, _ given: ConnectorOptions
+    _ url: JDBCURL, _ settings: inout MySQLConnection.Settings, _ zone: inout String?,
+    _ given: ConnectorOptions
   ) throws(TerraceError) {
     var tls = given.table
     tls.options = [:]
@@ -39,8 +42,17 @@ struct MySQLSinkOptions: Sendable {
       switch name {
       case "user": settings.user = value
       case "password": settings.password = value
+      case "connectionTimeZone", "serverTimezone", "serverTimeZone":
+        switch value.uppercased() {
+        case "SERVER": zone = nil
+        case "LOCAL": zone = MySQLZone.ownName
+        default: zone = value
+        }
+        if let zone, MySQLZone(zone) == nil {
+          throw given.wrong("url", "\(name) = a zone such as UTC, +08:00 or Asia/Shanghai")
+        }
       case "sslMode", "useSSL", "serverSslCert": tls.options["jdbc.properties." + name] = value
-      case "rewriteBatchedStatements", "useUnicode", "characterEncoding", "serverTimezone",
+      case "rewriteBatchedStatements", "useUnicode", "characterEncoding",
         "allowPublicKeyRetrieval", "useServerPrepStmts", "cachePrepStmts", "connectTimeout",
         "socketTimeout", "autoReconnect", "zeroDateTimeBehavior", "tinyInt1isBit":
         break
@@ -62,6 +74,10 @@ final class MySQLSink: EpochSink<MySQLConnection> {
   private let out = ByteWriter()
   private let texts: [ValueFormat]
   private let scratch = ByteWriter()
+  /// How the seconds of each column change on their way; known when the target is.
+  private var shifts: [Shift] = []
+  private var zone: MySQLZone?
+  private enum Shift { case none, toMoment, toClock }
   /// Whether the statement in hand deletes; nil when there is none.
   private var deletes: Bool?
   /// Keys in the statement in hand: none may come twice in it.
@@ -88,10 +104,11 @@ final class MySQLSink: EpochSink<MySQLConnection> {
   // MARK: Writing
 
   override func add(_ rows: Batch, _ row: Int, isDelete: Bool) throws(TerraceError) {
+    if shifts.isEmpty { _ = try opened() }
     if deletes != isDelete || out.count >= Self.flushBytes { try flush() }
     if !key.isEmpty {
       scratch.removeAll()
-      for c in key { append(rows.columns[c], c, row, to: scratch) }
+      for c in key { try append(rows.columns[c], c, row, to: scratch) }
       let bytes = Array(scratch.bytes)
       if keys.contains(bytes) { try flush() }
       keys.insert(bytes)
@@ -109,7 +126,7 @@ final class MySQLSink: EpochSink<MySQLConnection> {
     out.append(UInt8(ascii: "("))
     for (i, c) in (isDelete ? key : Array(columns.indices)).enumerated() {
       if i > 0 { out.append(UInt8(ascii: ",")) }
-      append(rows.columns[c], c, row, to: out)
+      try append(rows.columns[c], c, row, to: out)
     }
     out.append(UInt8(ascii: ")"))
   }
@@ -119,7 +136,11 @@ final class MySQLSink: EpochSink<MySQLConnection> {
   }
 
   /// A literal that means the same whatever sql_mode says.
-  private func append(_ column: Column, _ c: Int, _ row: Int, to writer: ByteWriter) {
+  ///
+  /// - Throws: `invalid` for numbers that the server has not.
+  private func append(
+    _ column: Column, _ c: Int, _ row: Int, to writer: ByteWriter
+  ) throws(TerraceError) {
     if column.isNull(row) { return writer.append("NULL") }
     switch columns[c].type.kind {
     case .tinyint, .smallint, .int, .bigint, .decimal: texts[c].append(column, row, to: writer)
@@ -128,10 +149,11 @@ final class MySQLSink: EpochSink<MySQLConnection> {
       let start = writer.count
       texts[c].append(column, row, to: writer)
       let text = String(decoding: writer.bytes[start...], as: UTF8.self)
-      // NaN and infinities have no literal; nor has the server such values.
       if !text.utf8.contains(where: { (0x30...0x39).contains($0) }) {
-        writer.truncate(to: start)
-        writer.append("NULL")
+        throw TerraceError(
+          .invalid, "\(text) is no number that MySQL can hold",
+          hint: "write another value for it, as in CASE WHEN … THEN NULL ELSE … END"
+        ).with("table", options.target.text).with("column", columns[c].name)
       }
     case .binary, .varbinary: appendBytes(column.bytes(row), "", to: writer)
     case .char, .varchar:
@@ -143,8 +165,15 @@ final class MySQLSink: EpochSink<MySQLConnection> {
       } else {
         appendBytes(bytes, "_utf8mb4 ", to: writer)
       }
-    case .timestampLTZ(let precision):
-      let (second, nano) = ValueText.moment(column, row, precision: precision)
+    case .timestampLTZ(let precision), .timestamp(let precision):
+      var (second, nano) = ValueText.moment(column, row, precision: precision)
+      if let zone {
+        switch shifts[c] {
+        case .none: break
+        case .toMoment: second = zone.moment(clock: second)
+        case .toClock: second += zone.seconds(at: second)
+        }
+      }
       writer.append(UInt8(ascii: "'"))
       ValueText.appendTimestamp(
         second: second, nanosecond: nano, precision: min(precision, 6), to: writer)
@@ -154,6 +183,30 @@ final class MySQLSink: EpochSink<MySQLConnection> {
       texts[c].append(column, row, to: writer)
       writer.append(UInt8(ascii: "'"))
     }
+  }
+
+  /// A TIMESTAMP of the server is a moment, which it takes and shows in UTC here; a DATETIME is what a clock shows.
+  private func learnShifts(
+    _ target: MySQLTable, _ connection: MySQLConnection
+  ) throws(TerraceError) {
+    shifts = columns.map { field in
+      let base = target.columns.first { $0.name.lowercased() == field.name.lowercased() }?.base
+      switch (field.type.kind, base) {
+      case (.timestamp, "timestamp"): return .toMoment
+      case (.timestampLTZ, "datetime"): return .toClock
+      default: return .none
+      }
+    }
+    if zone != nil || shifts.allSatisfy({ $0 == .none }) { return }
+    var name = options.zone
+    if name == nil {
+      do throws(TerraceError) { name = try MySQLServer(connection: connection).zone() } catch {
+        throw TerraceError(
+          error.kind, error.message, hint: "name it in the url: ?connectionTimeZone=…"
+        ).with("table", options.target.text)
+      }
+    }
+    zone = name.flatMap { MySQLZone($0) }
   }
 
   private func appendBytes(_ bytes: UnsafeRawBufferPointer, _ lead: String, to writer: ByteWriter) {
@@ -211,6 +264,7 @@ final class MySQLSink: EpochSink<MySQLConnection> {
         hint: "ALTER TABLE \(options.target.quoted) ENGINE = InnoDB"
       ).with("table", options.target.text)
     }
+    try learnShifts(target, made)
     let wanted = Set(key.map { columns[$0].name })
     if !key.isEmpty, Set(target.primaryKey) != wanted {
       throw TerraceError(

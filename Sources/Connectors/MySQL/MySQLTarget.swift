@@ -208,6 +208,26 @@ final class MySQLTarget {
     }
   }
 
+  /// VECTOR: floats, least significant byte first.
+  func vector(_ bytes: UnsafeRawBufferPointer) throws(TextProblem) {
+    guard bytes.count % 4 == 0 else { throw .notText }
+    let values = stride(from: 0, to: bytes.count, by: 4).map { at in
+      let bits = bytes.loadUnaligned(fromByteOffset: at, as: UInt32.self)
+      return Float(bitPattern: UInt32(littleEndian: bits))
+    }
+    guard case .array = kind else {
+      scratch.removeAll()
+      for (i, value) in values.enumerated() {
+        scratch.append(i == 0 ? "[" : ",")
+        ValueText.append(value, to: scratch)
+      }
+      scratch.append(values.isEmpty ? "[]" : "]")
+      return try parser.append(scratch.bytes, to: builder)
+    }
+    for value in values { builder.children[0].append(value) }
+    builder.endList()
+  }
+
   /// SET: the members that are in it.
   func members(_ names: [String]) throws(TextProblem) {
     if case .array = kind {

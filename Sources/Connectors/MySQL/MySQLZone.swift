@@ -44,4 +44,13 @@ final class MySQLZone {
     }
     return offset
   }
+
+  /// The moment at which clocks there show a time; of two, one of them.
+  func moment(clock: Int64) -> Int64 {
+    let first = clock - seconds(at: clock)
+    return clock - seconds(at: first)
+  }
+
+  /// The zone of this machine.
+  static var ownName: String { TimeZone.current.identifier }
 }

@@ -47,6 +47,7 @@ extension MySQLColumn {
     case 254: isBinary ? "binary" : "char"
     case 247: "enum"
     case 248: "set"
+    case 242: "vector"
     case 245: "json"
     case 252: isBinary ? "blob" : "text"
     case 255: "geometry"
