@@ -171,10 +171,10 @@ extension Column {
     if precision <= 6 {
       let micros = pointer(Int64.self)[row]
       let millis = floorDivide(micros, 1000)
-      return (millis, Int(micros - millis * 1000) * 1000)
+      return (millis, Int(micros &- millis &* 1000) * 1000)
     }
     let total = pointer(Int128.self)[row]
     let millis = floorDivide(total, 1_000_000)
-    return (Int64(truncatingIfNeeded: millis), Int(total - millis * 1_000_000))
+    return (Int64(truncatingIfNeeded: millis), Int(total &- millis &* 1_000_000))
   }
 }

@@ -23,6 +23,44 @@ final class NexmarkTests: XCTestCase {
     XCTAssertEqual(try rows(from: "{\"event\":4000}"), Array(all[4000...]))
   }
 
+  /// The figures of the public generator.
+  func test_events_haveTheModelsSizesAndDistances() throws {
+    let disk = MemoryFileIO()
+    XCTAssertTrue(try write(disk, events: 20_000, slice: 100_000).isWhole)
+    func texts(_ folder: String, _ name: String) throws -> [String] {
+      try lines(folder, disk).map { try JSONValue.parse($0)[name]?.asString ?? "" }
+    }
+    for (folder, bytes) in [("person", 139.0), ("auction", 391), ("bid", 68)] {
+      let extra = try texts(folder, "extra").map { Double($0.utf8.count) }
+      XCTAssertEqual(extra.reduce(0, +) / Double(extra.count), bytes, accuracy: 4, folder)
+    }
+    let urls = try texts("bid", "url")
+    XCTAssert(urls.allSatisfy { $0.count { $0 == "/" } == 6 })
+    let channels = try texts("bid", "channel")
+    let pairs = Set(zip(channels, urls).map { "\($0) \($1)" })
+    XCTAssertEqual(pairs.count, Set(channels).count, "a channel has one address")
+  }
+
+  func test_options_areThoseOfTheReference() throws {
+    let fixture = try FileFixture()
+    func open(_ options: [String: String]) throws -> any Source {
+      let all = options.merging(["connector": "nexmark"]) { a, _ in a }
+      return try Connectors.source(
+        ConnectorTable(name: "n", type: NexmarkEvents.columns, options: all, folder: "/"),
+        fixture.environment)
+    }
+    let own = [
+      "bid.avg-size": "500", "bid.hot-ratio.auctions": "1", "max-emit-speed": "true",
+      "rate.shape": "SINE", "rate.period": "600", "rate.limited": "false", "keep-alive": "true",
+    ]
+    let batch = try XCTUnwrap(try open(own).poll(rows: 5000, bytes: 0))
+    XCTAssertEqual(batch.rows.count, 5000, "nothing is waited for")
+    for (name, value) in [("bid.hot-ratio.bidders", "0"), ("bid.avg-size", "-1"), ("stop-at", "x")]
+    {
+      XCTAssertThrowsError(try open([name: value]), name)
+    }
+  }
+
   private let folders = ["person", "auction", "bid"]
 
   private func write(

@@ -146,6 +146,21 @@ final class SinkTests: XCTestCase {
     XCTAssertEqual(try fixture.read(table), ["+I[2, NULL]", "+I[1, a/b]", "+I[3, a/b]"])
   }
 
+  /// More partitions in an epoch than files may be open.
+  func test_filesystem_writesAnyNumberOfPartitions() throws {
+    let fixture = try FileFixture()
+    var table = fixture.table("json")
+    table.partitionKeys = ["name"]
+    let sink = try FolderSink(table, fixture.environment, openLimit: 3)
+    for round in 0..<3 {
+      let all = (0..<10).map { (Int64?($0 + 10 * Int64(round)), "p\($0)" as String?) }
+      try sink.write(rows(all), kinds: nil)
+    }
+    try sink.publish(try sink.prepare(epoch: 1))
+    XCTAssertEqual(try fixture.disk.list("/in").count, 10)
+    XCTAssertEqual(Set(try fixture.read(table)).count, 30)
+  }
+
   func test_filesystem_writesSuccessFilesBehindItsFiles() throws {
     let fixture = try FileFixture()
     var table = fixture.table("json", ["sink.partition-commit.policy.kind": "success-file"])

@@ -12,9 +12,11 @@ struct GeneratorPace {
   private let time: any Timekeeper
   /// Since when the rate counts, and from which row on.
   private var start: (millis: Int64, row: Int64)
-  private var isStopped = false
+  private var isStopped: Bool
 
-  init(rate: Int64, total: Int64?, _ time: any Timekeeper) {
+  /// - Parameter isPaced: false when rows come as fast as they are taken.
+  init(rate: Int64, total: Int64?, isPaced: Bool = true, _ time: any Timekeeper) {
+    isStopped = !isPaced
     self.rate = rate
     self.total = total
     self.time = time

@@ -1,13 +1,19 @@
 import Columns
 
-/// Makes NEXMark's events. Persons and auctions have numbers from 1000 on; most bids are on a hot auction
-/// and by a hot bidder, as in the model.
+/// Makes NEXMark's events, by the model of its public generator (github.com/nexmark/nexmark). Persons and
+/// auctions have numbers from 1000 on; most bids are on a hot auction and by a hot bidder.
 struct NexmarkEvents {
-  let seed: UInt64
-  let base: Int64
-  let rate: Int64
+  var seed: UInt64 = 0
+  var base: Int64 = 1_436_918_400_000
+  var rate: Int64 = 10_000
   /// Persons, auctions and bids among so many events in turn.
-  let shares: [Int64]
+  var shares: [Int64] = [1, 3, 46]
+  /// Bytes that persons, auctions and bids have on average: `extra` fills them up.
+  var sizes: [Int64] = [200, 500, 100]
+  /// One of so many is not hot: sellers of auctions, auctions and bidders of bids.
+  var hotSellers: Int64 = 4
+  var hotAuctions: Int64 = 2
+  var hotBidders: Int64 = 4
 
   static let columns = RowType([
     ("event_type", .int),
@@ -47,10 +53,10 @@ struct NexmarkEvents {
     "Shultz", "Abrams", "Spencer", "White", "Bartels", "Walton", "Smith", "Jones", "Noris",
   ]
   private static let cities = [
-    ("Phoenix", "AZ"), ("Los Angeles", "CA"), ("San Francisco", "CA"), ("Boise", "ID"),
-    ("Portland", "OR"), ("Bend", "OR"), ("Redmond", "WA"), ("Seattle", "WA"), ("Kent", "WA"),
-    ("Cheyenne", "WY"),
+    "Phoenix", "Los Angeles", "San Francisco", "Boise", "Portland", "Bend", "Redmond", "Seattle",
+    "Kent", "Cheyenne",
   ]
+  private static let states = ["AZ", "CA", "ID", "OR", "WA", "WY"]
   private static let channels = ["Google", "Facebook", "Baidu", "Apple"]
 
   /// Numbers that follow from the seed and the event's number.
@@ -74,12 +80,34 @@ struct NexmarkEvents {
       return scale * 100 + below(scale * 900)
     }
 
-    mutating func text(_ least: Int64, _ most: Int64) -> String {
-      var text = ""
-      for _ in 0..<least + below(most - least + 1) {
-        text.unicodeScalars.append(UnicodeScalar(UInt8(97 + below(26))))
+    /// Letters with some blanks, or other marks, between; from three to `most` before blanks at the ends go.
+    mutating func text(_ most: Int64, blank: UInt8 = UInt8(ascii: " ")) -> String {
+      var bytes: [UInt8] = []
+      for _ in 0..<3 + below(most - 3) {
+        bytes.append(below(13) == 0 ? blank : UInt8(97 + below(26)))
       }
-      return text
+      let isLetter = { (byte: UInt8) in byte != UInt8(ascii: " ") }
+      let first = bytes.firstIndex(where: isLetter) ?? bytes.count
+      let last = bytes.lastIndex(where: isLetter) ?? bytes.count - 1
+      return String(decoding: bytes[first..<max(first, last + 1)], as: UTF8.self)
+    }
+
+    /// Letters that bring a record of `size` bytes to `wanted` on average.
+    mutating func filling(_ size: Int, to wanted: Int64) -> String {
+      let missing = wanted - Int64(size)
+      if missing <= 0 { return "" }
+      let spread = (missing + 2) / 5
+      let count = missing - spread + below(2 * spread)
+      // Twelve letters of one number.
+      var bytes: [UInt8] = []
+      bytes.reserveCapacity(Int(count))
+      var number: UInt64 = 0
+      for place in 0..<count {
+        if place % 12 == 0 { number = next() }
+        bytes.append(UInt8(97 + number % 26))
+        number /= 26
+      }
+      return String(decoding: bytes, as: UTF8.self)
     }
   }
 
@@ -111,16 +139,17 @@ struct NexmarkEvents {
   private func person(
     _ number: Int64, _ millis: Int64, _ dice: inout Dice, _ columns: [ColumnBuilder]
   ) {
-    let (city, state) = dice.of(Self.cities)
-    columns[0].append(Self.first + last(0, before: number))
-    columns[1].append(dice.of(Self.names) + " " + dice.of(Self.families))
-    columns[2].append(dice.text(3, 7) + "@" + dice.text(3, 5) + ".com")
+    let name = dice.of(Self.names) + " " + dice.of(Self.families)
+    let email = dice.text(7) + "@" + dice.text(5) + ".com"
     let card = (0..<4).map { _ in String(String(10_000 + dice.below(10_000)).dropFirst()) }
-    columns[3].append(card.joined(separator: " "))
-    columns[4].append(city)
-    columns[5].append(state)
+      .joined(separator: " ")
+    let (city, state) = (dice.of(Self.cities), dice.of(Self.states))
+    let texts = [name, email, card, city, state]
+    columns[0].append(Self.first + last(0, before: number))
+    for (place, text) in texts.enumerated() { columns[place + 1].append(text) }
     columns[6].append(millis)
-    columns[7].append(dice.text(20, 60))
+    columns[7].append(
+      dice.filling(8 + texts.reduce(0) { $0 + $1.utf8.count }, to: sizes[0]))
   }
 
   private func auction(
@@ -128,45 +157,56 @@ struct NexmarkEvents {
   ) {
     let start = dice.price()
     let people = last(0, before: number)
+    let (name, description) = (dice.text(20), dice.text(100))
     columns[0].append(Self.first + last(1, before: number))
-    columns[1].append(dice.text(10, 20))
-    columns[2].append(dice.text(30, 100))
+    columns[1].append(name)
+    columns[2].append(description)
     columns[3].append(start)
     columns[4].append(start + dice.price())
     columns[5].append(millis)
-    columns[6].append(millis + 1 + dice.below(2 * max(1000, 100 * cycleMillis)))
-    // Three of four are a hot seller's, the others any of the last thousand persons'.
-    let hot = dice.below(4) > 0 ? people / 100 * 100 : people - dice.below(min(people, 1000) + 1)
-    columns[7].append(Self.first + max(hot, 0))
+    // It lasts until about a hundred further ones are there.
+    let ahead = 100 * shares.reduce(0, +) / shares[1] * 1000 / rate
+    columns[6].append(millis + 1 + dice.below(max(2 * ahead, 1)))
+    let isHot = dice.below(hotSellers) > 0
+    columns[7].append(Self.first + (isHot ? people / 100 * 100 : somebody(people, &dice)))
     columns[8].append(10 + dice.below(5))
-    columns[9].append(dice.text(20, 60))
+    columns[9].append(
+      dice.filling(48 + name.utf8.count + description.utf8.count, to: sizes[1]))
   }
 
-  private var cycleMillis: Int64 { max(shares.reduce(0, +) * 1000 / rate, 1) }
+  /// One of the last thousand persons, or of the next ten.
+  private func somebody(_ last: Int64, _ dice: inout Dice) -> Int64 {
+    let active = min(last + 1, 1000)
+    return last + 1 - active + dice.below(active + 10)
+  }
 
   private func bid(
     _ number: Int64, _ millis: Int64, _ dice: inout Dice, _ columns: [ColumnBuilder]
   ) {
-    let (people, auctions) = (last(0, before: number), last(1, before: number))
-    let lastAuction = max(auctions - 1, 0)
-    let lastPerson = max(people - 1, 0)
+    let lastAuction = max(last(1, before: number) - 1, 0)
+    let lastPerson = max(last(0, before: number) - 1, 0)
+    let least = max(lastAuction - 100, 0)
     let auction =
-      dice.below(2) > 0
-      ? lastAuction / 100 * 100 : lastAuction - dice.below(min(lastAuction, 100) + 1)
+      dice.below(hotAuctions) > 0
+      ? lastAuction / 100 * 100 : least + dice.below(lastAuction - least + 11)
     let bidder =
-      dice.below(4) > 0
-      ? min(lastPerson / 100 * 100 + 1, lastPerson)
-      : lastPerson - dice.below(min(lastPerson, 1000) + 1)
+      dice.below(hotBidders) > 0 ? lastPerson / 100 * 100 + 1 : somebody(lastPerson, &dice)
     columns[0].append(Self.first + auction)
     columns[1].append(Self.first + bidder)
     columns[2].append(dice.price())
     let isHot = dice.below(2) > 0
-    let channel = isHot ? dice.of(Self.channels) : "channel-\(dice.below(10_000))"
-    columns[3].append(channel)
-    columns[4].append(
-      "https://www.nexmark.com/\(dice.text(5, 5))/\(dice.text(5, 5))/item.htm?query=1"
-        + (isHot ? "" : "&channel_id=\(dice.below(1 << 30))"))
+    let number = isHot ? dice.below(Int64(Self.channels.count)) : dice.below(10_000)
+    columns[3].append(isHot ? Self.channels[Int(number)] : "channel-\(number)")
+    columns[4].append(url(number, isHot: isHot))
     columns[5].append(millis)
-    columns[6].append(dice.text(20, 60))
+    columns[6].append(dice.filling(32, to: sizes[2]))
+  }
+
+  /// Of a channel: always the same.
+  private func url(_ channel: Int64, isHot: Bool) -> String {
+    var dice = Dice(state: seed ^ UInt64(channel) << 1 ^ (isHot ? 1 : 0))
+    let folders = (0..<3).map { _ in dice.text(5, blank: UInt8(ascii: "_")) }.joined(separator: "/")
+    let base = "https://www.nexmark.com/\(folders)/item.htm?query=1"
+    return isHot || dice.below(10) == 0 ? base : base + "&channel_id=\(dice.below(1 << 31))"
   }
 }

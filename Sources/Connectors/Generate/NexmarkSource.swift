@@ -26,18 +26,34 @@ final class NexmarkSource: Source {
     }
     let count = try options.integer("events.num") ?? 0
     if count < 0 { throw options.wrong("events.num", "a number from 0 on; 0 has no end") }
-    let seed = try options.integer("seed") ?? 0
-    let base = try options.integer("base-time") ?? 1_436_918_400_000
-    let shares = [
-      try options.integer("person.proportion") ?? 1, try options.integer("auction.proportion") ?? 3,
-      try options.integer("bid.proportion") ?? 46,
-    ]
+    var events = NexmarkEvents()
+    events.rate = rate
+    events.seed = UInt64(bitPattern: try options.integer("seed") ?? 0)
+    events.base = try options.integer("base-time") ?? events.base
+    for (place, kind) in ["person", "auction", "bid"].enumerated() {
+      events.shares[place] =
+        try options.integer("\(kind).proportion") ?? events.shares[place]
+      events.sizes[place] = try options.integer("\(kind).avg-size") ?? events.sizes[place]
+    }
+    let shares = events.shares
     guard shares.allSatisfy({ (0...1_000_000).contains($0) }), shares[0] > 0, shares[1] > 0 else {
       throw TerraceError(
         .invalid, "proportions are numbers from 0 on, those of persons and auctions from 1 on"
       ).with("table", table.name)
     }
-    options.allow(["scan.parallelism"])
+    guard events.sizes.allSatisfy({ (0...1_000_000).contains($0) }) else {
+      throw TerraceError(.invalid, "average sizes are bytes, a million at most")
+        .with("table", table.name)
+    }
+    events.hotSellers = try Self.ratio(&options, "auction.hot-ratio.sellers") ?? 4
+    events.hotAuctions = try Self.ratio(&options, "bid.hot-ratio.auctions") ?? 2
+    events.hotBidders = try Self.ratio(&options, "bid.hot-ratio.bidders") ?? 4
+    let isPaced = !(try options.flag("max-emit-speed"))
+    // The shape of a rate that does not change says nothing, and sources have no end in the daemon anyhow.
+    _ = try options.choice("rate.shape", ["SQUARE", "SINE"])
+    _ = try options.flag("rate.limited")
+    _ = try options.flag("keep-alive")
+    options.allow(["scan.parallelism", "rate.period"])
     try options.finish()
     let wanted = NexmarkEvents.columns
     for field in table.declared.fields {
@@ -52,9 +68,17 @@ final class NexmarkSource: Source {
       }
     }
     type = table.type
-    events = NexmarkEvents(
-      seed: UInt64(bitPattern: seed), base: base, rate: rate, shares: shares)
-    pace = GeneratorPace(rate: rate, total: count == 0 ? nil : count, environment.time)
+    self.events = events
+    pace = GeneratorPace(
+      rate: rate, total: count == 0 ? nil : count, isPaced: isPaced, environment.time)
+  }
+
+  private static func ratio(
+    _ options: inout ConnectorOptions, _ name: String
+  ) throws(TerraceError) -> Int64? {
+    guard let ratio = try options.integer(name) else { return nil }
+    guard ratio > 0 else { throw options.wrong(name, "a number from 1 on") }
+    return ratio
   }
 
   func poll(rows: Int, bytes: Int) throws(TerraceError) -> SourceBatch? {

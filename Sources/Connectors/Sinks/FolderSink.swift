@@ -1,5 +1,6 @@
 import Columns
 import Formats
+import Glibc
 import Store
 
 /// Files as a sink: an epoch's rows go to new files with hidden names, which are made durable by
@@ -21,15 +22,24 @@ final class FolderSink: Sink {
   private let stored: [Int]
   private var open: [String: OpenFile] = [:]
   private var closed: [(hidden: String, folder: String)] = []
+  private var writes = 0
+  /// A share of what the process may open: an epoch may have more partitions than that.
+  private let openLimit: Int
 
   private struct OpenFile {
+    /// Number of the write that used it last.
+    var used = 0
     var hidden: String
     var folder: String
     var sink: any FileSink
     var encoder: any FileEncoder
   }
 
-  init(_ table: ConnectorTable, _ environment: Environment) throws(TerraceError) {
+  /// - Parameter openLimit: files that may be open at once; nil: by the system's limit.
+  init(
+    _ table: ConnectorTable, _ environment: Environment, openLimit: Int? = nil
+  ) throws(TerraceError) {
+    self.openLimit = openLimit ?? Self.systemLimit
     let checked = try FileTable(table)
     self.table = table
     format = checked.format
@@ -49,6 +59,14 @@ final class FolderSink: Sink {
     if stored.isEmpty {
       throw TerraceError(.invalid, "all columns are partition columns").with("table", table.name)
     }
+  }
+
+  private static var systemLimit: Int {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue)), &limit) == 0 else {
+      return 100
+    }
+    return Int(min(max(limit.rlim_cur / 4, 16), 1000))
   }
 
   /// Folders are committed with the epoch; `partition-time` would wait for what no root says.
@@ -146,13 +164,19 @@ final class FolderSink: Sink {
   }
 
   private func write(_ rows: Batch, _ kinds: Buffer?, to folder: String) throws(TerraceError) {
-    let file: OpenFile
+    var file: OpenFile
     if let known = open[folder] {
       file = known
     } else {
+      if open.count >= openLimit, let idle = open.min(by: { $0.value.used < $1.value.used }) {
+        open[idle.key] = nil
+        try finish(idle.value)
+      }
       file = try create(folder, rows.type)
-      open[folder] = file
     }
+    writes += 1
+    file.used = writes
+    open[folder] = file
     try file.encoder.write(rows, kinds)
     if file.encoder.byteCount >= rollBytes {
       open[folder] = nil
