@@ -129,6 +129,7 @@ package final class AheadSource: Source {
 
   package var skipped: Int64 { settled().skipped }
   package var backlog: (amount: Int64, unit: String)? { settled().backlog }
+  package var trouble: SourceTrouble? { settled().trouble }
   package func takeNotices() -> [String] { settled().takeNotices() }
 
   package func close() {

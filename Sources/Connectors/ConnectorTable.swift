@@ -17,9 +17,9 @@ package struct ConnectorTable: Hashable, Sendable {
 
   /// A last column BYTES that a source of upserts adds to its ``Source/type`` when its records may leave
   /// values out that did not change (PostgreSQL's TOAST): bit c of byte c / 8 is set when declared column c
-  /// keeps the value that the last row of its key has; null when the row is whole. Of a key without a row the
-  /// record right before counts: an update of the key itself is a -D (or -U) of the old key and a +U of the
-  /// new one, next to each other in one batch. A value that is not known at all is null.
+  /// keeps the value that the last row of its key has; null when the row is whole. An update of the key
+  /// itself is a -D (or -U) of the old key, for which this is not null, and right behind it a +U of the new one,
+  /// which keeps values of the old one. A row whose values are not known at all becomes a dead letter.
   package static let unchangedColumn = "__unchanged"
 
   /// For messages: the name the spec gives it.

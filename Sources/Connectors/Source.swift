@@ -125,9 +125,30 @@ package protocol Source: AnyObject {
   var skipped: Int64 { get }
   /// For `status`: bytes or records known to be there and not yet given, and what they are.
   var backlog: (amount: Int64, unit: String)? { get }
+  /// Why it gives nothing now although there may be more; nil while all is well.
+  var trouble: SourceTrouble? { get }
   /// Things a person should know (a file shrank or vanished), each once; handed over and forgotten.
   func takeNotices() -> [String]
   func close()
+}
+
+/// A source whose other side does not answer, or whom others at that side keep waiting.
+package struct SourceTrouble: Hashable, Sendable {
+  /// What is wrong; of something that passes by itself: what is waited for.
+  package var reason: String
+  /// Milliseconds since 1970.
+  package var sinceMillis: Int64
+  /// When it is tried again; nil: it passes by itself.
+  package var nextMillis: Int64?
+
+  package init(_ reason: String, sinceMillis: Int64, nextMillis: Int64? = nil) {
+    self.reason = reason
+    self.sinceMillis = sinceMillis
+    self.nextMillis = nextMillis
+  }
+
+  /// As people read it: the same as long as nothing changes.
+  package var text: String { nextMillis == nil ? "waits for \(reason)" : reason }
 }
 
 /// What most sources are: without parts that need more than a position, and with nothing to tell or to close.
@@ -137,6 +158,7 @@ extension Source {
   package func takePositions() throws(TerraceError) -> DeltaBatch? { nil }
   package func restorePositions(_ rows: DeltaBatch) throws(TerraceError) {}
   package var backlog: (amount: Int64, unit: String)? { nil }
+  package var trouble: SourceTrouble? { nil }
   package func takeNotices() -> [String] { [] }
   package func close() {}
   /// Sources whose order follows from the position alone need nothing.

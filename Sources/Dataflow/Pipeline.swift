@@ -161,6 +161,12 @@ package final class Pipeline {
     collected.take()
   }
 
+  /// Rows that leave out values which are not known here, since the last call: they are not in the result.
+  package func takeUnresolved() -> [UnresolvedRow] {
+    defer { runtime.unresolved = [] }
+    return runtime.unresolved
+  }
+
   /// Milliseconds up to which event time is complete in the result; least when unknown.
   package var watermark: Int64 { operators.last?.watermark ?? .min }
 

@@ -11,8 +11,10 @@ private final class MockBrokers {
   private let client: KafkaClient
   private let cluster: OpaquePointer
   let servers: String
+  private let count: Int32
 
   init(brokers: Int32 = 2) throws {
+    count = brokers
     client = try KafkaClient(.producer, [("log_level", "2")], servers: "")
     cluster = try XCTUnwrap(rd_kafka_mock_cluster_new(client.handle, brokers))
     servers = String(cString: rd_kafka_mock_cluster_bootstraps(cluster))
@@ -46,6 +48,16 @@ private final class MockBrokers {
       XCTAssertEqual(code, 0)
     }
     XCTAssertEqual(rd_kafka_flush(producer.handle, 10_000), RD_KAFKA_RESP_ERR_NO_ERROR)
+  }
+
+  /// All of them.
+  func turn(isUp: Bool) {
+    for id in Int32(1)...count {
+      let code =
+        isUp
+        ? rd_kafka_mock_broker_set_up(cluster, id) : rd_kafka_mock_broker_set_down(cluster, id)
+      XCTAssertEqual(code, RD_KAFKA_RESP_ERR_NO_ERROR)
+    }
   }
 
   func close() {
@@ -213,6 +225,30 @@ final class KafkaSourceTests: XCTestCase {
     XCTAssertTrue(found[0].hasPrefix("\(update) int(1),"), found[0])
     XCTAssertEqual(found[2], "\(delete) int(1),null")
     XCTAssertEqual(found[3], "letter t-0@3")
+  }
+
+  func test_serversThatGo_areTroubleUntilOneIsBack() throws {
+    let brokers = try MockBrokers(brokers: 1)
+    defer { brokers.close() }
+    brokers.topic("t", 1)
+    try brokers.produce("t", [(0, nil, "{\"id\": 1}")])
+    let source = try source(brokers, ["properties.reconnect.backoff.max.ms": "200"])
+    defer { source.close() }
+    /// Polls until there is trouble or none; nil when that does not come.
+    func polled(until isTrouble: Bool) throws -> String? {
+      for _ in 0..<3_000 {
+        _ = try source.poll(rows: 10, bytes: 1 << 20)
+        if (source.trouble != nil) == isTrouble { return source.trouble?.reason ?? "" }
+        usleep(10_000)
+      }
+      return nil
+    }
+    XCTAssertEqual(try polled(until: false), "")
+    brokers.turn(isUp: false)
+    XCTAssertTrue(try XCTUnwrap(try polled(until: true)).contains(brokers.servers))
+    XCTAssertNotNil(source.trouble?.nextMillis)
+    brokers.turn(isUp: true)
+    XCTAssertEqual(try polled(until: false), "")
   }
 
   func test_noServer_isUnavailableAndNamesIt() throws {

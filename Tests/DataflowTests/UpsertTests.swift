@@ -94,7 +94,8 @@ final class UpsertTests: XCTestCase {
 
   /// A change with values left out, and what a careful reader makes of it.
   private func partial(
-    _ random: inout SeededRandom, _ last: inout [Scalar: Row], _ changes: inout [(Row, Int)]
+    _ random: inout SeededRandom, _ last: inout [Scalar: Row], _ changes: inout [(Row, Int)],
+    _ unresolved: inout [Scalar]
   ) {
     let key = Scalar.int(Int64(random.below(6)))
     if random.chance(5) {
@@ -105,7 +106,7 @@ final class UpsertTests: XCTestCase {
     var origin = last[key]
     if random.chance(6), let old = last.keys.filter({ $0 != key }).min(by: { "\($0)" < "\($1)" }) {
       // The key itself is changed.
-      changes.append(([.null, old, .null, .null, .null], -1))
+      changes.append(([.null, old, .null, .null, .bytes([])], -1))
       if origin == nil { origin = last[old] }
       last[old] = nil
     }
@@ -123,6 +124,10 @@ final class UpsertTests: XCTestCase {
       }
       row[4] = .bytes(kept.contains(0) ? bits : [bits[0]])
       changes.append((row, 1))
+      guard origin != nil || kept.isEmpty else {
+        unresolved.append(key)
+        return
+      }
       for c in kept { row[c] = origin?[c] ?? .null }
     } else {
       changes.append((row, 1))
@@ -140,18 +145,14 @@ final class UpsertTests: XCTestCase {
       var result: Bag = [:]
       for _ in 0..<8 {
         var changes: [(Row, Int)] = []
-        for _ in 0..<random.below(25) {
-          if changes.last?.1 == -1 {
-            // A deletion right before would be taken for a change of the key.
-            changes.append(([.int(0), .int(50), .null, .null, .null], 1))
-            last[.int(50)] = [.int(0), .int(50), .null, .null]
-          }
-          partial(&random, &last, &changes)
-        }
+        var unresolved: [Scalar] = []
+        for _ in 0..<random.below(25) { partial(&random, &last, &changes, &unresolved) }
         let cut = random.below(changes.count + 1)
         for piece in [Array(changes[..<cut]), Array(changes[cut...])] {
           try pipeline.push(Bags.delta(piece, partialType), to: 0)
         }
+        XCTAssertEqual(
+          pipeline.takeUnresolved().map { $0.row.columns[1].scalar(0) }, unresolved, "seed \(seed)")
         for delta in try pipeline.endEpoch() { Bags.add(delta, to: &result) }
         XCTAssertEqual(
           result, Dictionary(uniqueKeysWithValues: last.values.map { ($0, 1) }), "seed \(seed)")
@@ -167,17 +168,29 @@ final class UpsertTests: XCTestCase {
     }
   }
 
-  func test_upsert_failsWhenAnUnknownValueMayNotBeNull() throws {
+  func test_upsert_setsRowsAsideWhoseValuesAreNotKnown() throws {
     let type = RowType([("k", .int), ("s", DataType.string.notNull), ("f", .bytes)])
     let plan = Plan.upsert(
       Plan.Upsert(
         input: .source(Plan.Source(reference: "t", tableType: type, isAppendOnly: true)),
         key: [0], unchanged: [-1, 1]))
     let pipeline = try Pipeline(plan)
-    XCTAssertThrowsError(
-      try pipeline.push(
-        Bags.delta([([.int(1), .text(""), .bytes([2])], 1)], type), to: 0)
-    ) { XCTAssertEqual(($0 as? TerraceError)?.facts.first?.value, "s") }
+    func push(_ changes: [(Row, Int)]) throws -> Bag {
+      try pipeline.push(Bags.delta(changes, type), to: 0)
+      return collect(try pipeline.endEpoch())
+    }
+    XCTAssertEqual(try push([([.int(1), .text(""), .bytes([2])], 1)]), [:])
+    let found = try XCTUnwrap(pipeline.takeUnresolved().first)
+    XCTAssertEqual([found.key, found.leftOut], [[0], [1]])
+    // The row of another key that was deleted right before has nothing to do with it.
+    _ = try push([([.int(2), .text("two"), .null], 1)])
+    XCTAssertEqual(
+      try push([([.int(2), .text(""), .null], -1), ([.int(1), .text(""), .bytes([2])], 1)]),
+      [[.int(2), .text("two")]: -1])
+    XCTAssertEqual(pipeline.takeUnresolved().count, 1)
+    // A row that is whole makes the key known.
+    _ = try push([([.int(1), .text("x"), .null], 1), ([.int(1), .text(""), .bytes([2])], 1)])
+    XCTAssertTrue(pipeline.takeUnresolved().isEmpty)
   }
 
   func test_upsert_forgetsRowsThatWereReplaced() throws {

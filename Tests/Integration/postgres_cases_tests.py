@@ -434,4 +434,65 @@ def ignoring(world, server):
     quarantined(world, project, {"other": "column a is STRING now"})
 
 
-TESTS = [log, starts, lost, slow_commit, tls, huge, changed]
+def left_out(world):
+    """Values that updates leave out (TOAST), of rows that are not known here: put aside, never null and never an old value."""
+    with servers.Postgres() as server:
+        columns = [("id", "INT NOT NULL"), ("d", "DATE"), ("big", "STRING")]
+        big = lambda letter: f"(SELECT string_agg(md5('{letter}' || g), '') FROM generate_series(1, 300) g)"
+        for name in ("known", "late"):
+            server.run(f"CREATE TABLE {name} (id int PRIMARY KEY, d date, big text)", f"ALTER TABLE {name} ALTER big SET STORAGE EXTERNAL",
+                       f"INSERT INTO {name} SELECT g, CASE g WHEN 2 THEN date 'infinity' ELSE '2025-01-01' END, {big('a')} FROM generate_series(1, 6) g")
+        project = opened(world, "left_out")
+        synced(project, "known", columns, ["id"], options(server, "known"))
+        synced(project, "late", columns, ["id"], options(server, "late", **{"scan.startup.mode": "latest-offset"}))
+        project.once()
+        for name in ("known", "late"):
+            server.run(f"UPDATE {name} SET d = '2025-05-05' WHERE id IN (1, 2)",  # 2 was put aside in the first rows
+                       f"UPDATE {name} SET d = 'infinity', big = {big('b')} WHERE id = 3", f"UPDATE {name} SET d = '2025-06-06' WHERE id = 3",
+                       f"UPDATE {name} SET id = 14 WHERE id = 4", f"DELETE FROM {name} WHERE id = 5", f"UPDATE {name} SET d = '2025-07-07' WHERE id = 6")
+        project.once()
+        there = {r[0]: (str(r[1]), r[2]) for r in server.run("SELECT id, d, big FROM known WHERE id NOT IN (2, 3)")}
+        here = lambda name: {r["id"]: (r["d"], r["big"]) for r in project.rows(f"SELECT id, d, big FROM ods.{name}")}
+        world.checks.equal("rows whose values are known", here("known"), there)
+        world.checks.equal("after the first rows were passed over nothing is known", here("late"), {})
+        reasons = project.rows("SELECT reason, place FROM dead_letters.ods_known")
+        world.checks.equal("put aside", sorted(r["place"] for r in reasons if "leaves out big, which did not change" in r["reason"]), ['{"id":2}', '{"id":3}'])
+        for name in ("known", "late"): server.run(f"ALTER TABLE {name} REPLICA IDENTITY FULL", f"UPDATE {name} SET d = '2025-08-08'")
+        project.once()
+        for name in ("known", "late"): settle(world, project, server, name, name, ["id", "d", "big"], 5)
+
+
+def waits(world):
+    """Whom a source waits for, and that its server is gone, is told at once and stands in the status."""
+    with servers.Postgres() as server:
+        server.run("CREATE TABLE t (id int PRIMARY KEY)", "CREATE TABLE other (id int)", "INSERT INTO t VALUES (1)")
+        project = opened(world, "waits")
+        synced(project, "t", [("id", "INT NOT NULL")], ["id"], options(server, "t"))
+        application = server.connect()
+        application.run("BEGIN")
+        application.run("INSERT INTO other VALUES (1)")
+        pid = application.run("SELECT pg_backend_pid()")[0][0]
+        job = lambda: project.status()["jobs"][0]
+        project.apply()
+        terrace = project.start()
+        try:
+            project.wait("the one who is waited for", lambda: job()["state"] == "waiting" and f"process {pid}" in job()["error"], 20)
+            began = time.monotonic()
+            project.stop(terrace)
+            world.checks.that("a run that waits ends at once", time.monotonic() - began < 5, f"{time.monotonic() - began:.1f} s")
+            world.checks.that("stderr says who", f"ods.t waits for the end of a transaction at 127.0.0.1:{server.port}/postgres: process {pid}" in (project.folder / "run.log").read_text(), project.log_end())
+            world.checks.equal("no slot is left of it", server.run("SELECT slot_name FROM pg_replication_slots"), [])
+            application.run("COMMIT")
+            terrace = project.start()
+            settle(world, project, server, "t", "t", ["id"])
+            server.stop()
+            project.wait("a server that is gone", lambda: job()["state"] == "retrying" and "next try" in job()["error"] and "since" in job()["error"], 20)
+            server.start()
+            server.run("INSERT INTO t VALUES (2)")
+            settle(world, project, server, "t", "t", ["id"])
+            project.wait("it is back", lambda: job()["state"] in ("idle", "running") and not job()["error"], 20)
+            project.stop(terrace)
+        finally: terrace.kill()
+
+
+TESTS = [left_out, waits, log, starts, lost, slow_commit, tls, huge, changed]

@@ -1,4 +1,5 @@
 import Columns
+import Connectors
 import Store
 import Synchronization
 import XCTest
@@ -16,6 +17,7 @@ private final class FakeJob: RunnableJob {
       var failures: [Int: TerraceError] = [:]
       var running = 0
       var mostRunning = 0
+      var trouble: SourceTrouble?
     }
     let state = Mutex(State())
     let total: Int
@@ -51,6 +53,7 @@ private final class FakeJob: RunnableJob {
     }
     defer { log.state.withLock { $0.running -= 1 } }
     if let error { throw error }
+    counters.trouble = log.state.withLock { $0.trouble }
     if taken == 0 { return isStopping ? .drained : .idle }
     counters.rowsIn += Int64(taken)
     var report = EpochReport()
@@ -140,6 +143,24 @@ final class RunnerTests: XCTestCase {
     XCTAssertEqual(states.map(\.phase), [.drained, .failed, .drained])
     XCTAssertEqual(states[1].error?.kind, .corrupted)
     c.state.withLock { XCTAssertEqual($0.taken, 100) }
+  }
+
+  func test_run_saysOfJobsInTroubleThatTheyWaitOrAreTriedAgain() throws {
+    let a = FakeJob.Log(total: 10)
+    let b = FakeJob.Log(total: 10)
+    a.state.withLock { $0.trouble = SourceTrouble("an answer", sinceMillis: 5) }
+    b.state.withLock { $0.trouble = SourceTrouble("it is away", sinceMillis: 5, nextMillis: 9) }
+    var troubled = false
+    var rested = false
+    let runner = Runner([entry("a", a), entry("b", b)], settings(once: false), time: SystemTime())
+    _ = try runner.run(shouldStop: { rested }) { (states: [RunnerJobState]) throws(TerraceError) in
+      if states.map(\.phase) == [.waiting, .retrying] {
+        troubled = true
+        for log in [a, b] { log.state.withLock { $0.trouble = nil } }
+      }
+      rested = troubled && states.allSatisfy { $0.phase == .idle }
+    }
+    XCTAssertTrue(troubled)
   }
 
   func test_run_goesOnUntilItIsToldToStop() throws {

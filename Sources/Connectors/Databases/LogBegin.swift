@@ -82,6 +82,8 @@ final class LogBegin<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
     var bytes = 0
     var outcome: Result<LogStart<Log>, TerraceError>?
     var notices: [String] = []
+    /// What is waited for at the server.
+    var wait: SourceTrouble?
     var isEnded = false
   }
 
@@ -141,6 +143,9 @@ final class LogBegin<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
     state.withLock { $0.queue.isEmpty ? $0.outcome : nil }
   }
 
+  /// What keeps it waiting, as far as is known.
+  var wait: SourceTrouble? { state.withLock { $0.wait } }
+
   func takeNotices() -> [String] {
     state.withLock { state in
       let notices = state.notices
@@ -153,6 +158,14 @@ final class LogBegin<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
 
   var isEnded: Bool { state.withLock { $0.isEnded } }
   func say(_ text: String) { state.withLock { $0.notices.append(text) } }
+
+  /// Tells what is waited for at the server; nil: nothing any more.
+  func waits(for reason: String?) {
+    let now = time.nowMillis()
+    state.withLock { state in
+      state.wait = reason.map { SourceTrouble($0, sinceMillis: state.wait?.sinceMillis ?? now) }
+    }
+  }
 
   /// Hands a batch over; waits while too much lies in the queue.
   ///

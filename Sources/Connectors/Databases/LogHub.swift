@@ -38,12 +38,13 @@ final class LogHub<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
     /// Somebody attached: the log must be opened again.
     var isChanged = false
     var failure: TerraceError?
+    /// The server is away, and tried again.
+    var trouble: SourceTrouble?
     var isEnded = false
     var lastConfirmed: Position?
   }
 
-  /// Held while a source makes on the server what the log needs.
-  let setup = Mutex<Void>(())
+  private let setup = Mutex<Void>(())
   private let state: Mutex<State>
   private let log: Log
   private let ledger: LogLedger<Position>?
@@ -76,6 +77,22 @@ final class LogHub<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
   }
 
   // MARK: Tables
+
+  /// Makes on the server what the log needs: for one source at a time.
+  ///
+  /// - Returns: nil when `begin` was ended before its turn came.
+  func setUp<Made: Sendable>(
+    _ begin: LogBegin<Log>, _ make: () throws(TerraceError) -> Made
+  ) throws(TerraceError) -> Made? {
+    while !begin.isEnded {
+      let made = setup.withLockIfAvailable { _ -> Result<Made, TerraceError> in
+        do throws(TerraceError) { return .success(try make()) } catch { return .failure(error) }
+      }
+      if let made { return try made.get() }
+      time.sleep(millis: 20)
+    }
+    return nil
+  }
 
   /// A table begins, and the server holds its log from `position` on.
   func begin(_ reader: String, at position: Position) throws(TerraceError) {
@@ -121,6 +138,9 @@ final class LogHub<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
   /// known. A server that has forgotten more was not told so by us.
   func told() throws(TerraceError) -> Position? { ledger?.told }
 
+  /// Why nothing comes of the log; nil while it is read.
+  var trouble: SourceTrouble? { state.withLock { $0.trouble } }
+
   /// Its reader has not ended with an error.
   var isAlive: Bool { state.withLock { $0.failure == nil } }
 
@@ -148,6 +168,7 @@ final class LogHub<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
           try log.open(behind: least, tables)
           isOpen = true
           pause = 0
+          state.withLock { $0.trouble = nil }
         }
         guard isOpen else {
           time.sleep(millis: 20)
@@ -171,8 +192,12 @@ final class LogHub<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
           return
         }
         pause = min(max(pause * 2, 200), 30_000)
-        // Once is enough, however many tables there are.
-        tables.first?.say("\(error.message); the log is opened again in \(pause) ms")
+        let now = time.nowMillis()
+        state.withLock { state in
+          state.trouble = SourceTrouble(
+            error.message, sinceMillis: state.trouble?.sinceMillis ?? now,
+            nextMillis: now + Int64(pause))
+        }
         wait(pause)
       }
     }

@@ -24,6 +24,7 @@ final class LogSource<Origin: LogOrigin>: Source {
   private let time: any Timekeeper
   private var phase = Phase.fresh
   private var gaveRows = false
+  private var begunMillis: Int64 = 0
   private var subscription: Origin.Log.Subscription?
   /// Nil before it is known where the log begins.
   private var place: LogPlace<Position>?
@@ -124,6 +125,7 @@ final class LogSource<Origin: LogOrigin>: Source {
     let aim = place.map { LogBegin<Origin.Log>.Aim.goOn($0, overlap) } ?? .begin
     let begin = LogBegin<Origin.Log>(time, followed: followed)
     phase = .beginning(begin)
+    begunMillis = time.nowMillis()
     begin.start { [origin] (begin) throws(TerraceError) in try origin.begin(aim, begin) }
   }
 
@@ -315,6 +317,18 @@ final class LogSource<Origin: LogOrigin>: Source {
   var backlog: (amount: Int64, unit: String)? {
     guard let subscription else { return nil }
     return (Int64(subscription.queuedBytes), "bytes")
+  }
+
+  var trouble: SourceTrouble? {
+    switch phase {
+    case .beginning(let begin):
+      if let wait = begin.wait { return wait }
+      // Servers that are there answer sooner.
+      if gaveRows || time.nowMillis() - begunMillis < 3_000 { return nil }
+      return SourceTrouble("an answer of \(origin.place)", sinceMillis: begunMillis)
+    case .streaming: return origin.hub.trouble
+    case .fresh, .done: return nil
+    }
   }
 
   func takeNotices() -> [String] {

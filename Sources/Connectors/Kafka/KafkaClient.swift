@@ -10,6 +10,8 @@ final class KafkaEvents: Sendable {
     var trouble: String?
     /// Trouble that trying again does not end: a login or a certificate that was refused.
     var refusal: String?
+    /// No server answers: said by librdkafka once, and taken back when one does.
+    var isAlone = false
     var failures = 0
     var failure: String?
   }
@@ -21,6 +23,15 @@ final class KafkaEvents: Sendable {
       if isRefusal { $0.refusal = text }
     }
   }
+  func noteAlone(_ text: String) {
+    state.withLock {
+      $0.isAlone = true
+      if $0.trouble == nil { $0.trouble = text }
+    }
+  }
+  /// Why no server answers; nil as long as that is not known.
+  var silence: String? { state.withLock { $0.isAlone ? $0.trouble ?? "" : nil } }
+  func endSilence() { state.withLock { $0.isAlone = false } }
   func noteFailure(_ text: String) {
     state.withLock {
       $0.failures += 1
@@ -75,6 +86,7 @@ final class KafkaClient {
       guard let events = KafkaClient.events(opaque) else { return }
       let text = reason.map { String(cString: $0) } ?? ""
       let code = rd_kafka_resp_err_t(rawValue: code)
+      if code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN { return events.noteAlone(text) }
       events.note(text, isRefusal: KafkaClient.isRefusal(code))
     }
     if role == .producer {

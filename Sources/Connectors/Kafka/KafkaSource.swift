@@ -25,6 +25,9 @@ final class KafkaSource: Source {
   private var lastDiscovery: Int64 = 0
   private var isDiscoveryTold = false
   private var notices: [String]
+  private(set) var trouble: SourceTrouble?
+  /// How often servers that are gone are asked whether they are back.
+  private static let askMillis: Int64 = 2_000
   private let room = UnsafeMutableBufferPointer<KafkaPartition.Message?>.allocate(
     capacity: KafkaSource.rowsMax)
 
@@ -147,6 +150,28 @@ final class KafkaSource: Source {
     try attach(client)
   }
 
+  /// Notes when all servers are gone, and when one is back; librdkafka connects by itself.
+  private func lookForServers(_ client: KafkaClient) {
+    guard let reason = client.events.silence else {
+      trouble = nil
+      return
+    }
+    let now = time.nowMillis()
+    let text = "no server of Kafka answers (\(client.servers)): \(reason)"
+    guard let known = trouble else {
+      trouble = SourceTrouble(text, sinceMillis: now, nextMillis: now + Self.askMillis)
+      return
+    }
+    if let next = known.nextMillis, now < next { return }
+    // That nobody answers is what is known already.
+    if (try? client.partitions(of: table.topics, millis: 300)) != nil {
+      client.events.endSilence()
+      trouble = nil
+    } else {
+      trouble?.nextMillis = now + Self.askMillis
+    }
+  }
+
   // MARK: Reading
 
   func poll(rows count: Int, bytes: Int) throws(TerraceError) -> SourceBatch? {
@@ -156,7 +181,8 @@ final class KafkaSource: Source {
       throw TerraceError(.invalid, "Kafka's servers refuse us").with("reason", refusal)
         .with("servers", client.servers)
     }
-    if replays.isEmpty { try discover(client) }
+    lookForServers(client)
+    if replays.isEmpty, trouble == nil { try discover(client) }
     let limit = min(max(count, 1), table.properties.maxPollRecords ?? Self.rowsMax, Self.rowsMax)
     var waits = 0
     while true {

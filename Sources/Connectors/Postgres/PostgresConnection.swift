@@ -59,6 +59,8 @@ final class PostgresConnection: @unchecked Sendable {
 
   /// As 150018 for 15.18.
   var serverVersion: Int { Int(PQserverVersion(raw)) }
+  /// Of the server's process that serves it.
+  var processNumber: Int { Int(PQbackendPID(raw)) }
   var isBroken: Bool { PQstatus(raw) != CONNECTION_OK }
 
   func parameter(_ name: String) -> String? {
@@ -79,6 +81,42 @@ final class PostgresConnection: @unchecked Sendable {
       }
     }
     return try checked(result, sql)
+  }
+
+  /// Runs a statement that may have to wait for others at the server, and takes it back when nobody wants its
+  /// answer any more.
+  @discardableResult
+  func query(
+    _ sql: String, _ values: [String?], _ patience: PostgresPatience
+  ) throws(TerraceError) -> PostgresResult {
+    let isSent = withOptionalCStrings(values) {
+      PQsendQueryParams(raw, sql, Int32(values.count), nil, $0, nil, nil, 0)
+    }
+    if isSent != 1 { throw failure(nil) }
+    var isDone = false
+    defer { if !isDone { takeBack() } }
+    while PQisBusy(raw) != 0 {
+      try wait(millis: 50)
+      if PQisBusy(raw) != 0 { try patience.look(behind: self) }
+    }
+    isDone = true
+    patience.isOver()
+    var first: OpaquePointer?
+    while let result = PQgetResult(raw) {
+      if first == nil { first = result } else { PQclear(result) }
+      if isBroken { break }
+    }
+    return try checked(first, sql)
+  }
+
+  /// Asks the server to end the statement in hand.
+  private func takeBack() {
+    guard let cancel = PQgetCancel(raw) else { return }
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) {
+      // One that has ended needs none, and a server that is away ends it by itself.
+      _ = PQcancel(cancel, $0.baseAddress, 256)
+    }
+    PQfreeCancel(cancel)
   }
 
   private func checked(

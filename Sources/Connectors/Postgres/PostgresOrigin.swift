@@ -52,7 +52,7 @@ struct PostgresOrigin: LogOrigin {
     let schema = PostgresSchema(connection)
     let slot = PostgresSlot(connection: connection, options: options)
     if case .goOn(let place, let overlap) = aim {
-      return try goOn(place, overlap, begin.followed.flatMap { UInt32($0) }, schema, slot)
+      return try goOn(place, overlap, begin, schema, slot)
     }
     let tables = try PostgresTables.found(options, table, schema)
     if tables.count == 1, options.followsSchema,
@@ -68,14 +68,12 @@ struct PostgresOrigin: LogOrigin {
       _ = try snapshot.read(tables)
       return LogStart()
     }
-    let (held, wasChanged) = try setUp(slot, tables, true)
+    let (held, wasChanged) = try setUp(slot, tables, true, begin)
     try hub.begin(table.reader, at: held)
     let pinned = try hub.pin(table.reader, at: held)
     // Everything before the place is seen by what is read now.
     if wasChanged || options.startup == .initial {
-      try slot.awaitRunning(
-        isEnded: { begin.isEnded }, say: { begin.say("\(table.name): \($0)") },
-        time: { begin.time.sleep(millis: $0) })
+      try slot.awaitRunning(PostgresPatience(options.server, begin))
     }
     if options.startup == .initial {
       return try start(wants, LogPlace(pinned, records: 0), try snapshot.read(tables))
@@ -89,15 +87,16 @@ struct PostgresOrigin: LogOrigin {
   /// no log tells.
   private func goOn(
     _ place: LogPlace<PostgresPosition>, _ overlap: SnapshotOverlap<PostgresPosition>?,
-    _ known: UInt32?, _ schema: PostgresSchema, _ slot: PostgresSlot
+    _ begin: LogBegin<PostgresLog>, _ schema: PostgresSchema, _ slot: PostgresSlot
   ) throws(TerraceError) -> LogStart<PostgresLog> {
+    let known = begin.followed.flatMap { UInt32($0) }
     let found = try schema.tables(schema: options.schema, table: options.table)
     // Places that were written before had no table.
     let followed = known ?? (found.count == 1 ? found[0].id : nil)
     if followed == nil, found.isEmpty { throw PostgresTables.missing(options, table) }
     var names = Set(found.filter { followed == nil || $0.id == followed }.map(\.name))
     names.insert(PostgresTableName(schema: options.schema, table: options.table))
-    let (held, _) = try setUp(slot, [], false)
+    let (held, _) = try setUp(slot, [], false, begin)
     if let told = try hub.told(), held > told {
       throw PostgresSlot.lost(options.slot, "was made anew, or moved on by somebody else")
     }
@@ -148,14 +147,15 @@ struct PostgresOrigin: LogOrigin {
 
   /// Publication, then slot: the log of a slot must know the publication from its beginning on.
   private func setUp(
-    _ slot: PostgresSlot, _ tables: [PostgresTable], _ isNew: Bool
+    _ slot: PostgresSlot, _ tables: [PostgresTable], _ isNew: Bool,
+    _ begin: LogBegin<PostgresLog>
   ) throws(TerraceError) -> (PostgresPosition, Bool) {
-    let result = hub.setup.withLock { _ -> Result<(PostgresPosition, Bool), TerraceError> in
-      do throws(TerraceError) {
-        let wasChanged = isNew ? try slot.publish(tables) : false
-        return .success((try slot.begin(makes: isNew), wasChanged))
-      } catch { return .failure(error) }
+    let patience = PostgresPatience(options.server, begin)
+    let made = try hub.setUp(begin) { () throws(TerraceError) -> (PostgresPosition, Bool) in
+      let wasChanged = isNew ? try slot.publish(tables) : false
+      return (try slot.begin(makes: isNew, patience), wasChanged)
     }
-    return try result.get()
+    guard let made else { throw PostgresPatience.stopped }
+    return made
   }
 }

@@ -107,6 +107,9 @@ final class PostgresRows {
     }
   }
 
+  /// The row in hand goes, and the next one has its values under another key.
+  func noteOtherKey() { hasUnchanged = true }
+
   private func fail(_ i: Int, _ reason: String) {
     builders[physical[i].place].appendNull()
     if problem == nil { problem = (i, reason) }
@@ -117,10 +120,12 @@ final class PostgresRows {
   /// - Parameters:
   ///   - isKeyOnly: other columns than the key's may be null.
   ///   - raw: the row as the server told it, for a dead letter.
+  /// - Returns: the physical column that makes it a dead letter; nil for rows.
+  @discardableResult
   func end(
     _ kind: RowKind, from source: PostgresTableName, millis: Int64, isKeyOnly: Bool = false,
     place: () -> String, raw: () -> [UInt8]
-  ) {
+  ) -> Int? {
     let row = kinds.count
     if let i = nullColumn, !isKeyOnly, problem == nil {
       problem = (i, "null in a column that may not be null")
@@ -153,7 +158,9 @@ final class PostgresRows {
           reason: "\(problem.reason), column \(physical[problem.column].name)"))
       bad.append(row)
       self.problem = nil
+      return problem.column
     }
+    return nil
   }
 
   /// The rows so far; empty afterwards.

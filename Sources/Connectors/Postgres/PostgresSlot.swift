@@ -114,7 +114,9 @@ struct PostgresSlot {
   /// Where the log begins that the slot holds; makes the slot when it is missing.
   ///
   /// - Parameter makes: false when something was read through it before: then it must be there.
-  func begin(makes: Bool) throws(TerraceError) -> PostgresPosition {
+  func begin(
+    makes: Bool, _ patience: PostgresPatience
+  ) throws(TerraceError) -> PostgresPosition {
     let sql = """
       SELECT plugin, database, confirmed_flush_lsn, wal_status, slot_type
       FROM pg_replication_slots WHERE slot_name = $1
@@ -125,7 +127,7 @@ struct PostgresSlot {
       try checkLevel()
       do throws(TerraceError) {
         try connection.query(
-          "SELECT pg_create_logical_replication_slot($1, 'pgoutput')", [options.slot])
+          "SELECT pg_create_logical_replication_slot($1, 'pgoutput')", [options.slot], patience)
       } catch { if !Self.has(error, "42710") { throw error } }
       found = try connection.query(sql, [options.slot])
     }
@@ -172,24 +174,18 @@ struct PostgresSlot {
   ///
   /// A commit is in the log, and so may lie before what is asked of it, some time before others see its
   /// rows; a snapshot taken in between would miss what the log does not give any more.
-  func awaitRunning(
-    isEnded: () -> Bool, say: (String) -> Void, time: (Int) -> Void
-  ) throws(TerraceError) {
+  func awaitRunning(_ patience: PostgresPatience) throws(TerraceError) {
     // A number of our own is greater than all that are given away; `xmax` only than those that are over.
     let next = try connection.query(
       "SELECT CASE WHEN pg_is_in_recovery() THEN pg_snapshot_xmax(pg_current_snapshot()) "
         + "ELSE pg_current_xact_id() END"
     ).text(0, 0)
-    var waits = 0
-    while !isEnded() {
+    while true {
       let over = try connection.query(
         "SELECT pg_snapshot_xmin(pg_current_snapshot()) >= $1::xid8", [next])
-      if over.flag(0, 0) { return }
-      waits += 1
-      if waits == 100 {
-        say("the first rows wait for the end of transactions that have begun before")
-      }
-      time(50)
+      if over.flag(0, 0) { return patience.isOver() }
+      try patience.look(behind: connection)
+      patience.rest()
     }
   }
 }

@@ -160,13 +160,26 @@ final class PostgresSubscription: LogSubscription<PostgresPosition>, @unchecked 
       count = 2
     } else if isOtherKey(route, held, old, new, bytes) {
       fill(route, old, nil, bytes)
+      rows.noteOtherKey()
       end(.delete, route, old, bytes, transaction, isKeyOnly: true)
       count = 2
     }
     var whole: ReplicationTuple?
     if case .whole = held { whole = old }
     fill(route, new, whole, bytes)
-    end(.updateAfter, route, new, bytes, transaction)
+    let bad = end(.updateAfter, route, new, bytes, transaction)
+    if let bad, !wanted.options.tellsOldRows, !route.key.contains(route.order[bad]) {
+      // The row that was there is none of the table's any more.
+      for (i, c) in route.order.enumerated() {
+        if c >= 0, c < new.count, route.key.contains(c), new.values[c] == .text {
+          rows.append(i, UnsafeRawBufferPointer(rebasing: bytes[new.ranges[c]]))
+        } else {
+          rows.appendNull(i)
+        }
+      }
+      end(.delete, route, new, bytes, transaction, isKeyOnly: true)
+      count += 1
+    }
     took(count)
   }
 
@@ -243,10 +256,11 @@ final class PostgresSubscription: LogSubscription<PostgresPosition>, @unchecked 
     }
   }
 
+  @discardableResult
   private func end(
     _ kind: RowKind, _ route: Route, _ tuple: ReplicationTuple, _ bytes: UnsafeRawBufferPointer,
     _ transaction: LogTransaction<PostgresPosition>, isKeyOnly: Bool = false
-  ) {
+  ) -> Int? {
     rows.end(
       kind, from: route.relation.name, millis: transaction.millis, isKeyOnly: isKeyOnly,
       place: { "\(route.relation.name.text) \(transaction.position.text)" },

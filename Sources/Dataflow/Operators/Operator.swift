@@ -11,6 +11,8 @@ final class Runtime {
   var skipsPlayed = false
   /// What comes has keys that no state knows, each once.
   var insertsNew = false
+  /// Rows that could not be completed, since somebody took them.
+  var unresolved: [UnresolvedRow] = []
   /// States record their changes for commits.
   let recordsChanges: Bool
   /// References of source tables that play the state of the join that reads them.

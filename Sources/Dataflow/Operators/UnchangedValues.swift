@@ -1,4 +1,13 @@
-internal import Columns
+package import Columns
+
+/// A row that leaves out values which did not change, when the row before is not known.
+package struct UnresolvedRow: Sendable {
+  /// One row; what it leaves out is anything.
+  package var row: Batch
+  /// Columns by which rows are told apart, and those that were left out.
+  package var key: [Int]
+  package var leftOut: [Int]
+}
 
 /// Rows that leave out values which did not change, completed from the last rows of their keys.
 ///
@@ -9,7 +18,8 @@ final class UnchangedValues {
     /// In the push, and among those of its rows that are kept.
     var row: Int
     var kept: Int
-    /// Number of the key's last row, counted on from the rows kept before by those of this push; -1: none.
+    /// Number of the key's last row, counted on from the rows kept before by those of this push; -1: none is
+    /// needed.
     var from: Int32
   }
 
@@ -27,6 +37,13 @@ final class UnchangedValues {
 
   func isPartial(_ row: Int) -> Bool { !flags.isNull(row) }
 
+  func leavesOut(_ row: Int, _ columns: [Int]) -> Bool { columns.contains { keeps(row, $0) } }
+
+  func unresolved(_ row: Int, _ rows: Batch, key: [Int]) -> UnresolvedRow {
+    let columns = bits.indices.filter { keeps(row, $0) }
+    return UnresolvedRow(row: rows.slice(row..<(row + 1)), key: key, leftOut: columns)
+  }
+
   func note(_ row: Int, kept: Int, from: Int32) {
     rows.append(Row(row: row, kept: kept, from: from))
   }
@@ -43,14 +60,13 @@ final class UnchangedValues {
   ///   - c: number of the column in the input.
   ///   - given: its values in the kept rows, `count` of them.
   ///   - store: rows kept before, of which this is column `place`.
-  /// - Throws: `invalid` where a value that may not be null is not known.
   func fill(
     _ c: Int, _ field: Field, _ given: Column, count: Int, from store: RowStore, _ place: Int
   ) throws(TerraceError) -> Column {
     let partial = rows.filter { keeps($0.row, c) }
     if partial.isEmpty { return given }
     let base = store.count
-    // Where each value lies: 0 given, 1 kept before, 2 unknown.
+    // Where each value lies: 0 given, 1 kept before.
     let sources = Buffer(byteCount: max(count * 2, 2))
     let places = Buffer(byteCount: max(count * 4, 4))
     let (source, at) = (sources.pointer(UInt16.self), places.pointer(Int32.self))
@@ -64,28 +80,17 @@ final class UnchangedValues {
       if before >= 0 {
         source[row.kept] = source[before]
         at[row.kept] = at[before]
-      } else if row.from >= 0 {
+      } else {
         source[row.kept] = 1
         at[row.kept] = Int32(old.count)
         old.append(row.from)
-      } else {
-        guard field.type.isNullable else { throw UnchangedValues.unknown(field) }
-        source[row.kept] = 2
-        at[row.kept] = 0
       }
     }
     let type = field.type.nullable
-    let none = Column.repeatingNull(type, count: 1)
-    let known = old.count == 0 ? none : store.gather(place, old.pointer, old.count).retyped(type)
-    return Column.interleave(
-      [given.retyped(type), known, none], sources: source, rows: at, count: count)
-  }
-
-  private static func unknown(_ field: Field) -> TerraceError {
-    TerraceError(
-      .invalid, "an update leaves out a value that did not change, and the row is not known",
-      hint: "begin with a snapshot of the table, or let the server log whole rows "
-        + "(REPLICA IDENTITY FULL)"
-    ).with("column", field.name)
+    let known =
+      old.count == 0
+      ? Column.repeatingNull(type, count: 1)
+      : store.gather(place, old.pointer, old.count).retyped(type)
+    return Column.interleave([given.retyped(type), known], sources: source, rows: at, count: count)
   }
 }

@@ -123,8 +123,9 @@ final class UpsertOperator: Operator {
     let base = Int32(rows.count)
     var next = base
     let (last, old, seen) = (latest.pointer, before.pointer, isTouched.pointer)
-    // The row that went right before; -1 when none did.
+    // The row that went right before, under another key; -1 when none did.
     var gone = goneLast
+    var unresolved: Set<Int> = []
     for i in 0..<n {
       let id = Int(p[i])
       if seen[id] == 0 {
@@ -134,27 +135,38 @@ final class UpsertOperator: Operator {
       }
       // Rows that only say which key goes are not kept.
       if w[i] <= 0 {
-        gone = last[id]
+        gone = partial?.isPartial(i) ?? false ? last[id] : -1
         last[id] = -1
         continue
       }
       if let partial, partial.isPartial(i) {
-        partial.note(i, kept: Int(next &- base), from: last[id] >= 0 ? last[id] : gone)
+        let from = last[id] >= 0 ? last[id] : gone
+        if from < 0, partial.leavesOut(i, rest) {
+          unresolved.insert(i)
+          gone = -1
+          continue
+        }
+        partial.note(i, kept: Int(next &- base), from: from)
       }
       gone = -1
       last[id] = next
       next &+= 1
     }
     goneLast = gone
-    try keep(columns, Int(next &- base), w, n, partial)
+    if let partial, !unresolved.isEmpty {
+      runtime.unresolved += unresolved.sorted().map {
+        partial.unresolved($0, delta.rows, key: node.key)
+      }
+    }
+    let kept =
+      next &- base == n ? nil : Rows(count: n) { w[$0] > 0 && !unresolved.contains($0) }
+    try keep(columns, Int(next &- base), kept, partial)
   }
 
   /// Stores the values of rows that came, completed.
   private func keep(
-    _ columns: [Column], _ count: Int, _ w: UnsafePointer<Int64>, _ n: Int,
-    _ partial: UnchangedValues?
+    _ columns: [Column], _ count: Int, _ kept: Rows?, _ partial: UnchangedValues?
   ) throws(TerraceError) {
-    let kept = count == n ? nil : Rows(count: n) { w[$0] > 0 }
     var values: [Column] = []
     for (place, c) in rest.enumerated() {
       let given =

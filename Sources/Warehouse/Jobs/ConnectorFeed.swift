@@ -290,6 +290,7 @@ final class ConnectorFeed: Feed {
   }
   override var passedOver: Int64 { connector.skipped }
   override var backlog: (amount: Int64, unit: String)? { connector.backlog }
+  override var trouble: SourceTrouble? { connector.trouble }
   override var drift: SchemaDrift? {
     isBetweenBatches && toSkip == 0 && goal == nil ? connector.drift : nil
   }

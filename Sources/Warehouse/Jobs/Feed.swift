@@ -133,6 +133,7 @@ class Feed {
   func endInput() {}
   var isDrained: Bool { false }
   var backlog: (amount: Int64, unit: String)? { nil }
+  var trouble: SourceTrouble? { nil }
   /// See ``Source/drift``; set when everything before it was given.
   var drift: SchemaDrift? { nil }
   /// See ``Source/hold(at:)`` and ``Source/hasGiven(before:)``.

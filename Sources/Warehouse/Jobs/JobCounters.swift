@@ -1,3 +1,4 @@
+package import Connectors
 package import Formats
 
 /// What `status` shows of a job; counted since the process began, unless said otherwise.
@@ -47,6 +48,8 @@ package struct JobCounters: Hashable, Sendable {
   /// Records whose event time came after their window had passed, and were dropped.
   package var lateRows = 0
   package var lastError: String?
+  /// Why a source gives nothing now, or the whole job is tried again: since when, and until when.
+  package var trouble: SourceTrouble?
   package var sources: [String: Source] = [:]
 
   package init() {}
@@ -87,7 +90,16 @@ package struct JobCounters: Hashable, Sendable {
       ("lastCommitMillis", lastCommitMillis.map { .int($0) }),
       ("stateBytes", .int(Int64(stateBytes))), ("lastTag", lastTag.map { .string($0) }),
       ("waiting", waiting.map { .string($0) }), ("lateRows", .int(Int64(lateRows))),
-      ("lastError", lastError.map { .string($0) }), ("sources", .object(sources)),
+      ("lastError", lastError.map { .string($0) }),
+      (
+        "trouble",
+        trouble.map {
+          .members([
+            ("since", JSONValue(millis: $0.sinceMillis)),
+            ("nextTry", $0.nextMillis.map { JSONValue(millis: $0) }),
+          ])
+        }
+      ), ("sources", .object(sources)),
     ])
   }
 }

@@ -293,6 +293,7 @@ extension JobRun {
           taken += batch.recordCount
           if batch.rowCount > 0 { try pipeline.push(batch.delta, to: i) }
           _ = pipeline.takeOutput()
+          _ = pipeline.takeUnresolved()
           try (feed as? TableFeed)?.settle()
         }
         if turns.mustEnd(feed), !feed.isReplayed { break }

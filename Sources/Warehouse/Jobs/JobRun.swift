@@ -1,4 +1,5 @@
 import Columns
+import Connectors
 import Dataflow
 import Formats
 import Store
@@ -236,6 +237,8 @@ final class JobRun {
 
   func noteSources() {
     counters.waiting = barriers.waiting
+    counters.trouble = feeds.lazy.compactMap(\.trouble).first
+    counters.lastError = counters.trouble.map { Redaction.clean($0.text) }
     counters.lastTag = barriers.last.map { InstantText.text(millis: $0) }
     for feed in feeds {
       let backlog = feed.backlog
@@ -328,6 +331,7 @@ final class JobRun {
       return batch.rowCount
     }
     try pipeline.push(batch.delta, to: i)
+    try putAside(pipeline.takeUnresolved(), feed)
     if plan.isAppendOnly, pipeline.plan.isAppendOnly {
       for delta in pipeline.takeOutput() { writtenEarly += try write(delta) }
     }

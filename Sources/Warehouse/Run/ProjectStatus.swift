@@ -45,11 +45,16 @@ package struct ProjectStatus: Sendable {
       }
       var row = TableRow(
         layer: "", name: job.name, state: known?.state ?? "new", counters: counters ?? .object([]))
-      if holder == nil, ["running", "idle", "starting", "retrying"].contains(row.state) {
+      if holder == nil, ["running", "idle", "starting", "retrying", "waiting"].contains(row.state) {
         // The process that said so is gone.
         row.state = "stopped"
       }
       row.error = try counters?.optionalString("lastError")
+      if let error = row.error, row.state == "retrying" || row.state == "waiting" {
+        let since = try counters?["trouble"]?.optionalString("since").map { ", since \($0)" }
+        let next = try counters?["trouble"]?.optionalString("nextTry").map { ", next try \($0)" }
+        row.error = error + (since ?? "") + (next ?? "")
+      }
       row.targetMillis = job.freshnessMillis
       let isInStep = ["idle", "drained"].contains(known?.state)
       row.lagMillis =

@@ -56,6 +56,8 @@ package struct RunnerEvolution: Sendable {
 package struct RunnerJobState: Sendable {
   package enum Phase: String, Sendable {
     case starting, running, idle, drained, failed, retrying, stopped
+    /// Somebody at the other side keeps its source waiting.
+    case waiting
     /// Its source changed in a way that cannot be followed; the others go on.
     case quarantined
   }

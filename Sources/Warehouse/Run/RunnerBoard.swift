@@ -1,4 +1,5 @@
 import Columns
+import Connectors
 import Foundation
 import Store
 
@@ -27,6 +28,8 @@ final class RunnerBoard: @unchecked Sendable {
     var dueMillis: Int64 = 0
     /// Instants of the latest failures.
     var failures: [Int64] = []
+    /// The first failure of those in a row.
+    var failedMillis: Int64 = 0
     var isStopping = false
     /// Instants at which its source changed its columns, of the last minute.
     var changes: [Int64] = []
@@ -258,14 +261,14 @@ final class RunnerBoard: @unchecked Sendable {
       slots[index].job?.close()
       slots[index].job = nil
     case .idle, .drifted:
-      slots[index].state.phase = .idle
+      slots[index].state.phase = restingPhase(index)
       slots[index].idleTurns += 1
       let pause =
         slots[index].entry.polls || settings.once
         ? RunnerBoard.pollMillis(idleTurns: slots[index].idleTurns) : RunnerBoard.tableMillis
       slots[index].dueMillis = slots[index].isWoken ? now : now + pause
     case .committed(let report):
-      slots[index].state.phase = .running
+      slots[index].state.phase = report.rowsIn > 0 ? .running : restingPhase(index)
       slots[index].state.restarts = 0
       slots[index].idleTurns = 0
       // A job that fills its epochs has more to do; one that keeps up makes fewer and larger commits.
@@ -278,11 +281,20 @@ final class RunnerBoard: @unchecked Sendable {
     }
   }
 
+  /// Of a job that has nothing to do: one whose source is in trouble is not idle.
+  private func restingPhase(_ index: Int) -> RunnerJobState.Phase {
+    guard let trouble = slots[index].state.counters.trouble else { return .idle }
+    return trouble.nextMillis == nil ? .waiting : .retrying
+  }
+
   /// The jobs below have something to read.
   private func wake(_ indices: [Int], _ now: Int64) {
     for i in indices where !slots[i].isEnded {
       slots[i].isWoken = true
-      if slots[i].state.phase == .idle { slots[i].dueMillis = min(slots[i].dueMillis, now) }
+      // Jobs that failed wait for their next try.
+      if slots[i].job != nil, slots[i].state.phase != .running {
+        slots[i].dueMillis = min(slots[i].dueMillis, now)
+      }
     }
   }
 
@@ -306,5 +318,8 @@ final class RunnerBoard: @unchecked Sendable {
     slots[index].state.phase = .retrying
     slots[index].state.restarts = restarts + 1
     slots[index].dueMillis = now + pause
+    if restarts == 0 { slots[index].failedMillis = now }
+    slots[index].state.counters.trouble = SourceTrouble(
+      error.message, sinceMillis: slots[index].failedMillis, nextMillis: now + pause)
   }
 }

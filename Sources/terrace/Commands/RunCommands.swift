@@ -184,13 +184,27 @@ final class RunProgress {
       clear()
       for notice in state.notices.suffix(fresh) { console.note("\(state.name): \(notice)") }
     }
-    for state in states {
-      let trouble = state.phase == .retrying ? state.counters.lastError : nil
-      // What is tried again is said once for each reason.
-      if let trouble, reasons.updateValue(trouble, forKey: state.name) != trouble {
-        clear()
-        console.note("\(state.name) is tried again: \(trouble)")
+    tellTroubles(states)
+  }
+
+  /// What is waited for or tried again is said once for each reason, however many jobs have it.
+  private func tellTroubles(_ states: [RunnerJobState]) {
+    var fresh: [(reason: String, names: [String])] = []
+    for state in states where state.phase == .retrying || state.phase == .waiting {
+      guard let reason = state.counters.lastError,
+        reasons.updateValue(reason, forKey: state.name) != reason
+      else { continue }
+      let text = (state.phase == .waiting ? "" : "is tried again: ") + reason
+      if let known = fresh.firstIndex(where: { $0.reason == text }) {
+        fresh[known].names.append(state.name)
+      } else {
+        fresh.append((text, [state.name]))
       }
+    }
+    for (reason, names) in fresh {
+      clear()
+      let others = names.count > 1 ? " (and \(names.count - 1) more)" : ""
+      console.note("\(names[0])\(others) \(reason)")
     }
   }
 
@@ -214,7 +228,7 @@ final class RunProgress {
     }
     if let first = behind.first { parts.append("at work: \(first)") }
     if let waiting = states.lazy.compactMap(\.counters.waiting).first { parts.append(waiting) }
-    let failed = states.filter { [.failed, .retrying, .quarantined].contains($0.phase) }
+    let failed = states.filter { [.failed, .retrying, .waiting, .quarantined].contains($0.phase) }
     if let first = failed.first { parts.append("\(first.name) \(first.phase.rawValue)") }
     let line = parts.joined(separator: ", ")
     if console.errorIsTerminal {
