@@ -88,11 +88,23 @@ extension Metastore {
   ///
   /// - Returns: false when there is no such job.
   @discardableResult package func update(
-    job name: String, state: String, counters: String, updatedMillis: Int64
+    job name: String, state: String, counters: String
   ) throws(TerraceError) -> Bool {
     try run(
-      "UPDATE terrace_jobs SET state = ?, counters = ?, updated = ? WHERE name = ?",
-      [.text(state), .text(counters), .int(updatedMillis), .text(name)]) > 0
+      "UPDATE terrace_jobs SET state = ?, counters = ? WHERE name = ?",
+      [.text(state), .text(counters), .text(name)]) > 0
+  }
+
+  /// What is there of these jobs is as of this instant.
+  package func touch(jobs: [String], updatedMillis: Int64) throws(TerraceError) {
+    // SQLite takes so many values at most.
+    for start in stride(from: 0, to: jobs.count, by: 500) {
+      let some = jobs[start..<min(start + 500, jobs.count)]
+      let places = Array(repeating: "?", count: some.count).joined(separator: ", ")
+      try run(
+        "UPDATE terrace_jobs SET updated = ? WHERE name IN (\(places))",
+        [.int(updatedMillis)] + some.map { .text($0) })
+    }
   }
 
   package func job(_ name: String) throws(TerraceError) -> JobRow? {

@@ -118,6 +118,11 @@ package protocol Source: AnyObject {
   /// know times, and what was polled before `millis` counts.
   func hasGiven(before millis: Int64) -> Bool?
 
+  /// Has `wake` called, from any thread, when there is something to poll for; before the first poll.
+  func announce(to wake: @escaping @Sendable () -> Void)
+  /// Nothing is to be had before `wake` is called: nobody needs to poll. False for sources that announce nothing.
+  var isQuiet: Bool { get }
+
   /// Its batches cost much to decode, and come again in the same order: they may be decoded ahead.
   var worksToDecode: Bool { get }
 
@@ -170,6 +175,8 @@ extension Source {
   package var restart: String? { nil }
   package var mayBeginAnew: Bool { false }
   package var worksToDecode: Bool { false }
+  package func announce(to wake: @escaping @Sendable () -> Void) {}
+  package var isQuiet: Bool { false }
   package func hold(at millis: Int64?) {}
   package func hasGiven(before millis: Int64) -> Bool? { nil }
   /// Sources that pass over nothing.

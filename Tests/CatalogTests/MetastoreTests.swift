@@ -60,9 +60,11 @@ final class MetastoreTests: XCTestCase {
     job.fingerprint = "f2"
     try store.put(job)
     XCTAssertEqual(try store.lineage(), edges)
-    XCTAssertTrue(
-      try store.update(job: "dwd.o", state: "running", counters: "{\"rows\":1}", updatedMillis: 9))
-    XCTAssertFalse(try store.update(job: "none", state: "", counters: "", updatedMillis: 9))
+    XCTAssertTrue(try store.update(job: "dwd.o", state: "running", counters: "{\"rows\":1}"))
+    XCTAssertFalse(try store.update(job: "none", state: "", counters: ""))
+    let many = (0..<1_200).map { "x.\($0)" } + ["dwd.o"]
+    try store.touch(jobs: many, updatedMillis: 9)
+    XCTAssertEqual(try store.job("dwd.o")?.updatedMillis, 9)
     XCTAssertEqual(try store.job("dwd.o")?.counters, "{\"rows\":1}")
     XCTAssertEqual(try store.jobs().map(\.fingerprint), ["f2"])
     try store.delete(job: "dwd.o")

@@ -1,5 +1,6 @@
 """Whole databases by one statement: a hundred tables in one process and one slot, tables and columns that come, one that cannot be followed."""
 import json
+import pathlib
 import random
 import threading
 import time
@@ -168,7 +169,10 @@ def whole_database(world, source, count):
         check.equal("one reader of the log", source.readers(connection), 1)
         check.equal("one slot", source.slots(connection), 1)
         seconds, peak = used(process)
-        check.note(f"{source.kind}: {count + 1} tables, {len(made)} changes: {seconds:.1f} CPU seconds, peak {peak / 1e6:.0f} MB")
+        time.sleep(3)
+        idle, threads = used(process)[0] - seconds, len(list(pathlib.Path(f"/proc/{process.pid}/task").iterdir()))
+        check.note(f"{source.kind}: {count + 1} tables, {len(made)} changes: {seconds:.1f} CPU seconds, peak {peak / 1e6:.0f} MB, {threads} threads; "
+                   f"then without changes {idle * 20:.1f} CPU seconds a minute")
         found = states(project)
         check.equal("one table is quarantined", [t for t, s in found.items() if s not in ("idle", "running", "starting")], ["ods.t_005"])
         reason = next(job["error"] for job in project.status()["jobs"] if job["name"] == "ods.t_005")
@@ -271,7 +275,7 @@ def shards_and_tags(world):
             source.execute(connection, f"INSERT INTO user_{i} VALUES (1, 'u{i}'), (2, 'v{i}')")
         for table in ("left_side", "right_side"): source.execute(connection, f"CREATE TABLE {table} (id bigint PRIMARY KEY, at timestamptz)")
         project = world.project("shards")
-        project.write("layers/ods/shop.sql", source.catalog() + "CREATE TABLE users WITH ('key-metadata-columns' = 'table_name') AS TABLE src.postgres.`user_[0-9]+` "
+        project.write("layers/ods/shop.sql", source.catalog() + "CREATE TABLE users WITH ('key-metadata-columns' = 'table_name', 'table.discovery-interval' = '1 s') AS TABLE src.postgres.`user_[0-9]+` "
                       f"{source.options('shards')} ADD COLUMN (loud AS UPPER(name) AFTER name);\n"
                       "CREATE DATABASE ods WITH ('tag.automatic-creation' = 'process-time', 'tag.creation-period-duration' = '2 s') "
                       f"AS DATABASE src.postgres INCLUDING TABLE '.*_side' {source.options('shards')};\n")
@@ -294,7 +298,15 @@ def shards_and_tags(world):
             mine.close()
         writer = threading.Thread(target=write)
         writer.start()
-        try: project.wait("four tags of both tables", lambda: len(set(project.tags("ods.left_side")) & set(project.tags("ods.right_side"))) >= 6, 40)
+        source.execute(connection, "CREATE TABLE user_3 (id bigint PRIMARY KEY, name varchar(9), extra int)")
+        source.execute(connection, "INSERT INTO user_3 VALUES (1, 'u3', 7)")
+        late = lambda: sorted((int(r["id"]), r["loud"], r.get("extra")) for r in project.rows("SELECT * FROM ods.users WHERE table_name = 'user_3'"))
+        try:
+            project.wait("a shard that comes, with a column of its own", lambda: late() == [(1, "U3", 7)], 40)
+            source.execute(connection, "UPDATE user_3 SET name = 'x3' WHERE id = 1")
+            source.execute(connection, "UPDATE user_0 SET name = 'x0' WHERE id = 1")
+            project.wait("changes of it", lambda: late() == [(1, "X3", 7)], 20)
+            project.wait("four tags of both tables", lambda: len(set(project.tags("ods.left_side")) & set(project.tags("ods.right_side"))) >= 6, 40)
         finally:
             stop.set()
             writer.join()

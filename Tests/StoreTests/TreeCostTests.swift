@@ -85,7 +85,7 @@ final class TreeCostTests: XCTestCase {
     let test = try table(counting)
     let budget = MemoryBudget(limitBytes: 400_000)
     let writer = try test.open().writer(
-      settings: TableWriter.Settings(budget: budget, compactionThreads: 0))
+      settings: TableWriter.Settings(budget: budget, compactsInline: true))
     var random = SplitMix(seed: 11)
     for part in 0..<20 {
       try writer.write(rows((0..<800).map { Int64(part * 800 + $0) }, &random))

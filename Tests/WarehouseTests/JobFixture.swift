@@ -159,7 +159,7 @@ final class JobFixture {
     _ name: String, _ changes: [(RowKind, [Scalar])], properties: [String: String]? = nil
   ) throws {
     let table = try open(name)
-    let writer = try table.writer(settings: TableWriter.Settings(compactionThreads: 0))
+    let writer = try table.writer(settings: TableWriter.Settings(compactsInline: true))
     defer { writer.close() }
     let kinds = Buffer(byteCount: max(1, changes.count))
     for (i, change) in changes.enumerated() {

@@ -194,14 +194,14 @@ final class RunnerTests: XCTestCase {
       let log = FakeJob.Log(total: 0)
       var entry = entry("a", log)
       entry.freshnessMillis = freshness
-      let board = RunnerBoard([entry], settings)
-      let start = try XCTUnwrap(board.take(time))
-      board.finish(start, .started(FakeJob(log), JobCounters()), time)
-      let first = try XCTUnwrap(board.take(time))
+      let board = RunnerBoard([entry], settings, time)
+      let start = try XCTUnwrap(board.take())
+      board.finish(start, .started(FakeJob(log), JobCounters()))
+      let first = try XCTUnwrap(board.take())
       var report = EpochReport()
       report.rowsIn = rows
-      board.finish(first, .outcome(.committed(report), JobCounters(), notices: []), time)
-      let second = try XCTUnwrap(board.take(time))
+      board.finish(first, .outcome(.committed(report), JobCounters(), notices: [], patience: nil))
+      let second = try XCTUnwrap(board.take())
       return (second.startMillis - first.startMillis, second.limits.millis)
     }
     let behind = try second(rows: 10, freshness: nil)
@@ -212,6 +212,36 @@ final class RunnerTests: XCTestCase {
     let fresh = try second(rows: 1, freshness: 80)
     XCTAssertTrue((80..<200).contains(fresh.pause), "\(fresh.pause)")
     XCTAssertEqual(fresh.limit, 80)
+  }
+
+  func test_aQuietJob_isLeftAloneUntilASourceAnnouncesSomething() throws {
+    let log = FakeJob.Log(total: 0)
+    let board = RunnerBoard([entry("a", log)], settings(once: false), SystemTime())
+    let start = try XCTUnwrap(board.take())
+    board.finish(start, .started(FakeJob(log), JobCounters()))
+    let idle = RunnerStep.Result.outcome(.idle, JobCounters(), notices: [], patience: 3_600_000)
+    let first = try XCTUnwrap(board.take())
+    // What comes while the job is at work counts as well.
+    first.wake()
+    board.finish(first, idle)
+    let second = try XCTUnwrap(board.take())
+    board.finish(second, idle)
+    let woken = Workers(count: 1)
+    defer { woken.stop() }
+    woken.submit { [wake = second.wake] in
+      SystemTime().sleep(millis: 20)
+      wake()
+    }
+    let third = try XCTUnwrap(board.take())
+    XCTAssertFalse(third.isRenewed)
+    board.finish(third, idle)
+    board.renew(["a", "b"])
+    let last = try XCTUnwrap(board.take())
+    XCTAssertTrue(last.isRenewed)
+    board.finish(last, .evolved(RunnerEvolution(entry: last.entry), JobCounters(), notices: []))
+    let renewed = try XCTUnwrap(board.take())
+    XCTAssertNil(renewed.job)
+    XCTAssertFalse(renewed.isRenewed)
   }
 
   func test_lock_namesItsHolderToTheSecond() throws {

@@ -258,6 +258,80 @@ final class SyncRunTests: XCTestCase {
     XCTAssertEqual(try fixture.rows("ods.新"), [[.int(5), .int(5)]])
   }
 
+  func test_shardsThatCome_joinTheirTableWhileItRuns() throws {
+    let fixture = try SyncFixture()
+    let server = fixture.server
+    try fixture.write(
+      "layers/ods/users.sql",
+      "CREATE TABLE users WITH ('table.discovery-interval' = '1 ms') AS TABLE pg.shop.`u_\\d`")
+    for (name, key) in [("shop.u_1", 1), ("shop.u_2", 2)] {
+      server.create(name, [id, ("v", .int)], key: ["id"])
+      server.put(name, ["id": .int(Int64(key)), "v": .int(1)])
+    }
+    let told = Mutex<[String]>([])
+    var isMade = false
+    let states = try fixture.run(
+      once: false,
+      stopWhen: { [id] states in
+        if !isMade, states.contains(where: { $0.counters.rowsIn == 2 }) {
+          isMade = true
+          server.put("shop.u_3", ["id": .int(3), "v": .int(1 << 40), "w": .int(9)])
+          server.create("shop.u_3", [id, ("v", .bigint), ("w", .int)], key: ["id"])
+          // One that cannot join does not keep the others away.
+          server.create("shop.u_4", [("k", DataType.bigint.notNull)], key: ["k"])
+          server.put("shop.u_1", ["id": .int(11), "v": .int(2)])
+        }
+        return isMade && told.withLock { $0.count } >= 2
+          && states.contains { $0.counters.epoch > 0 && $0.counters.sources.count == 3 }
+          && ((try? fixture.rows("ods.users").count) ?? 0) == 4  // It is being changed.
+      }, notices: { notice in told.withLock { $0.append(notice) } })
+    XCTAssertEqual(states.map(\.restarts), [0])
+    XCTAssertEqual(
+      try fixture.rows("ods.users"),
+      [
+        [.int(1), .int(1), .null], [.int(11), .int(2), .null], [.int(2), .int(1), .null],
+        [.int(3), .int(1 << 40), .int(9)],
+      ])
+    let notices = told.withLock { $0 }
+    XCTAssertTrue(
+      notices.contains("ods.users has more to follow: pg.shop.u_3"), "\(notices)")
+    XCTAssertTrue(
+      notices.contains { $0.hasPrefix("pg.shop.u_4 is left out of ods.users: ") }, "\(notices)")
+    // The next run knows all of them.
+    server.put("shop.u_3", ["id": .int(3)], .delete)
+    XCTAssertEqual(try fixture.run().map(\.phase), [.drained])
+    XCTAssertEqual(try fixture.rows("ods.users").count, 3)
+  }
+
+  func test_aShardBeforeTheOthers_leavesThemTheirState() throws {
+    let fixture = try SyncFixture()
+    let server = fixture.server
+    try fixture.write(
+      "layers/ods/users.sql",
+      """
+      CREATE TABLE users WITH ('key-metadata-columns' = 'table_name')
+      AS TABLE pg.shop.`u_\\d` ADD COLUMN (n AS v + 1)
+      """)
+    func make(_ name: String, _ v: Int64) {
+      server.create("shop." + name, [id, ("v", .int)], key: ["id"])
+      server.put("shop." + name, ["id": .int(1), "v": .int(v)])
+    }
+    make("u_2", 20)
+    make("u_3", 30)
+    try fixture.run()
+    make("u_1", 10)
+    try fixture.run()
+    server.put("shop.u_2", ["id": .int(1), "v": .int(21)], .updateAfter)
+    server.put("shop.u_3", ["id": .int(1)], .delete)
+    server.put("shop.u_1", ["id": .int(1), "v": .int(11)], .updateAfter)
+    XCTAssertEqual(try fixture.run().map(\.phase), [.drained])
+    XCTAssertEqual(
+      try fixture.rows("ods.users"),
+      [
+        [.text("u_1"), .int(1), .int(11), .int(12)], [.text("u_2"), .int(1), .int(21), .int(22)],
+      ])
+  }
+
   func test_tagsByTheClock_cutAllTablesAtOneCommitTime() throws {
     let time = ShiftedTime(86_400_000 * 100)
     let midnight: Int64 = 86_400_000 * 101

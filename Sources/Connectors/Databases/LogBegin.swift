@@ -92,11 +92,16 @@ final class LogBegin<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
   let followed: String?
   private let state = Mutex(State())
   private var thread: Workers?
+  /// Called when there is a batch, an outcome or a notice.
+  private let wake: @Sendable () -> Void
   private static var queueBytes: Int { 48 << 20 }
 
-  init(_ time: any Timekeeper, followed: String? = nil) {
+  init(
+    _ time: any Timekeeper, followed: String? = nil, wake: @escaping @Sendable () -> Void = {}
+  ) {
     self.time = time
     self.followed = followed
+    self.wake = wake
   }
 
   func start(
@@ -110,6 +115,7 @@ final class LogBegin<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
         outcome = .failure(error)
       }
       self.state.withLock { $0.outcome = outcome }
+      self.wake()
     }
   }
 
@@ -157,7 +163,10 @@ final class LogBegin<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
   // MARK: The own threads
 
   var isEnded: Bool { state.withLock { $0.isEnded } }
-  func say(_ text: String) { state.withLock { $0.notices.append(text) } }
+  func say(_ text: String) {
+    state.withLock { $0.notices.append(text) }
+    wake()
+  }
 
   /// Tells what is waited for at the server; nil: nothing any more.
   func waits(for reason: String?) {
@@ -165,6 +174,7 @@ final class LogBegin<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
     state.withLock { state in
       state.wait = reason.map { SourceTrouble($0, sinceMillis: state.wait?.sinceMillis ?? now) }
     }
+    wake()
   }
 
   /// Hands a batch over; waits while too much lies in the queue.
@@ -181,6 +191,7 @@ final class LogBegin<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
       $0.queue.append(batch)
       $0.bytes += batch.rows.byteCount
     }
+    wake()
     return true
   }
 }

@@ -35,7 +35,7 @@ final class LogHub<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
     var tables: [Log.Subscription] = []
     /// Tables that are not read yet, and hold the log from here on: their initial snapshot is under way.
     var pins: [String: Position] = [:]
-    /// Somebody attached: the log must be opened again.
+    /// Somebody attached or left: the log must be opened again.
     var isChanged = false
     var failure: TerraceError?
     /// The server is away, and tried again.
@@ -123,9 +123,11 @@ final class LogHub<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
   }
 
   func detach(_ reader: String) {
-    state.withLock {
-      $0.tables.removeAll { $0.reader == reader }
-      $0.pins[reader] = nil
+    state.withLock { state in
+      let count = state.tables.count
+      state.tables.removeAll { $0.reader == reader }
+      if state.tables.count < count { state.isChanged = true }
+      state.pins[reader] = nil
     }
   }
 
@@ -154,6 +156,9 @@ final class LogHub<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
     var tables: [Log.Subscription] = []
     var isOpen = false
     var confirmedMillis: Int64 = 0
+    // What the queues may be fuller by, and where all tables were told that the log was read to.
+    var cameMore = true
+    var noted: (position: Position, millis: Int64)?
     defer { log.close() }
     while !state.withLock({ $0.isEnded }) {
       do throws(TerraceError) {
@@ -169,26 +174,32 @@ final class LogHub<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
           isOpen = true
           pause = 0
           state.withLock { $0.trouble = nil }
+          noted = nil
         }
         guard isOpen else {
           time.sleep(millis: 20)
           continue
         }
-        if tables.reduce(0, { $0 + $1.queuedBytes }) > limit {
+        if cameMore, tables.reduce(0, { $0 + $1.queuedBytes }) > limit {
           time.sleep(millis: 2)
           try keepAlive(tables, &confirmedMillis)
           continue
         }
-        if try !log.read(waiting: 20) {
+        cameMore = try log.read(waiting: 50)
+        if !cameMore {
           for table in tables { table.flush() }
         }
-        note(tables)
+        note(tables, &noted)
         try keepAlive(tables, &confirmedMillis)
       } catch {
         isOpen = false
         log.close()
         if error.kind != .unavailable {
-          state.withLock { $0.failure = error }
+          let tables = state.withLock { state in
+            state.failure = error
+            return state.tables
+          }
+          for table in tables { table.arrive() }
           return
         }
         pause = min(max(pause * 2, 200), 30_000)
@@ -198,6 +209,7 @@ final class LogHub<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
             error.message, sinceMillis: state.trouble?.sinceMillis ?? now,
             nextMillis: now + Int64(pause))
         }
+        for table in tables { table.arrive() }
         wait(pause)
       }
     }
@@ -206,17 +218,22 @@ final class LogHub<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
   /// The tables when the log is to be opened, else nil.
   private func reopened(_ isOpen: Bool, _ tables: [Log.Subscription]) -> [Log.Subscription]? {
     state.withLock { state in
-      let isGone = tables.contains { table in !state.tables.contains { $0 === table } }
-      if isOpen, !state.isChanged, !isGone { return nil }
+      if isOpen, !state.isChanged { return nil }
       if !isOpen, state.tables.isEmpty, tables.isEmpty { return nil }
       state.isChanged = false
       return state.tables
     }
   }
 
-  private func note(_ tables: [Log.Subscription]) {
+  private func note(
+    _ tables: [Log.Subscription], _ noted: inout (position: Position, millis: Int64)?
+  ) {
     guard let position = log.readPosition else { return }
-    for table in tables { table.passed(position, millis: log.readMillis) }
+    let millis = log.readMillis
+    if let noted, noted.position == position, noted.millis == millis { return }
+    var isWhole = true
+    for table in tables where !table.passed(position, millis: millis) { isWhole = false }
+    noted = isWhole ? (position, millis) : nil
   }
 
   /// Tells the server, about once a second, what it may forget.

@@ -43,6 +43,7 @@ final class LogSource<Origin: LogOrigin>: Source {
   private(set) var drift: SchemaDrift?
   private(set) var restart: String?
   private(set) var skipped: Int64 = 0
+  private var wake: @Sendable () -> Void = {}
 
   init(_ table: ConnectorTable, _ environment: Environment) throws(TerraceError) {
     var table = table
@@ -123,7 +124,7 @@ final class LogSource<Origin: LogOrigin>: Source {
 
   private func begin() {
     let aim = place.map { LogBegin<Origin.Log>.Aim.goOn($0, overlap) } ?? .begin
-    let begin = LogBegin<Origin.Log>(time, followed: followed)
+    let begin = LogBegin<Origin.Log>(time, followed: followed, wake: wake)
     phase = .beginning(begin)
     begunMillis = time.nowMillis()
     begin.start { [origin] (begin) throws(TerraceError) in try origin.begin(aim, begin) }
@@ -140,6 +141,7 @@ final class LogSource<Origin: LogOrigin>: Source {
       phase = .done
       return
     }
+    made.shared.withLock { $0.wake = wake }
     (place, overlap) = (made.from, start.overlap)
     try origin.hub.attach(made)
     subscription = made
@@ -307,6 +309,23 @@ final class LogSource<Origin: LogOrigin>: Source {
         }
         return shared.readMillis >= millis
       }
+    }
+  }
+
+  // MARK: Quiet
+
+  func announce(to wake: @escaping @Sendable () -> Void) { self.wake = wake }
+
+  /// What is held back until a time comes is not announced.
+  var isQuiet: Bool {
+    if drift != nil || restart != nil || front != nil || !kept.isEmpty { return false }
+    switch phase {
+    // How long they take is looked at.
+    case .fresh, .beginning: return false
+    case .done: return true
+    case .streaming:
+      if origin.hub.trouble != nil { return false }
+      return subscription?.shared.withLock { $0.queue.isEmpty && $0.notices.isEmpty } ?? true
     }
   }
 

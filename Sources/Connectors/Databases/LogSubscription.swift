@@ -20,6 +20,8 @@ class LogSubscription<Position: LogPosition>: @unchecked Sendable {
     var notices: [String] = []
     /// Behind the last batch that the source took.
     var taken: LogPlace<Position>?
+    /// Called when there is something to take.
+    var wake: @Sendable () -> Void = {}
   }
 
   /// Who reads: names the subscription in the ledger of its server's log.
@@ -145,15 +147,22 @@ class LogSubscription<Position: LogPosition>: @unchecked Sendable {
       $0.queue.append(made)
       $0.bytes += made.bytes
     }
+    arrive()
   }
 
+  /// Tells the source that there is something.
+  final func arrive() { shared.withLock { $0.wake }() }
+
   /// Everything committed before `position` was read and is in the queue or was not of this table.
-  final func passed(_ position: Position, millis: Int64) {
-    if pending > 0 { return }
+  ///
+  /// - Returns: false while rows of the table are not in the queue yet.
+  final func passed(_ position: Position, millis: Int64) -> Bool {
+    if pending > 0 { return false }
     shared.withLock {
       if $0.read < position { $0.read = position }
       $0.readMillis = max($0.readMillis, millis)
     }
+    return true
   }
 
   /// What the server may forget, as far as this table goes.
@@ -210,5 +219,8 @@ class LogSubscription<Position: LogPosition>: @unchecked Sendable {
     }
   }
 
-  final func say(_ text: String) { shared.withLock { $0.notices.append(text) } }
+  final func say(_ text: String) {
+    shared.withLock { $0.notices.append(text) }
+    arrive()
+  }
 }

@@ -9,6 +9,8 @@ package struct Environment: Sendable {
   package var background: (any FileIO)?
   package var time: any Timekeeper
   package var workers: Workers
+  /// Threads of all compactions: one that is long leaves some to the others.
+  package let compactors: Workers
   package var names: any NameSource
 
   package init(
@@ -18,6 +20,7 @@ package struct Environment: Sendable {
     self.files = files
     self.time = time
     self.workers = workers
+    compactors = Workers(count: min(8, workers.count * 4))
     self.names = names
   }
 }

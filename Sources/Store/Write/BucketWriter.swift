@@ -411,13 +411,13 @@ final class BucketWriter: @unchecked Sendable {
     try waitForCompaction()
   }
 
-  /// Waits for the compaction that is running.
-  func waitForCompaction() throws(TerraceError) {
+  /// Waits for the compaction that is running; the last one, if so said.
+  func waitForCompaction(isLast: Bool = false) throws(TerraceError) {
     monitor.lock()
+    isStale = isStale || isLast
     while compacting { monitor.wait() }
-    let failed = failure
     monitor.unlock()
-    if let failed { throw failed }
+    if let failed = monitor.withLock({ failure }) { throw failed }
   }
 
   // MARK: - Commit

@@ -10,16 +10,16 @@ package final class TableWriter {
   package struct Settings: Sendable {
     /// Shared with others; nil: only `write-buffer-size` bounds the buffers.
     package var budget: MemoryBudget?
-    /// Threads that compact; 0: compactions run where they are started.
-    package var compactionThreads: Int
+    /// Compactions run where they are started, and not behind.
+    package var compactsInline: Bool
     /// Overrides `write-only`.
     package var compacts: Bool?
 
     package init(
-      budget: MemoryBudget? = nil, compactionThreads: Int? = nil, compacts: Bool? = nil
+      budget: MemoryBudget? = nil, compactsInline: Bool = false, compacts: Bool? = nil
     ) {
       self.budget = budget
-      self.compactionThreads = compactionThreads ?? -1
+      self.compactsInline = compactsInline
       self.compacts = compacts
     }
   }
@@ -44,11 +44,9 @@ package final class TableWriter {
     let options = table.schema.options
     self.table = table
     self.commit = commit
-    let workers = table.environment.workers
-    let threads = settings.compactionThreads
     shared = try WriterShared(
-      table.files, workers: workers,
-      compactors: Workers(count: threads < 0 ? min(2, workers.count) : threads),
+      table.files, workers: table.environment.workers,
+      compactors: settings.compactsInline ? Workers(count: 0) : table.environment.compactors,
       budget: settings.budget, compacts: settings.compacts,
       taggedUntil: try TagDirectory(table.path, table.environment).list()
         .map(\.snapshot.timeMillis).max())
@@ -314,8 +312,7 @@ package final class TableWriter {
   package func close() {
     // What failed since the last commit is given up with it.
     for bucket in buckets.values { try? bucket.waitForFlush() }
-    for bucket in buckets.values { try? bucket.waitForCompaction() }  // Likewise.
-    shared.compactors.stop()
+    for bucket in buckets.values { try? bucket.waitForCompaction(isLast: true) }  // Likewise.
   }
 }
 

@@ -298,6 +298,8 @@ final class ConnectorFeed: Feed {
   override func hasGiven(before millis: Int64) -> Bool? {
     connector.hasGiven(before: millis).map { $0 && isBetweenBatches }
   }
+  override func announce(to wake: @escaping @Sendable () -> Void) { connector.announce(to: wake) }
+  override var isQuiet: Bool { isBetweenBatches && connector.isQuiet && !letters.isPending }
   override func takeNotices() -> [String] { connector.takeNotices() }
   override func close() { connector.close() }
 }

@@ -139,6 +139,9 @@ class Feed {
   /// See ``Source/hold(at:)`` and ``Source/hasGiven(before:)``.
   func hold(at millis: Int64?) {}
   func hasGiven(before millis: Int64) -> Bool? { nil }
+  /// See ``Source/announce(to:)`` and ``Source/isQuiet``.
+  func announce(to wake: @escaping @Sendable () -> Void) {}
+  var isQuiet: Bool { false }
   func takeNotices() -> [String] { [] }
   /// What a state commit at this place must write first.
   func commitPositions(identifier: Int64) throws(TerraceError) -> (table: String, id: Int64)? {

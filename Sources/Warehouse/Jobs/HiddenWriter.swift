@@ -19,7 +19,7 @@ final class HiddenWriter {
       writer = open
     } else {
       writer = try table.writer(
-        user: user, settings: TableWriter.Settings(compactionThreads: 0))
+        user: user, settings: TableWriter.Settings(compactsInline: true))
       self.writer = writer
     }
     try writer.write(rows, kinds: kinds)

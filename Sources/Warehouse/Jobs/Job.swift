@@ -20,6 +20,7 @@ package final class Job {
   private var refusal: TerraceError?
   private var counted = JobCounters()
   private var notices: [String] = []
+  private var wake: (@Sendable () -> Void)?
 
   /// Checks what can be checked without reading anything; opens nothing.
   ///
@@ -45,6 +46,7 @@ package final class Job {
     do throws(TerraceError) {
       let fresh = try JobRun(spec, environment, counters: counted)
       run = fresh
+      fresh.wake = wake
       try fresh.start()
       if stops { try fresh.stopAtPresent() }
       if ends { fresh.endInput() }
@@ -113,6 +115,16 @@ package final class Job {
       defer { fresh.abandon() }
       try fresh.startOver()
     } catch { throw noted(error) }
+  }
+
+  package func announce(to wake: @escaping @Sendable () -> Void) { self.wake = wake }
+
+  package var patience: Int64? { run?.patience }
+
+  package var canBeMadeAnew: Bool {
+    run.map { run in
+      !run.mayBeginAnew && run.feeds.allSatisfy { $0.restart == nil && $0.drift == nil }
+    } ?? true
   }
 
   /// From now on only what is there at this call is taken: `run --once`. For source tables that means their

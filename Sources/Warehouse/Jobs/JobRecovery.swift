@@ -76,6 +76,7 @@ extension JobRun {
       self.store = store
     }
     feeds = try makeFeeds(state)
+    if let wake { for feed in feeds { feed.announce(to: wake) } }
     for (source, side, _) in pipeline.playedSides {
       guard let feed = feeds[source] as? TableFeed else { continue }
       feed.isPlaying = true

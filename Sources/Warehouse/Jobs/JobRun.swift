@@ -57,9 +57,13 @@ final class JobRun {
   var ends = false
   var hasEnded = false
   var hasToldWaiting = false
+  /// Called by sources that have something.
+  var wake: (@Sendable () -> Void)?
   var ownNotices: [String] = []
 
   static let stateMillis: Int64 = 10_000
+  /// Places that moved without rows, and wishes for dead letters, are looked at as often.
+  static let patienceMillis: Int64 = 5_000
 
   /// Opens the target and the sources, and reads nothing.
   init(
@@ -184,6 +188,19 @@ final class JobRun {
     if pinLags, started - lastMaintenanceMillis >= JobRun.stateMillis { try pin() }
     noteSources()
     return drained ? .drained : .idle
+  }
+
+  /// See ``RunnableJob/patience``.
+  var patience: Int64? {
+    guard feeds.allSatisfy({ $0.isQuiet && $0.parts == nil }) else { return nil }
+    switch barriers.kind {
+    case .none: return JobRun.patienceMillis
+    case .clock:
+      // Where the clock has passed, the sources' own times are waited for.
+      guard let left = barriers.nextDue.map({ $0 - time.nowMillis() }), left > 0 else { return nil }
+      return min(left, JobRun.patienceMillis)
+    case .watermark, .aligned: return nil
+    }
   }
 
   /// Everything that may be taken was taken. A source that stands at a barrier others have not reached, and

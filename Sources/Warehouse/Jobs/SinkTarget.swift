@@ -83,7 +83,7 @@ final class SinkTarget: JobTarget {
 
   func open(generation: Int64) throws(TerraceError) {
     writer = try table.writer(
-      user: Self.user(job, generation), settings: TableWriter.Settings(compactionThreads: 0))
+      user: Self.user(job, generation), settings: TableWriter.Settings(compactsInline: true))
     self.generation = generation
     if place == nil { try dropTentative() } else { try keep() }
   }

@@ -177,9 +177,10 @@ package struct ProjectChanges: Sendable {
     return nil
   }
 
-  private static func steps(
+  /// What makes one schema of another, and the same for people.
+  static func steps(
     from current: TableSchema, to wanted: TableSchema
-  ) -> ([SchemaChange], [String]) {
+  ) -> (steps: [SchemaChange], lines: [String]) {
     var steps: [SchemaChange] = []
     var lines: [String] = []
     for field in wanted.fields {

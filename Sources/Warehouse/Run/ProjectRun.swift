@@ -36,7 +36,12 @@ package final class ProjectRun {
   private let specs: Mutex<[JobSpec]>
   /// Is told what concerns no single job.
   package var onNotice: (String) -> Void = { _ in }
-  private var told: [String: JobCounters] = [:]
+  /// What the metastore holds of the jobs.
+  private var told: [String: Told] = [:]
+  private struct Told: Hashable {
+    var phase: RunnerJobState.Phase
+    var counters: JobCounters
+  }
   private var lastToldMillis: Int64 = 0
   private let workers: Workers
 
@@ -84,9 +89,12 @@ package final class ProjectRun {
     run.limits = EpochLimits(
       rows: settings.once ? 1 << 20 : 1 << 18, bytes: min(256 << 20, limit / 8),
       millis: settings.once ? 20_000 : 1_000)
-    runner = Runner(
-      entries, run, time: open.warehouse.environment.time,
-      evolve: ProjectRun.evolve(keeper, specs: jobs, all))
+    var doors = Runner.Doors()
+    doors.evolve = ProjectRun.evolve(keeper, specs: jobs, all)
+    doors.renew = { (job) throws(TerraceError) in
+      try keeper?.grown(job).map { ProjectRun.entry($0, among: jobs, all) }
+    }
+    runner = Runner(entries, run, time: open.warehouse.environment.time, doors: doors)
   }
 
   private static func entry(
@@ -115,7 +123,7 @@ package final class ProjectRun {
   /// Follows a source whose columns changed.
   private static func evolve(
     _ keeper: SyncKeeper?, specs: [JobSpec], _ environment: JobEnvironment
-  ) -> Runner.Evolve {
+  ) -> @Sendable (String, String, SchemaDrift) throws(TerraceError) -> RunnerEvolution {
     { (job, reference, drift) throws(TerraceError) in
       guard let keeper else {
         throw TerraceError(
@@ -211,6 +219,7 @@ package final class ProjectRun {
       }
       runner.add(fresh.map { ProjectRun.entry($0, among: all, environment) })
     }
+    if !found.grown.isEmpty { runner.renew(found.grown) }
     guard !once, now - lastSoughtMillis >= keeper.intervalMillis, keeper.begin() else { return }
     lastSoughtMillis = now
     seeker.submit { keeper.discover() }
@@ -233,11 +242,13 @@ package final class ProjectRun {
     try metastore.transaction { () throws(TerraceError) in
       try renewLease(now)
       for state in states {
-        let counters = state.counters
+        let now = Told(phase: state.phase, counters: state.counters)
+        if told[state.name] == now { continue }
+        told[state.name] = now
         try metastore.update(
-          job: state.name, state: state.phase.rawValue, counters: counters.json.text(),
-          updatedMillis: now)
+          job: state.name, state: state.phase.rawValue, counters: state.counters.json.text())
       }
+      try metastore.touch(jobs: states.map(\.name), updatedMillis: now)
     }
   }
 }

@@ -13,8 +13,21 @@ package protocol RunnableJob: AnyObject {
   var counters: JobCounters { get }
   /// Things a person should know, each once.
   func takeNotices() -> [String]
+  /// Has `wake` called, from any thread, when a source has something; before ``recover()``.
+  func announce(to wake: @escaping @Sendable () -> Void)
+  /// After an epoch that took nothing: how many milliseconds nobody needs to look again, unless `wake` is
+  /// called; nil when sources are there that announce nothing.
+  var patience: Int64? { get }
+  /// It may be closed and made anew without losing a first read that is under way.
+  var canBeMadeAnew: Bool { get }
   /// Gives up its files and threads. What is not committed is given up.
   func close()
+}
+
+extension RunnableJob {
+  package func announce(to wake: @escaping @Sendable () -> Void) {}
+  package var patience: Int64? { nil }
+  package var canBeMadeAnew: Bool { true }
 }
 
 /// A job of a run: how to make it, and what feeds it.

@@ -14,6 +14,10 @@ final class RunnerBoard: @unchecked Sendable {
     var endsInput: Bool
     var limits: EpochLimits
     var startMillis: Int64
+    /// It is to be made anew.
+    var isRenewed: Bool
+    /// Tells the board that a source of the job has something.
+    var wake: @Sendable () -> Void
   }
 
   private struct Slot {
@@ -35,13 +39,17 @@ final class RunnerBoard: @unchecked Sendable {
     var changes: [Int64] = []
     /// Why it is to end with the turn it is in.
     var doom: TerraceError?
+    var isRenewed = false
     /// Turns since it last found something.
     var idleTurns = 0
     var isEnded: Bool { [.drained, .failed, .stopped, .quarantined].contains(state.phase) }
   }
 
   private let condition = NSCondition()
+  /// Of those who wait for the end: they are not woken with the threads.
+  private let end = NSCondition()
   private let settings: Runner.Settings
+  private let time: any Timekeeper
   private var slots: [Slot]
   private var threads: Int
   private var isStopped = false
@@ -57,8 +65,9 @@ final class RunnerBoard: @unchecked Sendable {
   }
   static let retriesOfOnce = 3
 
-  init(_ entries: [RunnerEntry], _ settings: Runner.Settings) {
+  init(_ entries: [RunnerEntry], _ settings: Runner.Settings, _ time: any Timekeeper) {
     self.settings = settings
+    self.time = time
     threads = max(1, settings.threads)
     slots = []
     join(entries)
@@ -69,6 +78,25 @@ final class RunnerBoard: @unchecked Sendable {
     locked {
       join(entries)
       condition.broadcast()
+    }
+  }
+
+  func renew(_ names: Set<String>) {
+    locked {
+      for i in slots.indices where names.contains(slots[i].entry.name) && !slots[i].isEnded {
+        slots[i].isRenewed = true
+        wake([i], time.nowMillis())
+      }
+      condition.broadcast()
+    }
+  }
+
+  /// A source of a job has something.
+  private func arrive(_ index: Int) {
+    locked {
+      if slots[index].isWoken || slots[index].isEnded { return }
+      wake([index], time.nowMillis())
+      if !slots[index].isTaken { condition.signal() }
     }
   }
 
@@ -106,20 +134,18 @@ final class RunnerBoard: @unchecked Sendable {
 
   /// A thread has ended.
   func leave() {
-    locked {
-      threads -= 1
-      condition.broadcast()
-    }
+    end.lock()
+    defer { end.unlock() }
+    threads -= 1
+    end.broadcast()
   }
 
   /// - Returns: true when all threads have ended.
   func waitForEnd(millis: Int) -> Bool {
-    locked {
-      if threads > 0 {
-        _ = condition.wait(until: Date(timeIntervalSinceNow: Double(millis) / 1000))
-      }
-      return threads == 0
-    }
+    end.lock()
+    defer { end.unlock() }
+    if threads > 0 { _ = end.wait(until: Date(timeIntervalSinceNow: Double(millis) / 1000)) }
+    return threads == 0
   }
 
   func close() {
@@ -135,7 +161,7 @@ final class RunnerBoard: @unchecked Sendable {
   // MARK: Turns
 
   /// Waits for a job whose turn it is; nil when there will be none any more.
-  func take(_ time: any Timekeeper) -> Turn? {
+  func take() -> Turn? {
     condition.lock()
     defer { condition.unlock() }
     while true {
@@ -145,16 +171,27 @@ final class RunnerBoard: @unchecked Sendable {
       }
       let now = time.nowMillis()
       if let index = next(now) { return turn(index, now) }
-      let due = slots.filter { !$0.isTaken && !$0.isEnded }.map(\.dueMillis).min()
-      let pause = due.map { min(max($0 - now, 1), 1_000) } ?? 1_000
+      let pause = min(max(nextDue(now) - now, 1), 1_000)
       _ = condition.wait(until: Date(timeIntervalSinceNow: Double(pause) / 1000))
     }
   }
 
   /// The job that has waited longest.
   private func next(_ now: Int64) -> Int? {
-    slots.indices.filter { !slots[$0].isTaken && !slots[$0].isEnded && slots[$0].dueMillis <= now }
-      .min { slots[$0].dueMillis < slots[$1].dueMillis }
+    var found: Int?
+    for i in slots.indices where !slots[i].isTaken && !slots[i].isEnded {
+      let due = slots[i].dueMillis
+      if due <= now, found.map({ due < slots[$0].dueMillis }) ?? true { found = i }
+    }
+    return found
+  }
+
+  private func nextDue(_ now: Int64) -> Int64 {
+    var least = now + 1_000
+    for i in slots.indices where !slots[i].isTaken && !slots[i].isEnded {
+      least = min(least, slots[i].dueMillis)
+    }
+    return least
   }
 
   private func turn(_ index: Int, _ now: Int64) -> Turn {
@@ -162,7 +199,8 @@ final class RunnerBoard: @unchecked Sendable {
     slots[index].isWoken = false
     var turn = Turn(
       index: index, entry: slots[index].entry, job: slots[index].job, stopsAtPresent: false,
-      endsInput: false, limits: settings.limits, startMillis: now)
+      endsInput: false, limits: settings.limits, startMillis: now,
+      isRenewed: slots[index].isRenewed, wake: { [weak self] in self?.arrive(index) })
     // No epoch is longer than rows may be old.
     if !settings.once, let freshness = slots[index].entry.freshnessMillis {
       turn.limits.millis = max(1, min(turn.limits.millis, freshness))
@@ -180,7 +218,7 @@ final class RunnerBoard: @unchecked Sendable {
   }
 
   /// Takes in what came of a turn, and says when the job is to be looked at again.
-  func finish(_ turn: Turn, _ result: RunnerStep.Result, _ time: any Timekeeper) {
+  func finish(_ turn: Turn, _ result: RunnerStep.Result) {
     condition.lock()
     defer { condition.unlock() }
     let now = time.nowMillis()
@@ -193,10 +231,10 @@ final class RunnerBoard: @unchecked Sendable {
       slots[index].state.error = nil
       note(index, counters)
       slots[index].dueMillis = now
-    case .outcome(let outcome, let counters, let notices):
+    case .outcome(let outcome, let counters, let notices, let patience):
       note(index, counters)
       note(index, notices)
-      after(outcome, turn, now)
+      after(outcome, turn, patience, now)
     case .failed(let error, let counters):
       if let counters { note(index, counters) }
       fail(index, error, now)
@@ -229,6 +267,7 @@ final class RunnerBoard: @unchecked Sendable {
   private func renew(_ index: Int, _ evolution: RunnerEvolution, _ now: Int64) {
     slots[index].job = nil
     slots[index].entry = evolution.entry
+    slots[index].isRenewed = false
     slots[index].isStopping = false
     slots[index].state.phase = .starting
     // Change upon change must not keep a thread busy.
@@ -253,7 +292,9 @@ final class RunnerBoard: @unchecked Sendable {
     wake(slots[index].downstream, now)
   }
 
-  private func after(_ outcome: EpochOutcome, _ turn: Turn, _ now: Int64) {
+  private func after(
+    _ outcome: EpochOutcome, _ turn: Turn, _ patience: Int64?, _ now: Int64
+  ) {
     let index = turn.index
     switch outcome {
     case .drained:
@@ -264,8 +305,11 @@ final class RunnerBoard: @unchecked Sendable {
       slots[index].state.phase = restingPhase(index)
       slots[index].idleTurns += 1
       let pause =
-        slots[index].entry.polls || settings.once
-        ? RunnerBoard.pollMillis(idleTurns: slots[index].idleTurns) : RunnerBoard.tableMillis
+        if !slots[index].entry.polls, !settings.once {
+          RunnerBoard.tableMillis
+        } else if let patience, !settings.once { patience } else {
+          RunnerBoard.pollMillis(idleTurns: slots[index].idleTurns)
+        }
       slots[index].dueMillis = slots[index].isWoken ? now : now + pause
     case .committed(let report):
       slots[index].state.phase = report.rowsIn > 0 ? .running : restingPhase(index)

@@ -249,36 +249,15 @@ struct SyncExpansion {
   private mutating func add(
     _ name: TableName, _ found: [DatabaseTable], _ statement: SyncStatement, isLive: Bool
   ) {
-    if found.count > 1, !statement.options.mergesShards {
-      problems.append(
-        statement.placed(
-          TerraceError(
-            .invalid,
-            "\(name) would be made of \(found.map(\.text).joined(separator: " and "))",
-            hint: "'merge-shards' = 'true' makes one table of them; EXCLUDING TABLE leaves one out")
-        ))
-      return
-    }
     do throws(TerraceError) {
-      let stored = try schema(of: name)
-      var sources: [SyncSource] = []
-      for table in found {
-        sources.append(
-          try source(table, of: name, statement, isKnown: stored != nil, isLive: isLive))
-      }
-      if statement.isDatabase, sources.contains(where: \.shape.primaryKey.isEmpty) {
-        let names = sources.filter(\.shape.primaryKey.isEmpty).map(\.name)
-        warnings.append(
-          "\(names.joined(separator: ", ")) has no primary key and is left out; CREATE TABLE "
-            + "\(name.table) (PRIMARY KEY (…) NOT ENFORCED) AS TABLE … syncs it")
-        sources.removeAll(where: \.shape.primaryKey.isEmpty)
-        if sources.isEmpty { return }
-      }
-      let table = try SyncTable(name, statement, sources, stored: stored)
-      if statement.isDatabase, stored == nil { try check(table) }
-      add(table)
+      if let table = try made(name, found, statement, isLive: isLive) { add(table) }
     } catch {
       if error.fact("catalog") != nil, leaveOut(name.description, statement) { return }
+      let known = found.filter { memory.source(name, $0, catalog: statement.catalog.text) != nil }
+      if !known.isEmpty, known.count < found.count, !rebuilds.contains(name.description) {
+        let all = fitting(name, found, known, statement, isLive: isLive)
+        return add(name, all, statement, isLive: isLive)
+      }
       let told = statement.placed(error.fact("table") == nil ? error.with("table", name) : error)
       if statement.isDatabase,
         leavesOutWrong || error.kind == .unsupported || statement.options.ignoresIncompatible
@@ -288,6 +267,57 @@ struct SyncExpansion {
         problems.append(told)
       }
     }
+  }
+
+  /// Those that are followed already, and of the others those that make one table with them: what came does not
+  /// stop what is there.
+  private mutating func fitting(
+    _ name: TableName, _ found: [DatabaseTable], _ known: [DatabaseTable],
+    _ statement: SyncStatement, isLive: Bool
+  ) -> [DatabaseTable] {
+    var kept = known
+    for table in found where !known.contains(table) {
+      let before = warnings
+      do throws(TerraceError) {
+        _ = try made(name, (kept + [table]).sorted(), statement, isLive: isLive)
+        kept.append(table)
+        warnings = before
+      } catch {
+        let text = "\(statement.catalog.text).\(table.text)"
+        warnings = before + ["\(text) is left out of \(name): \(error.message)"]
+      }
+    }
+    return kept.sorted()
+  }
+
+  /// - Returns: nil when nothing of it can be followed, which is warned of.
+  private mutating func made(
+    _ name: TableName, _ found: [DatabaseTable], _ statement: SyncStatement, isLive: Bool
+  ) throws(TerraceError) -> SyncTable? {
+    if found.count > 1, !statement.options.mergesShards {
+      throw TerraceError(
+        .invalid, "\(name) would be made of \(found.map(\.text).joined(separator: " and "))",
+        hint: "'merge-shards' = 'true' makes one table of them; EXCLUDING TABLE leaves one out")
+    }
+    let stored = try schema(of: name)
+    let order = memory.sources[name.description]?.map(\.shape.table) ?? []
+    func place(_ table: DatabaseTable) -> Int { order.firstIndex(of: table) ?? order.count }
+    var sources: [SyncSource] = []
+    for table in found.sorted(by: { (place($0), $0) < (place($1), $1) }) {
+      sources.append(
+        try source(table, of: name, statement, isKnown: stored != nil, isLive: isLive))
+    }
+    if statement.isDatabase, sources.contains(where: \.shape.primaryKey.isEmpty) {
+      let names = sources.filter(\.shape.primaryKey.isEmpty).map(\.name)
+      warnings.append(
+        "\(names.joined(separator: ", ")) has no primary key and is left out; CREATE TABLE "
+          + "\(name.table) (PRIMARY KEY (…) NOT ENFORCED) AS TABLE … syncs it")
+      sources.removeAll(where: \.shape.primaryKey.isEmpty)
+      if sources.isEmpty { return nil }
+    }
+    let table = try SyncTable(name, statement, sources, stored: stored)
+    if statement.isDatabase, stored == nil { try check(table) }
+    return table
   }
 
   /// - Throws: `unsupported` for a table that cannot be made here, whatever the statement says.

@@ -20,6 +20,10 @@ final class SyncKeeper: Sendable {
     var isAtWork = false
     var told: Set<String> = []
     var absent: [AbsentJob]
+    /// Sources that came to tables which are there, by table.
+    var shards: [String: [SyncSource]] = [:]
+    /// Of these, the tables whose jobs nobody was told of.
+    var grown: Set<String> = []
   }
 
   private let open: OpenProject
@@ -161,8 +165,11 @@ final class SyncKeeper: Sendable {
       }
       for warning in project.warnings { tell(warning) }
       defer { found.withLock { $0.absent = project.absent } }
-      for table in project.synced
-      where tables.withLock({ $0[table.name.description] }) == nil {
+      for table in project.synced {
+        if let known = tables.withLock({ $0[table.name.description] }) {
+          offer(table, known)
+          continue
+        }
         do throws(TerraceError) {
           let bound = try bound(table)
           try make(bound.table)
@@ -174,6 +181,67 @@ final class SyncKeeper: Sendable {
         } catch { tell("\(table.name) is left out: \(error.message)") }
       }
     } catch { tell("new tables are not looked for: \(error.message)") }
+  }
+
+  // MARK: Shards
+
+  /// Notes what came to a table whose job is at work: it takes that in when it is at rest.
+  private func offer(_ table: SyncTable, _ known: SyncTable) {
+    let came = table.sources.filter { source in !known.sources.contains { $0.name == source.name } }
+    let job = table.name.description
+    if came.isEmpty { return }
+    do throws(TerraceError) { _ = try grown(known, by: came) } catch {
+      let names = came.map(\.name).joined(separator: ", ")
+      return tell("\(names) is left out of \(job): \(error.message)")
+    }
+    found.withLock { found in
+      found.shards[job] = came
+      found.grown.insert(job)
+    }
+  }
+
+  private struct Grown {
+    var table: SyncTable
+    var bound: Bound
+    var steps: [SchemaChange]
+  }
+
+  /// A table with more sources, and what that does to its columns.
+  private func grown(
+    _ known: SyncTable, by came: [SyncSource]
+  ) throws(TerraceError) -> Grown {
+    let directory = SchemaDirectory(
+      try open.warehouse.path(of: known.name), open.warehouse.environment)
+    let current = try directory.latest()
+    let table = try SyncTable(
+      known.name, known.statement, known.sources + came, stored: current)
+    let bound = try bound(table)
+    let wanted = try bound.table.schema(timeMillis: 0)
+    let steps = ProjectChanges.steps(from: current, to: wanted).steps
+    if !steps.isEmpty { _ = try directory.preview(steps) }
+    return Grown(table: table, bound: bound, steps: steps)
+  }
+
+  /// The job of a table with the shards that came, which are there from now on; it is at rest. Nil when there are
+  /// none, or when they cannot be taken any more.
+  func grown(_ job: String) throws(TerraceError) -> JobSpec? {
+    let came = found.withLock { $0.shards.removeValue(forKey: job) ?? [] }
+    guard let known = tables.withLock({ $0[job] }), !came.isEmpty else { return nil }
+    do throws(TerraceError) {
+      let grown = try grown(known, by: came)
+      if !grown.steps.isEmpty {
+        let path = try open.warehouse.path(of: known.name)
+        try SchemaDirectory(path, open.warehouse.environment).change(grown.steps)
+      }
+      try register(grown.table, grown.bound)
+      tables.withLock { $0[job] = grown.table }
+      tell("\(job) has more to follow: \(came.map(\.name).joined(separator: ", "))")
+      return grown.bound.spec
+    } catch {
+      if error.kind == .unavailable || error.kind == .conflict { throw error }
+      tell("\(job) stays as it is: \(error.message)")
+      return nil
+    }
   }
 
   private func make(_ table: ProjectTable) throws(TerraceError) {
@@ -193,13 +261,14 @@ final class SyncKeeper: Sendable {
   }
 
   /// What was found since the last call.
-  func takeFound() -> (specs: [JobSpec], notices: [String]) {
+  func takeFound() -> (specs: [JobSpec], grown: Set<String>, notices: [String]) {
     found.withLock { found in
       defer {
         found.specs = []
+        found.grown = []
         found.notices = []
       }
-      return (found.specs, found.notices)
+      return (found.specs, found.grown, found.notices)
     }
   }
 

@@ -6,6 +6,8 @@ import Store
 
 /// What servers said last of the tables that are synced, by the table here.
 struct SyncMemory: Sendable {
+  ///
+  /// Sources stand in the order in which they came: state of their rows is kept by it.
   private(set) var sources: [String: [SyncSource]] = [:]
   /// When a catalog was asked last.
   private(set) var askedMillis: [String: Int64] = [:]
@@ -13,10 +15,17 @@ struct SyncMemory: Sendable {
   init() {}
 
   init(_ metastore: Metastore) throws(TerraceError) {
+    var places: [String: [(place: Int64, source: SyncSource)]] = [:]
     for row in try metastore.synced() {
       let json = try parseJSON(Array(row.shape.utf8))
-      sources[row.table, default: []].append(try SyncSource(json, catalog: row.catalog))
+      let source = try SyncSource(json, catalog: row.catalog)
+      places[row.table, default: []].append((try json.optionalInt("number") ?? 0, source))
       askedMillis[row.catalog] = max(askedMillis[row.catalog] ?? 0, row.updatedMillis)
+    }
+    // Those of one number stay in the order of their names.
+    sources = places.mapValues { found in
+      found.enumerated().sorted { ($0.element.place, $0.offset) < ($1.element.place, $1.offset) }
+        .map(\.element.source)
     }
   }
 
@@ -39,11 +48,11 @@ struct SyncMemory: Sendable {
   ) throws(TerraceError) {
     try metastore.transaction { () throws(TerraceError) in
       try metastore.deleteSynced(table.name.description)
-      for source in table.sources {
+      for (number, source) in table.sources.enumerated() {
         try metastore.put(
           SyncedRow(
             table: table.name.description, source: source.name, catalog: source.catalog,
-            shape: source.json.text(), updatedMillis: nowMillis))
+            shape: source.json(number: number).text(), updatedMillis: nowMillis))
       }
     }
   }

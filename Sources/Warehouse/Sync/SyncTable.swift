@@ -79,8 +79,9 @@ package struct SyncTable: Sendable {
 
 /// Shapes as the metastore keeps them.
 extension SyncSource {
-  var json: JSONValue {
+  func json(number: Int) -> JSONValue {
     .members([
+      ("number", .int(Int64(number))),
       ("database", .string(shape.table.database)),
       ("schema", shape.table.schema.map { .string($0) }),
       ("table", .string(shape.table.table)),
