@@ -56,6 +56,60 @@ final class KafkaTableTests: XCTestCase {
     ] { XCTAssertNil(KafkaPlace.parse(text), text) }
   }
 
+  func test_specificOffsets_areOfOneTopic() {
+    for (place, name) in [("startup", "topic"), ("startup", "topic-pattern"), ("bounded", "topic")]
+    {
+      var options = [
+        "topic": name == "topic" ? "a;b" : "", "scan.\(place).mode": "specific-offsets",
+        "scan.\(place).specific-offsets": "partition:0,offset:1",
+      ]
+      if name != "topic" { options[name] = "a.*" }
+      XCTAssertTrue(error(try table(options)).contains("one topic"), "\(options)")
+    }
+  }
+
+  func test_propertiesAreChecked_whenATableIsPlanned() {
+    for (name, value) in [
+      ("fetch.min.bytes", "x"), ("acks", "7"), ("compression.type", "brotli"), ("nonsense", "1"),
+      ("isolation.level", "snapshot"),
+    ] {
+      let text = error(try table(["properties.\(name)": value], .style))
+      XCTAssertTrue(text.contains("Kafka property"), "\(name) = \(value): \(text)")
+    }
+    XCTAssertTrue(error(try table(["properties.group.id": ""], .style)).contains("group-offsets"))
+  }
+
+  func test_numbersAndDurationsAreChecked() {
+    for (name, value) in [
+      ("scan.parallelism", "many"), ("sink.parallelism", "0"), ("scan.watermark.idle-timeout", "x"),
+      ("scan.watermark.emit.strategy", "x"), ("scan.watermark.emit.on-event.gap", "0"),
+    ] { XCTAssertTrue(error(try table([name: value])).contains("takes"), name) }
+    let upsert = [
+      "connector": "upsert-kafka", "format": "", "key.format": "json", "value.format": "json",
+    ]
+    for (name, value) in [
+      ("sink.buffer-flush.max-rows", "-1"), ("sink.buffer-flush.interval", "soon"),
+    ] {
+      let options = upsert.merging([name: value]) { a, _ in a }
+      XCTAssertTrue(error(try table(options, .sink, key: ["id"])).contains("takes"), name)
+    }
+  }
+
+  func test_transactionsNeedAllAcknowledgements() {
+    let base = ["sink.delivery-guarantee": "exactly-once", "sink.transactional-id-prefix": "p"]
+    for (name, value) in [("acks", "1"), ("enable.idempotence", "false")] {
+      let options = base.merging(["properties.\(name)": value]) { a, _ in a }
+      XCTAssertTrue(error(try table(options, .sink)).contains("transactions need"), name)
+    }
+    let whole = base.merging(["properties.acks": "all"]) { a, _ in a }
+    XCTAssertEqual(error(try table(whole, .sink)), "")
+  }
+
+  func test_keyFields_areNamedOnce() {
+    let text = error(try table(["key.format": "json", "key.fields": "id;id"]))
+    XCTAssertTrue(text.contains("twice"), text)
+  }
+
   func test_boundedModes() throws {
     XCTAssertEqual(try table([:]).bound.mode, .unbounded)
     XCTAssertEqual(try table(["scan.bounded.mode": "latest-offset"]).bound.mode, .latest)

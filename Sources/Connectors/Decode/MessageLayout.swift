@@ -71,6 +71,10 @@ struct MessageLayout {
       throw TerraceError(.invalid, "'key.format' and 'key.fields' go together")
         .with("table", table.name)
     }
+    if let twice = names.first(where: { name in names.count { $0 == name } > 1 }) {
+      throw TerraceError(.invalid, "'key.fields' names a column twice")
+        .with("table", table.name).with("column", twice)
+    }
     for name in names where table.declared.index(of: name) == nil {
       throw TerraceError(.invalid, "'key.fields' names no column of the table")
         .with("table", table.name).with("column", name)

@@ -170,7 +170,8 @@ struct RecordFormat {
     if let byte = try options.byte("\(prefix).field-delimiter") { csv.delimiter = byte }
     if let byte = try options.byte("\(prefix).quote-character") { csv.quote = byte }
     csv.escape = try options.byte("\(prefix).escape-character")
-    if try options.flag("\(prefix).disable-quote-character") { csv.quote = CSVOptions.noQuote }
+    // A byte that no text of UTF-8 has.
+    if try options.flag("\(prefix).disable-quote-character") { csv.quote = 0xff }
     allowsComments = try options.flag("\(prefix).allow-comments")
     csv.hasHeader = false
     var flink = CSVOptions.Flink()

@@ -76,11 +76,13 @@ final class KafkaClient {
       }
     }
     rd_kafka_conf_set_opaque(conf, Unmanaged.passUnretained(events).toOpaque())
-    rd_kafka_conf_set_log_cb(conf) { client, level, _, text in
-      guard level <= 4, let text, let events = KafkaClient.events(rd_kafka_opaque(client)) else {
+    rd_kafka_conf_set_log_cb(conf) { client, level, facility, text in
+      guard let text, let facility, let events = KafkaClient.events(rd_kafka_opaque(client)) else {
         return
       }
-      events.note(String(cString: text), isRefusal: false)
+      // Why a connection ended is told as news, not as trouble.
+      let isTrouble = level <= 4 || ["FAIL", "ERROR"].contains(String(cString: facility))
+      if isTrouble { events.note(String(cString: text), isRefusal: false) }
     }
     rd_kafka_conf_set_error_cb(conf) { _, code, reason, opaque in
       guard let events = KafkaClient.events(opaque) else { return }
@@ -113,11 +115,22 @@ final class KafkaClient {
   func close() {
     if !isOpen { return }
     isOpen = false
-    rd_kafka_destroy_flags(handle, Int32(RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE))
+    KafkaFarewell.end(handle, events)
   }
 
   private static func events(_ opaque: UnsafeMutableRawPointer?) -> KafkaEvents? {
     opaque.map { Unmanaged<KafkaEvents>.fromOpaque($0).takeUnretainedValue() }
+  }
+
+  /// Says what librdkafka does not take, without making a client.
+  ///
+  /// - Throws: `invalid` with the fact `option`.
+  static func check(_ settings: [(name: String, value: String)]) throws(TerraceError) {
+    guard let conf = rd_kafka_conf_new() else {
+      throw TerraceError(.unavailable, "no memory for a Kafka client")
+    }
+    defer { rd_kafka_conf_destroy(conf) }
+    for (name, value) in settings { try set(conf, name, value) }
   }
 
   private static func set(

@@ -5,7 +5,8 @@ import Store
 struct KafkaDelivery {
   enum Guarantee { case none, atLeastOnce, exactlyOnce }
   enum Partitioner {
-    /// By the key's hash as Java's client has it; without a key, whichever.
+    /// By the key's hash as Java's client has it; without a key, by the hash of what tells rows apart where
+    /// rows go and change, else whichever.
     case byKey
     case fixed, roundRobin
   }
@@ -32,7 +33,10 @@ struct KafkaDelivery {
     }
     if isUpsert {
       // Rows are sent as they come, in batches that librdkafka makes; the last one of a key counts.
-      options.allow(["sink.buffer-flush.max-rows", "sink.buffer-flush.interval"])
+      if let rows = try options.integer("sink.buffer-flush.max-rows"), rows < 0 {
+        throw options.wrong("sink.buffer-flush.max-rows", "a whole number, 0 for none")
+      }
+      _ = try options.duration("sink.buffer-flush.interval")
       return
     }
     switch options.text("sink.partitioner")?.lowercased() ?? "default" {

@@ -12,7 +12,7 @@ enum KafkaOffsets {
     case .latest: return try edges(partitions, -1, client)
     case .timestamp(let millis): return try after(millis, partitions, client)
     case .offsets(let offsets):
-      return try fill(partitions.map { offsets[$0.number] }, partitions, "earliest", table, client)
+      return try given(offsets, partitions, table, client)
     case .group:
       let committed = try client.committed(partitions)
       return try fill(committed, partitions, table.properties.reset ?? "none", table, client)
@@ -27,9 +27,24 @@ enum KafkaOffsets {
     case .unbounded, .earliest: return partitions.map { _ in .max }
     case .latest: return try edges(partitions, -1, client)
     case .timestamp(let millis): return try after(millis, partitions, client)
-    case .offsets(let offsets): return partitions.map { offsets[$0.number] ?? .max }
-    case .group: return try client.committed(partitions).map { $0 ?? .max }
+    // A partition that is not named is not read.
+    case .offsets(let offsets): return partitions.map { offsets[$0.number] ?? 0 }
+    case .group:
+      return try fill(try client.committed(partitions), partitions, "none", table, client)
     }
+  }
+
+  /// Partitions that are not named begin where the group stands, and else at their beginning.
+  private static func given(
+    _ offsets: [Int32: Int64], _ partitions: [Partition], _ table: KafkaTable, _ client: KafkaClient
+  ) throws(TerraceError) -> [Int64] {
+    var begins = partitions.map { offsets[$0.number] }
+    let open = begins.indices.filter { begins[$0] == nil }
+    if table.properties.group != nil {
+      let committed = try client.committed(open.map { partitions[$0] })
+      for (index, offset) in zip(open, committed) { begins[index] = offset }
+    }
+    return try fill(begins, partitions, "earliest", table, client)
   }
 
   private static func edges(

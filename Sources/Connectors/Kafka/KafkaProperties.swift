@@ -35,7 +35,10 @@ struct KafkaProperties {
     "sasl.login.refresh.min.period.seconds", "sasl.login.refresh.buffer.seconds",
     "ssl.secure.random.implementation", "ssl.trustmanager.algorithm", "ssl.provider",
     "ssl.keymanager.algorithm", "zookeeper.connect", "group.instance.id",
-    "internal.leave.group.on.close",
+    "internal.leave.group.on.close", "client.dns.lookup", "enable.metrics.push", "group.protocol",
+    "metadata.recovery.strategy", "metadata.recovery.rebootstrap.trigger.ms",
+    "socket.connection.setup.timeout.max.ms", "retry.backoff.max.ms",
+    "partitioner.adaptive.partitioning.enable", "partitioner.availability.timeout.ms",
   ]
 
   private static let renamed = [
@@ -123,7 +126,16 @@ struct KafkaProperties {
     case "isolation.level":
       isolation = value.trimmed.lowercased()
       out[name] = isolation
-    case "acks": out[name] = value.trimmed.lowercased()
+    case "acks":
+      let word = value.trimmed.lowercased()
+      guard ["all", "-1", "0", "1"].contains(word) else {
+        throw TerraceError(.invalid, "the Kafka property 'acks' takes all, -1, 0, 1")
+          .with("value", value)
+      }
+      out[name] = word
+    case "compression.gzip.level", "compression.lz4.level", "compression.zstd.level":
+      // One option has the level of whatever is used.
+      out["compression.level"] = String(try number())
     default:
       if name == "group.id" { group = value }
       out[Self.renamed[name] ?? name] = value

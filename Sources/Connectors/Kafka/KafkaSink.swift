@@ -16,12 +16,14 @@ final class KafkaSink: Sink {
   private var topic: OpaquePointer?
   private var transactions: KafkaTransactions?
   private var partitionCount: Int32 = 1
+  /// Of the rows in hand, where we choose by what they hold.
+  private var chosen: [Int32] = []
   private var turn: Int32 = 0
   private let timestamps: Int?
   private let headers: Int?
 
-  /// Longer than this no acknowledgement is waited for.
-  private static let patienceMillis: Int32 = 60_000
+  /// Longer than this no acknowledgement is waited for when none comes: as long as electing a leader takes.
+  private static let patienceMillis: Int32 = 30_000
 
   init(_ given: ConnectorTable, _ environment: Environment) throws(TerraceError) {
     let table = try KafkaTable(given, .sink)
@@ -46,6 +48,8 @@ final class KafkaSink: Sink {
   private func open() throws(TerraceError) -> KafkaClient {
     if let producer { return producer }
     let made = try KafkaClient(.producer, settings(), servers: table.properties.servers)
+    // Asked first: a server that does not answer, or not to us, is told before rows wait for it.
+    partitionCount = Int32(try made.partitions(of: .names([topicName])).count)
     guard let topic = rd_kafka_topic_new(made.handle, topicName, nil) else {
       throw TerraceError(.invalid, "no name of a topic").with("topic", topicName)
     }
@@ -53,9 +57,6 @@ final class KafkaSink: Sink {
     self.topic = topic
     if let id = transactionalID {
       transactions = try KafkaTransactions(made, id: id, topic: topicName, table.properties)
-    }
-    if table.delivery.partitioner == .roundRobin {
-      partitionCount = Int32(try made.partitions(of: .names([topicName])).count)
     }
     return made
   }
@@ -92,6 +93,7 @@ final class KafkaSink: Sink {
     let producer = try open()
     try transactions?.begin()
     let messages = try encoder.encode(rows, kinds: kinds)
+    choose(rows)
     for message in 0..<messages.count {
       try send(messages, message, rows, producer)
       if message & 0xfff == 0 { producer.serve() }
@@ -103,7 +105,7 @@ final class KafkaSink: Sink {
     _ messages: EncodedMessages, _ message: Int, _ rows: Batch, _ producer: KafkaClient
   ) throws(TerraceError) {
     let (value, key) = (messages.value(message), messages.key(message))
-    let partition = partition()
+    let partition = partition(of: Int(messages.rows[message]))
     var waited: Int32 = 0
     while true {
       let code: rd_kafka_resp_err_t
@@ -127,9 +129,23 @@ final class KafkaSink: Sink {
     }
   }
 
-  private func partition() -> Int32 {
+  /// Without keys, changes of a row go where the row went.
+  private func choose(_ rows: Batch) {
+    chosen = []
+    let columns = encoder.orderingColumns
+    if columns.isEmpty || table.delivery.partitioner != .byKey { return }
+    chosen = [Int32](unsafeUninitializedCapacity: rows.count) { room, count in
+      guard let base = room.baseAddress else { return }
+      BucketHash.buckets(
+        columns.map { rows.columns[$0] }, count: rows.count, of: max(1, Int(partitionCount)),
+        into: base)
+      count = rows.count
+    }
+  }
+
+  private func partition(of row: Int) -> Int32 {
     switch table.delivery.partitioner {
-    case .byKey: return RD_KAFKA_PARTITION_UA
+    case .byKey: return chosen.isEmpty ? RD_KAFKA_PARTITION_UA : chosen[row]
     case .fixed: return 0
     case .roundRobin:
       turn = (turn + 1) % max(1, partitionCount)
@@ -204,6 +220,10 @@ final class KafkaSink: Sink {
 
   /// - Throws: `unavailable` for messages that could not be delivered: the job does them again.
   private func check(_ producer: KafkaClient) throws(TerraceError) {
+    if let refusal = producer.events.refusal {
+      throw producer.error("Kafka's servers refuse us", refusal, isRefusal: true)
+        .with("topic", topicName)
+    }
     guard let failures = producer.events.takeFailures() else { return }
     if table.delivery.guarantee == .none { return }
     throw producer.error("\(failures.count) messages could not be delivered", failures.reason)
@@ -215,13 +235,15 @@ final class KafkaSink: Sink {
   func prepare(epoch: Int64) throws(TerraceError) -> String {
     guard let producer else { return "" }
     if table.delivery.guarantee != .none {
-      var waited: Int32 = 0
-      while rd_kafka_flush(producer.handle, 1000) == RD_KAFKA_RESP_ERR__TIMED_OUT {
-        waited += 1000
+      var (waited, left): (Int32, Int32) = (0, .max)
+      while rd_kafka_flush(producer.handle, 500) == RD_KAFKA_RESP_ERR__TIMED_OUT {
         try check(producer)
+        let now = rd_kafka_outq_len(producer.handle)
+        waited = now < left ? 0 : waited + 500
+        left = min(left, now)
         if waited >= Self.patienceMillis {
           throw producer.error("messages are not acknowledged", "timed out")
-            .with("topic", topicName).with("waiting", rd_kafka_outq_len(producer.handle))
+            .with("topic", topicName).with("waiting", now)
         }
       }
     }
@@ -250,6 +272,10 @@ final class KafkaSink: Sink {
     if let topic { rd_kafka_topic_destroy(topic) }
     topic = nil
     transactions = nil
+    // What was not acknowledged is sent again by whoever does the epoch again.
+    if let producer {
+      rd_kafka_purge(producer.handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
+    }
     producer?.close()
     producer = nil
   }

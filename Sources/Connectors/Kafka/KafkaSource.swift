@@ -34,6 +34,8 @@ final class KafkaSource: Source {
   private static let rowsMax = 1 << 16
   /// Memory for what was fetched and not taken yet, of all partitions together.
   private static let queueKilobytes = 32 << 10
+  /// How long records that were given before may take to come again.
+  private static let replayPatienceMillis: Int32 = 60_000
 
   var type: RowType { table.table.type }
   var style: ChangeStyle { table.style }
@@ -177,16 +179,18 @@ final class KafkaSource: Source {
   func poll(rows count: Int, bytes: Int) throws(TerraceError) -> SourceBatch? {
     let client = try open()
     client.serve()
-    if let refusal = client.events.refusal {
-      throw TerraceError(.invalid, "Kafka's servers refuse us").with("reason", refusal)
-        .with("servers", client.servers)
-    }
+    try check(client)
     lookForServers(client)
     if replays.isEmpty, trouble == nil { try discover(client) }
     let limit = min(max(count, 1), table.properties.maxPollRecords ?? Self.rowsMax, Self.rowsMax)
     var waits = 0
     while true {
       if let batch = try step(client, limit, min(bytes, 64 << 20)) { return batch }
+      if !replays.isEmpty {
+        try wait(client, waits)
+        waits += 1
+        continue
+      }
       let expects = partitions.contains {
         !$0.isAtEnd && progress.next[$0.id] < ends[$0.id]
       }
@@ -194,6 +198,26 @@ final class KafkaSource: Source {
       waits += 1
       usleep(1000)
     }
+  }
+
+  /// Waits a moment for records that were given before: they are there, but they come over a network.
+  private func wait(_ client: KafkaClient, _ waits: Int) throws(TerraceError) {
+    client.serve(millis: 2)
+    try check(client)
+    if waits < Int(Self.replayPatienceMillis) / 2 {
+      usleep(2000)
+      return
+    }
+    guard let step = replays.first else { return }
+    let place = partitions[step.id].partition
+    throw client.error("records that were read before do not come again", "timed out")
+      .with("partition", "\(place.topic)-\(place.number)").with("offset", progress.next[step.id])
+  }
+
+  private func check(_ client: KafkaClient) throws(TerraceError) {
+    guard let refusal = client.events.refusal else { return }
+    throw TerraceError(.invalid, "Kafka's servers refuse us").with("reason", refusal)
+      .with("servers", client.servers)
   }
 
   private func step(

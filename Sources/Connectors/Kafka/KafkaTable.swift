@@ -44,7 +44,8 @@ struct KafkaTable {
       try options.duration("scan.topic-partition-discovery.interval")
       ?? properties.discoveryMillis ?? 300_000
     delivery = try KafkaDelivery(&options, isUpsert: isUpsert)
-    notices = properties.notices + Self.watermarks(&options)
+    let remarks = try Self.watermarks(&options)
+    notices = properties.notices + remarks
     let layout = try MessageLayout(&options, isUpsert: isUpsert)
     style = layout.style(table)
     decoder = purpose == .source ? try MessageDecoder(&options, isUpsert: isUpsert) : nil
@@ -58,10 +59,15 @@ struct KafkaTable {
         hint: "use 'connector' = 'upsert-kafka', or a format of changes such as debezium-json"
       ).with("table", table.name)
     }
-    if purpose == .source, start.mode == .group || bound.mode == .group, properties.group == nil {
+    if purpose != .sink, start.mode == .group || bound.mode == .group, properties.group == nil {
       throw options.missing(
         "properties.group.id", "the mode 'group-offsets', which is the default,")
     }
+    try checkOffsets()
+    do throws(TerraceError) { try KafkaClient.check(properties.settings) } catch {
+      throw error.with("table", table.name)
+    }
+    if delivery.guarantee == .exactlyOnce { try checkTransactions() }
     if purpose == .sink, case .names(let names) = topics, names.count == 1 { return }
     if purpose == .sink {
       throw TerraceError(.invalid, "a sink writes to one topic: the option 'topic'")
@@ -69,12 +75,41 @@ struct KafkaTable {
     }
   }
 
-  /// Options about watermarks: some are the job's, some mean nothing here.
-  private static func watermarks(_ options: inout ConnectorOptions) -> [String] {
-    options.allow([
-      "scan.parallelism", "sink.parallelism", "scan.watermark.emit.strategy",
-      "scan.watermark.emit.on-event.gap", "scan.watermark.idle-timeout", "property-version",
-    ])
+  /// - Throws: `invalid` for what would make transactions worthless.
+  private func checkTransactions() throws(TerraceError) {
+    for (name, wanted) in [("acks", ["all", "-1"]), ("enable.idempotence", ["true"])] {
+      guard let value = properties.settings.first(where: { $0.name == name })?.value,
+        !wanted.contains(value.lowercased())
+      else { continue }
+      throw TerraceError(
+        .invalid, "transactions need '\(name)' = '\(wanted[0])'", hint: "leave it out"
+      )
+      .with("table", table.name).with("option", KafkaProperties.prefix + name)
+    }
+  }
+
+  /// Offsets have numbers of partitions, not names of topics.
+  private func checkOffsets() throws(TerraceError) {
+    if case .names(let names) = topics, names.count == 1 { return }
+    for (place, option) in [(start, "scan.startup.mode"), (bound, "scan.bounded.mode")] {
+      guard case .offsets = place.mode else { continue }
+      throw TerraceError(.invalid, "'\(option)' = 'specific-offsets' is for one topic")
+        .with("table", table.name).with("option", option)
+    }
+  }
+
+  /// Options about watermarks and threads: some are the job's, some mean nothing here.
+  private static func watermarks(
+    _ options: inout ConnectorOptions
+  ) throws(TerraceError) -> [String] {
+    for name in ["scan.parallelism", "sink.parallelism", "scan.watermark.emit.on-event.gap"] {
+      if let number = try options.integer(name), number < 1 {
+        throw options.wrong(name, "a whole number from 1 on")
+      }
+    }
+    _ = try options.choice("scan.watermark.emit.strategy", ["on-periodic", "on-event"])
+    _ = try options.duration("scan.watermark.idle-timeout")
+    options.allow(["property-version"])
     let table = options.table
     let alignment = table.options.keys.filter { $0.hasPrefix("scan.watermark.alignment.") }
     options.allow(Array(alignment))

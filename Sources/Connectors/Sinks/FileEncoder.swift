@@ -9,27 +9,6 @@ protocol FileEncoder: AnyObject {
   func finish() throws(TerraceError)
 }
 
-enum FileEncoders {
-  static func make(
-    _ format: RecordFormat, _ sink: any FileSink, _ type: RowType
-  ) throws(TerraceError) -> any FileEncoder {
-    switch format.kind {
-    case .parquet: try ParquetEncoder(sink, type)
-    case .avro: try AvroFileEncoder(sink, type)
-    default: try TextEncoder(sink, type, format)
-    }
-  }
-
-  /// - Throws: what ``make(_:_:_:)`` would say of these columns.
-  static func check(_ format: RecordFormat, _ type: RowType) throws(TerraceError) {
-    switch format.kind {
-    case .parquet: _ = try ParquetWriter(MemorySink(), type: type)
-    case .avro: _ = try AvroFileEncoder(MemorySink(), type)
-    default: _ = try RowEncoder(type, format)
-    }
-  }
-}
-
 final class ParquetEncoder: FileEncoder {
   private let writer: ParquetWriter
 
@@ -45,7 +24,7 @@ final class ParquetEncoder: FileEncoder {
 final class AvroFileEncoder: FileEncoder {
   private let writer: AvroWriter
 
-  init(_ sink: any ByteSink, _ type: RowType) throws(TerraceError) {
+  init(_ sink: any FileSink, _ type: RowType) throws(TerraceError) {
     var options = AvroWriteOptions()
     options.codec = .snappy
     options.recordName = "record"

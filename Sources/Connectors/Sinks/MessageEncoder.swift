@@ -64,6 +64,14 @@ final class MessageEncoder {
   /// Whether a row of these kinds can be told at all.
   var tellsChanges: Bool { layout.isUpsert || layout.value.isChanges }
 
+  /// Columns that tell which messages must stay in order, where no key does: the primary key of a table whose
+  /// messages tell changes, or whole rows if it has none. Empty where the order says nothing.
+  var orderingColumns: [Int] {
+    guard key == nil, layout.value.isChanges else { return [] }
+    let primary = table.primaryKey.compactMap { table.type.index(of: $0) }
+    return primary.isEmpty ? valueColumns : primary
+  }
+
   /// - Parameter kinds: one ``RowKind`` raw value a row; nil when all are inserts.
   /// - Returns: valid until the next call.
   func encode(_ rows: Batch, kinds: Buffer?) throws(TerraceError) -> EncodedMessages {

@@ -42,7 +42,7 @@ final class ParquetLeafReader {
   init(
     _ source: any ByteSource, _ chunk: ParquetChunk, _ leaf: ParquetLeaf, wanted: DataType,
     ranges: [Range<Int>], places: [ParquetPagePlace]?, areUnits: Bool = false,
-    decompressor: Decompressor, pages: ParquetPageCount
+    decompressor: Decompressor
   ) throws(TerraceError) {
     self.leaf = leaf
     self.wanted = wanted
@@ -50,8 +50,7 @@ final class ParquetLeafReader {
     self.areUnits = areUnits
     out = ParquetVector(wanted)
     cursor = try ParquetChunkCursor(source, ranges: ranges, column: leaf.path)
-    loader = try ParquetPageLoader(
-      codec: chunk.codec, decompressor: decompressor, pages: pages)
+    loader = try ParquetPageLoader(codec: chunk.codec, decompressor: decompressor)
     values = ParquetValues(leaf, try ParquetConverter(leaf, to: wanted))
   }
 

@@ -26,6 +26,19 @@ package struct ProjectStatus: Sendable {
     package var counters: JSONValue
     /// Records that are put aside now, where there are any.
     package var letters: LetterSummary?
+
+    /// What a person should know of its records, a line each.
+    package var remarks: [String] {
+      var lines = (letters?.lines ?? []).map { "put aside: \($0)" }
+      guard case .object(let sources)? = counters["sources"] else { return lines }
+      for source in sources {
+        guard case .int(let count)? = source.value["skipped"], count > 0 else { continue }
+        lines.append(
+          "passed over: \(DisplayText.count(Int(count), "record")) of \(source.name)"
+            + " that \(count == 1 ? "was no row" : "were no rows")")
+      }
+      return lines
+    }
   }
 
   package var tables: [TableRow] = []

@@ -144,9 +144,7 @@ extension Terrace {
       } else {
         try console.show(status.listing, arguments.printFormat, nothing: "There is no job.")
         for row in status.tables where arguments.printFormat == .table {
-          for line in row.letters?.lines ?? [] {
-            console.noteAfterOutput("\(row.name): put aside: \(line)")
-          }
+          for line in row.remarks { console.noteAfterOutput("\(row.name): \(line)") }
         }
         if let holder = status.holder {
           console.noteAfterOutput("run by process \(holder.pid) on \(holder.host)")

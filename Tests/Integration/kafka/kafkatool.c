@@ -12,6 +12,7 @@
  *                                            turn, and answers "ok" when they are there; "poison": a record that is none to each
  * kafkatool SERVERS follow TOPIC ROWS        takes what comes until its stdin ends: "MESSAGES DISTINCT SUM WRONG", of ids under ROWS
  * kafkatool SERVERS committed GROUP TOPIC    "PARTITION<TAB>OFFSET<TAB>METADATA" of each partition
+ * kafkatool SERVERS watch GROUP TOPIC        answers each line with the sum of those offsets
  */
 #include <librdkafka/rdkafka.h>
 #include <poll.h>
@@ -62,6 +63,7 @@ static rd_kafka_t *producer(const char *linger, const char *messages) {
   rd_kafka_conf_t *conf = rd_kafka_conf_new();
   set(conf, "linger.ms", linger);
   set(conf, "queue.buffering.max.messages", messages);
+  set(conf, "enable.idempotence", "true");
   rd_kafka_conf_set_dr_msg_cb(conf, delivered);
   return client(RD_KAFKA_PRODUCER, conf);
 }
@@ -255,7 +257,7 @@ static int follow(const char *topic, long rows) {
       char text[256] = "";
       if (m->len < sizeof text) memcpy(text, m->payload, m->len);
       if (sscanf(text, "{\"name\":\"n%ld\",\"id\":%ld}", &name, &id) != 2 || name != id || id < 0 || id >= rows) wrong++;
-      else { distinct += !seen[id]; seen[id] = 1; sum += id; }
+      else if (!seen[id]) { distinct++; seen[id] = 1; sum += id; }
       total++;
     }
     rd_kafka_message_destroy(m);
@@ -278,18 +280,49 @@ static int ends(const char *topic) {
   return 0;
 }
 
-static int committed(const char *group, const char *topic) {
-  rd_kafka_conf_t *conf = rd_kafka_conf_new();
-  set(conf, "group.id", group);
-  rd_kafka_t *rk = client(RD_KAFKA_CONSUMER, conf);
+static rd_kafka_topic_partition_list_t *offsets(rd_kafka_t *rk, const char *topic) {
   int count = partitions(rk, topic);
   rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(count);
   for (int p = 0; p < count; p++) rd_kafka_topic_partition_list_add(list, topic, p);
+  return list;
+}
+
+static rd_kafka_t *member(const char *group) {
+  rd_kafka_conf_t *conf = rd_kafka_conf_new();
+  set(conf, "group.id", group);
+  return client(RD_KAFKA_CONSUMER, conf);
+}
+
+static int committed(const char *group, const char *topic) {
+  rd_kafka_t *rk = member(group);
+  rd_kafka_topic_partition_list_t *list = offsets(rk, topic);
   rd_kafka_resp_err_t code = rd_kafka_committed(rk, list, 20000);
   if (code) { fprintf(stderr, "%s\n", rd_kafka_err2str(code)); return 1; }
   for (int i = 0; i < list->cnt; i++)
     printf("%d\t%lld\t%.*s\n", list->elems[i].partition, (long long)list->elems[i].offset,
         (int)list->elems[i].metadata_size, list->elems[i].metadata ? (char *)list->elems[i].metadata : "");
+  rd_kafka_topic_partition_list_destroy(list);
+  rd_kafka_destroy(rk);
+  return 0;
+}
+
+static int watch(const char *group, const char *topic) {
+  rd_kafka_t *rk = member(group);
+  rd_kafka_topic_partition_list_t *list = offsets(rk, topic);
+  char line[16];
+  long best = 0;
+  while (fgets(line, sizeof line, stdin)) {
+    long sum = 0;
+    // A broker that is away is asked again with the next line.
+    rd_kafka_resp_err_t code = rd_kafka_committed(rk, list, 5000);
+    for (int i = 0; i < list->cnt; i++) {
+      if (!code && list->elems[i].offset > 0) sum += list->elems[i].offset;
+      list->elems[i].offset = RD_KAFKA_OFFSET_INVALID;
+    }
+    if (sum > best) best = sum;
+    printf("%ld\n", best);
+    fflush(stdout);
+  }
   rd_kafka_topic_partition_list_destroy(list);
   rd_kafka_destroy(rk);
   return 0;
@@ -306,5 +339,6 @@ int main(int argc, char **argv) {
   if (!strcmp(argv[2], "count")) return consume(argv[3], 0);
   if (!strcmp(argv[2], "ends")) return ends(argv[3]);
   if (!strcmp(argv[2], "committed") && argc == 5) return committed(argv[3], argv[4]);
+  if (!strcmp(argv[2], "watch") && argc == 5) return watch(argv[3], argv[4]);
   return 64;
 }
