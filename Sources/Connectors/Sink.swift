@@ -21,5 +21,16 @@ package protocol Sink: AnyObject {
   func prepare(epoch: Int64) throws(TerraceError) -> String
   func publish(_ prepared: String) throws(TerraceError)
   func recover(_ prepared: String?) throws(TerraceError) -> SinkRecovery
+  /// Whether ``clear()`` can be done.
+  var canClear: Bool { get }
+  /// Takes away all rows that are there, in the epoch that is being written, before the rows that follow.
+  func clear() throws(TerraceError)
   func close()
+}
+
+extension Sink {
+  package var canClear: Bool { false }
+  package func clear() throws(TerraceError) {
+    throw TerraceError(.unsupported, "to empty this target")
+  }
 }

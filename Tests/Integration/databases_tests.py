@@ -369,6 +369,15 @@ def interrupted_reads(world):
                 for name in wanted: project.wait(f"{kind}: {name} outside to be what the source is", lambda: same(name), 60)
                 run("DELETE FROM orders WHERE id % 1000 = 1")
                 for name in wanted: project.wait(f"{kind}: {name} to follow", lambda: same(name), 30)
+                for again in range(2 if world.quick else 10):
+                    # Emptied at the source, and killed while the targets are emptied and filled.
+                    run("TRUNCATE TABLE orders")
+                    run(f"INSERT INTO orders (id, grp, name) VALUES " + ", ".join(f"({again * 50 + i}, {i % 7}, 'after')" for i in range(60)))
+                    time.sleep(world.random.random() * 0.6)
+                    flow.kill(process)
+                    process = project.start()
+                run("UPDATE orders SET name = 'last', grp = 8 WHERE id % 9 = 1")
+                for name in wanted: project.wait(f"{kind}: {name} to be emptied with the source", lambda: same(name), 30)
                 world.checks.equal(f"{kind}: exit code", project.stop(process), 0)
             finally: process.kill()
             world.checks.that(f"{kind}: a read was killed in its middle", parts[0] < rows, str(parts))

@@ -153,7 +153,7 @@ class MariaDB:
         words = [*self.words(), f"--datadir={self.data}", f"--port={self.port}", "--bind-address=127.0.0.1", f"--socket={self.folder}/sock",
                  f"--server-id={self.server_id}", "--log-bin=mariadb-bin", "--binlog-format=ROW", "--binlog-row-image=FULL",
                  "--innodb-flush-log-at-trx-commit=2", "--default-time-zone=+00:00",
-                 f"--pid-file={self.folder}/pid", "--sync-binlog=0", *self.settings]
+                 f"--pid-file={self.folder}/pid", f"--tmpdir={self.folder}", "--sync-binlog=0", *self.settings]
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder)
         for _ in range(300):

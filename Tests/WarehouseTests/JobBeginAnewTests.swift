@@ -13,6 +13,7 @@ private final class ServerTable: Sendable {
     var id: Int64
     var old: Int64?
     var new: Int64?
+    var isTruncate = false
   }
   private let content = Mutex<(rows: [Int64: Int64], log: [Change])>(([:], []))
 
@@ -23,6 +24,12 @@ private final class ServerTable: Sendable {
       if $0.rows[id] == nil && value == nil { return }
       $0.log.append(Change(id: id, old: $0.rows[id], new: value))
       $0.rows[id] = value
+    }
+  }
+  func truncate() {
+    content.withLock {
+      $0.rows = [:]
+      $0.log.append(Change(id: 0, isTruncate: true))
     }
   }
 }
@@ -66,9 +73,17 @@ private final class ServerSource: Source {
     let log = server.log
     let last = min(end ?? log.count, next + step)
     if next >= last { return nil }
-    self.next = last
+    if let cut = log[next..<last].firstIndex(where: \.isTruncate) {
+      self.next = cut
+      if cut == next {
+        restart = "TRUNCATE emptied it"
+        return nil
+      }
+    } else {
+      self.next = last
+    }
     return batch(
-      log[next..<last].flatMap { change -> [(RowKind, Int64, Int64)] in
+      log[next..<(self.next ?? last)].flatMap { change -> [(RowKind, Int64, Int64)] in
         let old = change.old.map {
           (change.new == nil ? RowKind.delete : .updateBefore, change.id, $0)
         }
@@ -87,7 +102,8 @@ private final class ServerSource: Source {
   }
 
   func stopAtPresent() { end = server.log.count }
-  var isDrained: Bool { next.map { next in end.map { next >= $0 } ?? false } ?? false }
+  var isDrained: Bool { restart == nil && isAtEnd }
+  private var isAtEnd: Bool { next.map { next in end.map { next >= $0 } ?? false } ?? false }
   var position: String { next.map(String.init) ?? (given > 0 ? "first" : "new") }
   func seek(_ position: String) {
     if position == "first" { restart = "the first read was interrupted" }
@@ -100,14 +116,16 @@ final class JobBeginAnewTests: XCTestCase {
 
   private func job(
     _ fixture: JobFixture, _ server: ServerTable, _ ledger: Ledger, _ style: ChangeStyle,
-    isKeyed: Bool = true, step: Int
+    isKeyed: Bool = true, canClear: Bool = false, step: Int
   ) throws -> Job {
     var environment = fixture.environment
     environment.connectors.source = { (table, _) throws(TerraceError) in
       ServerSource(server, table.type, style, step: step)
     }
     environment.connectors.style = { (_) throws(TerraceError) in style }
-    environment.connectors.sink = { (_, _) throws(TerraceError) in LedgerSink(ledger) }
+    environment.connectors.sink = { (_, _) throws(TerraceError) in
+      LedgerSink(ledger, canClear: canClear)
+    }
     let table = ConnectorTable(
       name: "t", type: Self.type, primaryKey: ["id"], options: ["connector": "server"], folder: "/")
     var out = table
@@ -126,6 +144,10 @@ final class JobBeginAnewTests: XCTestCase {
     var counts: [String: Int] = [:]
     for line in ledger.rows {
       let parts = line.split(separator: " ", maxSplits: 1)
+      if parts[0] == "0" {
+        (rows, counts) = ([:], [:])
+        continue
+      }
       let row = String(parts[1])
       rows[row.prefix { $0 != "," }] = parts[0] == "1" ? row : nil
       counts[row, default: 0] += parts[0] == "1" ? 1 : -1
@@ -200,5 +222,48 @@ final class JobBeginAnewTests: XCTestCase {
     try drain(second)
     XCTAssertEqual(ledger.rows.filter { $0.hasPrefix("-1") }.count, 1, "\(ledger.rows)")
     XCTAssertEqual(content(ledger).byKey, wanted(server))
+  }
+
+  /// TRUNCATE at the server, at random points of commits that are lost or done.
+  func test_truncate_emptiesATargetThatCanBe() throws {
+    var random = SplitMix(seed: 47)
+    var fallen = 0
+    for round in 0..<24 {
+      let (server, ledger) = (ServerTable(), Ledger())
+      for id in 0..<Int64(40) { server.set(id, id) }
+      let time = ManualTime(startMillis: 1_700_000_000_000)
+      let fixture = JobFixture(MemoryFileIO(time: time), time)
+      let style = round % 2 == 0 ? ChangeStyle.retractions : .upserts
+      func job(_ step: Int) throws -> Job {
+        try self.job(fixture, server, ledger, style, canClear: true, step: step)
+      }
+      try drain(try job(9))
+      for _ in 0..<3 {
+        change(server, &random, 10)
+        if random.next() % 3 > 0 { server.truncate() }
+        change(server, &random, Int(random.next() % 20))
+        let job = try job(Int(random.next() % 9) + 1)
+        for _ in 0..<random.next() % 9 {
+          ledger.arm(Ledger.Crash.allCases[Int(random.next() % 4)])
+          do { _ = try job.runEpoch(EpochLimits(rows: Int(random.next() % 9) + 1)) } catch {
+            fallen += 1
+            if random.next() % 2 == 0 { break }
+          }
+        }
+        if random.next() % 3 == 0 { job.close() }
+      }
+      ledger.arm(.none)
+      try drain(try job(7))
+      XCTAssertEqual(content(ledger).byKey, wanted(server), "round \(round)")
+    }
+    XCTAssertGreaterThan(fallen, 20)
+    let (server, ledger) = (ServerTable(), Ledger())
+    server.set(1, 1)
+    let fixture = JobFixture(MemoryFileIO(), ManualTime())
+    try drain(try job(fixture, server, ledger, .upserts, step: 4))
+    server.truncate()
+    XCTAssertThrowsError(try drain(try job(fixture, server, ledger, .upserts, step: 4))) {
+      XCTAssertEqual(($0 as? TerraceError)?.kind, .unsupported)
+    }
   }
 }

@@ -42,7 +42,14 @@ final class LedgerSink: Sink {
   private let ledger: Ledger
   private var open: [String] = []
 
-  init(_ ledger: Ledger) { self.ledger = ledger }
+  let canClear: Bool
+
+  init(_ ledger: Ledger, canClear: Bool = false) {
+    self.ledger = ledger
+    self.canClear = canClear
+  }
+
+  func clear() { open.append("0 everything") }
 
   func write(_ batch: Batch, kinds: Buffer?) {
     for row in 0..<batch.count {

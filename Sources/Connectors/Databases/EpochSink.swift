@@ -39,6 +39,9 @@ class EpochSink<Connection: EpochConnection>: Sink {
 
   // MARK: What a kind of server says
 
+  /// The table that is written, quoted.
+  var target: String { preconditionFailure("a kind of server says which") }
+
   /// Connects, checks the target, and makes the table of marks.
   func connect() throws(TerraceError) -> Connection {
     preconditionFailure("a kind of server says how")
@@ -71,6 +74,14 @@ class EpochSink<Connection: EpochConnection>: Sink {
       if kind == RowKind.updateBefore.rawValue { continue }
       try add(rows, i, isDelete: kind == RowKind.delete.rawValue)
     }
+  }
+
+  var canClear: Bool { true }
+
+  final func clear() throws(TerraceError) {
+    forget()
+    // TRUNCATE would end the transaction in MySQL, and wants rights of its own.
+    _ = try opened().run("DELETE FROM \(target)")
   }
 
   /// The connection, in the transaction of the epoch.

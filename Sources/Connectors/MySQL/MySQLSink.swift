@@ -245,6 +245,8 @@ final class MySQLSink: EpochSink<MySQLConnection> {
     deletes = nil
   }
 
+  override var target: String { options.target.quoted }
+
   override func connect() throws(TerraceError) -> MySQLConnection {
     let made = try MySQLConnection(options.server)
     // Values that do not fit are errors, not cut; times are moments.

@@ -46,6 +46,8 @@ final class PostgresSink: EpochSink<PostgresConnection> {
     if writer.out.count >= Self.flushBytes { try flush() }
   }
 
+  override var target: String { options.target.quoted }
+
   override func connect() throws(TerraceError) -> PostgresConnection {
     let made = try PostgresConnection(options.server)
     // Rows that somebody else holds are waited for, but not for ever; a peer that is gone is noticed.

@@ -74,17 +74,17 @@ package final class Job {
     if run?.target.canTakeBack == false {
       throw noted(
         TerraceError(
-          .unsupported, "to take rows back that are outside: \(reason)",
+          .unsupported, "to take rows away that are outside: \(reason)",
           hint: "empty the target, then “terrace run --rebuild \(spec.name)”"))
     }
     if case .connector = spec.target {
       notices.append(
-        "\(spec.name) begins anew: \(reason); what is gone at the source leaves the target at the end"
+        "\(spec.name) begins anew: \(reason); what is gone at the source leaves the target, too"
       )
     } else {
       notices.append("\(spec.name) is emptied and begins anew: \(reason)")
     }
-    try startOver()
+    try startOver(clears: true)
     try recover()
     return .idle
   }
@@ -107,13 +107,16 @@ package final class Job {
 
   /// Empties the target and begins with the sources anew, whatever the target holds: `run --rebuild`. Its
   /// snapshots go on, so those who read it see their rows go and come.
-  package func startOver() throws(TerraceError) {
+  package func startOver() throws(TerraceError) { try startOver(clears: false) }
+
+  /// - Parameter clears: rows outside go as well.
+  private func startOver(clears: Bool) throws(TerraceError) {
     abandon()
     refusal = nil
     do throws(TerraceError) {
       let fresh = try JobRun(spec, environment, counters: counted)
       defer { fresh.abandon() }
-      try fresh.startOver()
+      try fresh.startOver(clears: clears)
     } catch { throw noted(error) }
   }
 

@@ -19,6 +19,8 @@ package struct JobEnvironment: Sendable {
   package var folder: String
   /// Tables that the project's jobs write and look up: see ``SourcePlay``.
   var lookedUp: Set<TableName> = []
+  /// Jobs that write a target outside which others of the project write as well.
+  var sharedTargets: Set<String> = []
   var connectors = ConnectorDoor()
   /// So much change of state is committed before its time has come, while the next slice is taken.
   var stateBytes = 64 << 20
@@ -78,6 +80,17 @@ package struct EpochReport: Sendable {
 }
 
 extension JobSpec {
+  /// Jobs that write one target outside together.
+  static func sharingTargets(_ jobs: [JobSpec]) -> Set<String> {
+    var writers: [[String?]: [String]] = [:]
+    for job in jobs {
+      guard case .connector(let table) = job.target else { continue }
+      let place = ["connector", "url", "table-name"].map { table.options[$0] }
+      writers[place, default: []].append(job.name)
+    }
+    return Set(writers.values.filter { $0.count > 1 }.joined())
+  }
+
   /// `table.local-time-zone` as the head of the spec sets it, else the project's: what its expressions are
   /// computed in. Tags go by the project's, so that all tables have the same.
   func zone(_ environment: JobEnvironment) -> SessionZone {

@@ -41,10 +41,10 @@ extension JobRun {
   }
 
   /// See ``Job/startOver()``.
-  func startOver() throws(TerraceError) {
+  func startOver(clears: Bool) throws(TerraceError) {
     let old = try target.newestRoot(spec.name, target.table)
     root.generation = (old?.root.generation ?? 0) + 1
-    try target.startOver(root)
+    try target.startOver(root, clears: clears)
   }
 
   private var user: String { "terrace-\(spec.name)-\(root.generation)" }

@@ -22,7 +22,9 @@ protocol JobTarget: AnyObject {
   /// Whether rows that were written can be taken back, as when the job begins anew.
   var canTakeBack: Bool { get }
   /// Empties the target and publishes a root of epoch 0, from which the job begins anew.
-  func startOver(_ root: Root) throws(TerraceError)
+  ///
+  /// - Parameter clears: rows outside are to go, too, with the first epoch of the job that begins.
+  func startOver(_ root: Root, clears: Bool) throws(TerraceError)
   /// Nothing of what was written since the last commit may become visible.
   func abandon()
   func close()
@@ -236,7 +238,7 @@ final class TableTarget: JobTarget {
     return false
   }
 
-  func startOver(_ root: Root) throws(TerraceError) {
+  func startOver(_ root: Root, clears: Bool) throws(TerraceError) {
     let commit = try table.commit(user: Self.user(job, root.generation))
     _ = try commit.overwrite(
       .table, [], identifier: root.epoch, properties: root.properties)

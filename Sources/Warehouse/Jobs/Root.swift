@@ -38,6 +38,8 @@ struct Root {
   var prepared: String?
   /// Rows outside that a first read may yet have to take back; nil once it is whole.
   var tentative: TentativeRows.Place?
+  /// The next epoch takes away all rows outside before it writes its own.
+  var clears = false
 
   static let prefix = Snapshot.rootPropertyPrefix
 
@@ -81,6 +83,7 @@ struct Root {
       found["letter-count"] = String(letterCount)
     }
     if let prepared { found["prepared"] = prepared }
+    if clears { found["clears"] = "true" }
     if let tentative { found["tentative"] = tentative.json.text() }
     return Dictionary(uniqueKeysWithValues: found.map { (Root.prefix + $0.key, $0.value) })
   }
@@ -134,6 +137,7 @@ extension Root {
     letters = property("letters").flatMap { Int64($0) }
     letterCount = property("letter-count").flatMap { Int64($0) } ?? 0
     prepared = property("prepared")
+    clears = property("clears") == "true"
     tentative = try json("tentative").map { (json) throws(TerraceError) in try .init(json) }
   }
 }

@@ -18,6 +18,10 @@ final class SinkTarget: JobTarget {
   /// What the root says of rows that may have to be taken back, and these rows while they are kept.
   private var place: TentativeRows.Place?
   private var tentative: TentativeRows?
+  /// The rows outside go before those of the epoch in hand.
+  private var clears = false
+  /// Nobody else in the project writes there.
+  private let isOwn: Bool
 
   init(
     _ connector: ConnectorTable, job: String, isAppendOnly: Bool,
@@ -27,6 +31,7 @@ final class SinkTarget: JobTarget {
     self.isAppendOnly = isAppendOnly
     let written = connector.written.type
     self.written = written
+    isOwn = !environment.sharedTargets.contains(job)
     key = connector.primaryKey.compactMap { written.index(of: $0) }
     warehouse = environment.warehouse
     _ = try warehouse.create(database: HiddenTables.database)
@@ -55,6 +60,7 @@ final class SinkTarget: JobTarget {
       case .redo: try found.flatMap { (found) throws(TerraceError) in try forget(found.root) }
       }
     place = whole?.root.tentative
+    clears = whole?.root.clears ?? false
     return whole
   }
 
@@ -91,7 +97,12 @@ final class SinkTarget: JobTarget {
   // MARK: A first read that may begin anew
 
   func expect(restart: Bool) { mayBeginAnew = restart && !isAppendOnly }
-  var canTakeBack: Bool { place != nil }
+  var canTakeBack: Bool { place != nil || clears || (sink.canClear && isOwn) }
+
+  private func clearIfDue() throws(TerraceError) {
+    if clears { try sink.clear() }
+    clears = false
+  }
 
   private var tentativeName: String { job.replacing(".", with: "__") + "-tentative" }
 
@@ -127,6 +138,7 @@ final class SinkTarget: JobTarget {
 
   func write(_ delta: DeltaBatch) throws(TerraceError) -> Int {
     if delta.count == 0 { return 0 }
+    try clearIfDue()
     if isAppendOnly {
       let rows = try TargetChanges.inserts(delta)
       try sink.write(rows, kinds: nil)
@@ -148,6 +160,7 @@ final class SinkTarget: JobTarget {
   func commit(_ root: Root, watermark: Int64?) throws(TerraceError) -> Snapshot {
     guard let writer else { preconditionFailure("committed before it was opened") }
     var root = root
+    try clearIfDue()
     try settle(epoch: root.epoch)
     root.tentative = place
     let prepared = try sink.prepare(epoch: root.epoch)
@@ -168,11 +181,13 @@ final class SinkTarget: JobTarget {
     return last
   }
 
-  /// What was written outside stays there until the job has come through a first read: rows that it kept for
-  /// that are taken back then, if the read did not give them again.
-  func startOver(_ root: Root) throws(TerraceError) {
+  /// What was written outside stays there until the job has come through a first read, if rows were kept for
+  /// that: they are taken back then, if the read did not give them again.
+  func startOver(_ root: Root, clears: Bool) throws(TerraceError) {
     var root = root
-    root.tentative = try newestRoot(job, table)?.root.tentative
+    let newest = try newestRoot(job, table)?.root
+    root.tentative = newest?.tentative
+    root.clears = root.tentative == nil && (clears || newest?.clears ?? false)
     let commit = try table.commit(user: Self.user(job, root.generation))
     _ = try commit.commit(
       [], identifier: root.epoch, properties: root.properties, ignoreEmpty: false)

@@ -63,6 +63,7 @@ package final class ProjectRun {
       zone: try open.config.zone, folder: open.folder)
     environment.connectors = open.connectors
     environment.lookedUp = SourcePlay.lookedUp(project.jobs)
+    environment.sharedTargets = JobSpec.sharingTargets(project.jobs)
     self.environment = environment
     let (jobs, absent) = try ProjectRun.selected(project, settings.select)
     // What is wrong with their settings is said before anything runs.
