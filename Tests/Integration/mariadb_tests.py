@@ -1,11 +1,14 @@
 """MariaDB as a source and as a target: equal at the end, nothing twice, whatever dies on the way. mysql_tests asks MySQL the same."""
 import json
 import os
+import random
 import subprocess
+import threading
 import time
 import traceback
 
 import flow
+import mysql_attack
 import servers
 
 CONF = "layers: ods\nwarehouse: warehouse\ncatalog.uri: catalog/metastore.db\n"
@@ -274,6 +277,30 @@ def shards(world, server):
     world.checks.equal("times and kinds", kind, {1: ("197", "+I"), 5: ("202", "+I"), 11: ("197", "+I"), 12: ("202", "+U")})
 
 
+def databases(world, server):
+    """Patterns over databases: tables of one name become one, with the database in the key."""
+    for i in range(3):
+        more, value = (", note VARCHAR(9)", ", 'n'") if i == 2 else ("", "")
+        server.run(f"CREATE DATABASE firm_{i}", f"CREATE TABLE firm_{i}.users (id INT PRIMARY KEY, v INT{more})", f"INSERT INTO firm_{i}.users VALUES (1, {i}{value}), (2, {i}{value})",
+                   f"CREATE TABLE firm_{i}.orders_{i} (id INT PRIMARY KEY)", f"INSERT INTO firm_{i}.orders_{i} VALUES ({i})")
+    server.run("CREATE DATABASE firm_x", "CREATE TABLE firm_x.users (id INT PRIMARY KEY, v INT)", "INSERT INTO firm_x.users VALUES (9, 9)")
+    project = new(world, "firms")
+    project.write("layers/ods/all.sql", f"CREATE CATALOG src WITH ('type' = 'mysql-cdc', 'hostname' = '127.0.0.1', 'port' = '{server.port}', 'username' = 'cdc', 'password' = 'secret');\n"
+                  "CREATE DATABASE ods WITH ('key-metadata-columns' = 'database_name') AS DATABASE src.`firm_[0-9]+` INCLUDING TABLE 'users';\n"
+                  "CREATE TABLE orders AS TABLE src.`firm_[0-9]+`.`orders_[0-9]+`;\n")
+    project.once()
+    rows = lambda: [tuple(row.values()) for row in project.rows("SELECT database_name, id, v, note FROM ods.users ORDER BY database_name, id")]
+    world.checks.equal("rows of three databases", rows(), [(f"firm_{i}", k, i, "n" if i == 2 else None) for i in range(3) for k in (1, 2)])
+    server.run("UPDATE firm_1.users SET v = 10 WHERE id = 1", "DELETE FROM firm_2.users WHERE id = 1", "INSERT INTO firm_0.users VALUES (3, 30)", "DELETE FROM firm_1.orders_1", "INSERT INTO firm_x.users VALUES (8, 8)")
+    project.once()
+    world.checks.equal("their changes", rows(), [("firm_0", 1, 0, None), ("firm_0", 2, 0, None), ("firm_0", 3, 30, None), ("firm_1", 1, 10, None), ("firm_1", 2, 1, None), ("firm_2", 2, 2, "n")])
+    world.checks.equal("a table of tables in databases", all_rows(project, "orders"), [(0,), (2,)])
+    # A database that comes later.
+    server.run("CREATE DATABASE firm_7", "CREATE TABLE firm_7.users (id INT PRIMARY KEY, v INT)", "INSERT INTO firm_7.users VALUES (1, 7)")
+    for _ in range(2): project.once()
+    world.checks.equal("a database that came later", rows()[-1], ("firm_7", 1, 7, None))
+
+
 def huge(world, server):
     """One transaction of many rows goes through in bounded memory, also when the run is killed inside."""
     count = 60_000 if world.quick else 2_000_000
@@ -457,6 +484,50 @@ def purged(world, server):
     world.checks.equal("a table that did not change", all_rows(quiet, "quiet"), [(1,), (2,)])
 
 
+def busy(world, server):
+    """First reads that begin among many writers see each change once, by a user with no more rights than a replica's."""
+    server.run("CREATE DATABASE busy", "CREATE TABLE busy.t (id INT PRIMARY KEY, g INT, v BIGINT)", f"INSERT INTO busy.t SELECT seq, seq % 10, 0 FROM {server.seq('busy', 300)}",
+               "CREATE USER few@'%' IDENTIFIED BY 'few'", "GRANT SELECT, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO few@'%'")
+    stop, counts, columns = threading.Event(), [0] * 4, "id INT NOT NULL, g INT, v BIGINT"
+
+    def write(number):
+        chance, connection = random.Random(number), server.connect("root", "")
+        cursor = connection.cursor()
+        while not stop.is_set():
+            key = chance.randrange(400) + 1
+            try: cursor.execute(chance.choice([f"UPDATE busy.t SET v = v + 1 WHERE id = {key}", f"UPDATE busy.t SET g = (g + 1) % 10 WHERE id = {key}", f"REPLACE INTO busy.t VALUES ({key}, {key % 10}, {counts[number]})",
+                                               f"DELETE FROM busy.t WHERE id = {key}", f"UPDATE IGNORE busy.t SET id = id + 400 WHERE id = {key}", f"UPDATE IGNORE busy.t SET id = id - 400 WHERE id = {key + 400}"]))
+            except Exception as error:
+                # Two writers met.
+                if error.args[0] not in (1213, 1205): raise
+            counts[number] += 1
+        connection.close()
+
+    writers = [threading.Thread(target=write, args=(i,)) for i in range(4)]
+    for each in writers: each.start()
+    projects = []
+    try:
+        for attempt in range(2 if world.quick else 12):
+            project = new(world, f"busy-{attempt}")
+            for i in range(3):
+                spec(project, server, f"t{i}", columns, "busy.t", options=f", 'scan.incremental.snapshot.chunk.size' = '{50 + i}'")
+                spec(project, server, f"s{i}", columns, "busy.t", select="g, COUNT(*), SUM(v) FROM cdc GROUP BY g --", target="g INT, n BIGINT, v BIGINT, PRIMARY KEY (g) NOT ENFORCED")
+            for file in (project.folder / "layers/ods").iterdir(): file.write_text(file.read_text().replace("'cdc'", "'few'").replace("'secret'", "'few'"))
+            project.apply()
+            project.once()
+            projects.append(project)
+    finally:
+        stop.set()
+        for each in writers: each.join()
+    rows, sums = ([tuple(map(int, row)) for row in server.run(sql)] for sql in ("SELECT * FROM busy.t ORDER BY id", "SELECT g, COUNT(*), SUM(v) FROM busy.t GROUP BY g ORDER BY g"))
+    for project in projects:
+        project.once()
+        for i in range(3):
+            world.checks.equal("rows among writers", all_rows(project, f"t{i}"), rows)
+            world.checks.equal("sums among writers", all_rows(project, f"s{i}", "g"), sums)
+    world.checks.note(f"{sum(counts)} changes by four writers while {len(projects) * 6} first reads began")
+
+
 def branches(world, server):
     """Rows of XA transactions count when they are committed, whoever was stopped between PREPARE and COMMIT; other tables do not wait."""
     server.run("CREATE DATABASE xa CHARACTER SET utf8mb4", *[f"CREATE TABLE xa.{t} (id INT PRIMARY KEY, v VARCHAR(20))" for t in ("t", "other", "late")])
@@ -593,7 +664,7 @@ def plain(world, server):
 def details(world, only=None):
     """Single questions, a database of its own each, on one server."""
     with Server("--sql-mode=") as server:
-        for question in only or (startup, keys, types, shards, packed, huge, columns_then, renamed, changes, letters, plain, branches, documents, clocks, purged):
+        for question in only or (startup, keys, types, shards, databases, packed, huge, columns_then, renamed, changes, letters, plain, busy, branches, documents, clocks, mysql_attack.attack, purged):
             at = time.monotonic()
             try: question(world, server)
             except Exception: world.checks.that(question.__name__, False, traceback.format_exc(limit=4))

@@ -2,6 +2,7 @@
 import sys
 
 import mariadb_tests as maria
+import mysql_attack
 import servers
 
 
@@ -60,23 +61,8 @@ def ids(world, server):
     world.checks.equal("rows of transactions with tags", maria.all_rows(project, "t"), [(i,) for i in range(5)])
 
 
-def rights(world, server):
-    """SELECT, REPLICATION SLAVE and REPLICATION CLIENT are all that a job needs."""
-    server.run("CREATE DATABASE rights", "CREATE TABLE rights.t (id INT PRIMARY KEY, v INT)", "INSERT INTO rights.t VALUES (1, 1)", "CREATE USER few@'%' IDENTIFIED BY 'few'",
-               "GRANT SELECT, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO few@'%'")
-    project = maria.new(world, "rights")
-    maria.spec(project, server, "t", "id INT NOT NULL, v INT", "rights.t")
-    file = project.folder / "layers/ods/t.sql"
-    file.write_text(file.read_text().replace("'cdc'", "'few'").replace("'secret'", "'few'"))
-    project.apply()
-    project.once()
-    server.run("UPDATE rights.t SET v = 2", "INSERT INTO rights.t VALUES (2, 2)")
-    project.once()
-    world.checks.equal("rows for a user with few rights", maria.all_rows(project, "t"), [(1, 2), (2, 2)])
-
-
-QUICK = (maria.startup, maria.types, maria.packed, maria.changes, maria.branches, maria.documents, maria.clocks, columns, ids)
-ALL = (*QUICK, maria.keys, maria.shards, maria.huge, maria.columns_then, maria.renamed, maria.letters, maria.purged)
+QUICK = (maria.startup, maria.types, maria.packed, maria.changes, maria.busy, maria.branches, maria.documents, maria.clocks, mysql_attack.attack, columns, ids)
+ALL = (*QUICK, maria.keys, maria.shards, maria.databases, maria.huge, maria.columns_then, maria.renamed, maria.letters, maria.purged)
 
 
 def tests():

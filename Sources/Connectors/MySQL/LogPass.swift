@@ -10,16 +10,19 @@ final class LogPass {
   private static let opened = Atomic<UInt32>(0)
 
   /// - Parameter server: our number at the server, from which this connection's is made: far from it, or the
-  ///   server would end the other one.
+  ///   server would end the other connection.
   init(
     _ settings: MySQLConnection.Settings, server: UInt32, from place: (file: String, offset: UInt64)
   ) throws(TerraceError) {
     self.place = place
     connection = try MySQLConnection(settings, readSeconds: 60)
     try connection.prepareDump()
-    let count = Self.opened.wrappingAdd(1, ordering: .relaxed).newValue
-    let number = (server &+ count) | 0x8000_0000
-    try connection.dump(place.file, place.offset, server: number, waits: false)
+    try connection.dump(
+      place.file, place.offset, server: Self.number(near: server), waits: false)
+  }
+
+  static func number(near server: UInt32) -> UInt32 {
+    (server &+ opened.wrappingAdd(1, ordering: .relaxed).newValue) | 0x8000_0000
   }
 
   func parse(

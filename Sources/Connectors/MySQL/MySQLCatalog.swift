@@ -39,6 +39,8 @@ final class MySQLCatalog: DatabaseCatalog {
     }
   }
 
+  func databases() throws(TerraceError) -> [String] { try schema().databases() }
+
   func shape(of table: DatabaseTable) throws(TerraceError) -> DatabaseTableShape {
     let name = MySQLTableName(database: table.database, table: table.table)
     guard let found = try schema().described(name) else {

@@ -234,6 +234,13 @@ struct MySQLSchema {
   let connection: MySQLConnection
   private static let own = "('mysql','information_schema','performance_schema','sys')"
 
+  /// Those that the user may see, without the server's own.
+  func databases() throws(TerraceError) -> [String] {
+    try connection.query(
+      "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME NOT IN \(Self.own)"
+    ).compactMap { $0[0] }.sorted()
+  }
+
   func tableNames(
     database: String?, table: String?
   ) throws(TerraceError) -> [MySQLTableName] {

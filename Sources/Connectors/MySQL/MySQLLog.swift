@@ -144,6 +144,26 @@ final class MySQLLog: DatabaseLog, LogQuestions {
     return count > 0
   }
 
+  /// Reads on to a place of the log.
+  ///
+  /// - Returns: nil when it is not reached yet and nothing came for a while.
+  func read(
+    upTo place: (file: String, offset: UInt64), waiting millis: Int
+  ) throws(TerraceError) -> MySQLPosition? {
+    guard let connection else { return nil }
+    for _ in 0..<1024 {
+      if let branch {
+        try read(branch)
+      } else {
+        guard connection.awaitPacket(millis: millis) else { return nil }
+        try packet(try connection.nextPacket())
+      }
+      guard transaction == nil, branch == nil, readPosition != nil else { continue }
+      if file > place.file || (file == place.file && offset >= place.offset) { return here }
+    }
+    return nil
+  }
+
   private func packet(_ bytes: UnsafeRawBufferPointer) throws(TerraceError) {
     switch bytes.first {
     case 0: break

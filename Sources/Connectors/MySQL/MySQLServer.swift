@@ -40,7 +40,7 @@ struct MySQLServer {
       hint: "set 'server-time-zone', as in 'Europe/Paris'")
   }
 
-  private func usesGTIDs() throws(TerraceError) -> Bool {
+  func usesGTIDs() throws(TerraceError) -> Bool {
     try variable("gtid_mode")?.uppercased() == "ON"
   }
 

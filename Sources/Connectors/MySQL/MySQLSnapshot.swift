@@ -29,8 +29,10 @@ struct MySQLSnapshot {
     let server = MySQLServer(connection: connection)
     let needsLog = wants.options.startup != .snapshotOnly
     let position: MySQLPosition
+    var gap: SnapshotGap?
     if needsLog {
-      position = try server.beginSnapshot()
+      gap = try unlocked(server, tables)
+      if let gap { position = gap.position } else { position = try server.beginSnapshot() }
       let schema = MySQLSchema(connection: connection)
       for table in tables {
         if try schema.described(table.name)?.columns == table.columns { continue }
@@ -41,12 +43,39 @@ struct MySQLSnapshot {
       try connection.query("START TRANSACTION WITH CONSISTENT SNAPSHOT")
       position = MySQLPosition(.file, file: "", offset: 0)
     }
-    for table in tables { try read(table) }
+    for table in tables {
+      try read(table, gap)
+      for batch in gap?.rest(of: table.name) ?? [] { _ = begin.push(batch) }
+    }
     try connection.query("COMMIT")
     return position
   }
 
-  private func read(_ table: MySQLTable) throws(TerraceError) {
+  /// Begins a snapshot of MySQL without a lock, where the log tells what it must.
+  private func unlocked(
+    _ server: MySQLServer, _ tables: [MySQLTable]
+  ) throws(TerraceError) -> SnapshotGap? {
+    guard !connection.isMariaDB, tables.allSatisfy({ SnapshotGap.knows($0, wants.table) }),
+      try server.usesGTIDs()
+    else { return nil }
+    try connection.query("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    var attempt = 0
+    while true {
+      let start = try server.position()
+      try connection.query("START TRANSACTION WITH CONSISTENT SNAPSHOT")
+      do throws(TerraceError) {
+        return try SnapshotGap(
+          wants, tables, from: start, to: try server.position(), begin.time)
+      } catch {
+        attempt += 1
+        if error.kind != .unavailable || attempt == 5 || begin.isEnded { throw error }
+        try connection.query("ROLLBACK")
+        begin.time.sleep(millis: 200 * attempt)
+      }
+    }
+  }
+
+  private func read(_ table: MySQLTable, _ gap: SnapshotGap?) throws(TerraceError) {
     let rows = try MySQLRows(wants.table)
     guard let zone = MySQLZone(wants.zone) else {
       throw TerraceError(.invalid, "no such time zone").with("server-time-zone", wants.zone)
@@ -93,14 +122,18 @@ struct MySQLSnapshot {
           if count == wants.options.chunkRows { last = Self.literals(key, row, cells.count) }
         }
         if rows.count >= wants.options.fetchRows || rows.byteCount > 4 << 20 {
-          return begin.push(try rows.take(allInserts: true))
+          return push(try rows.take(allInserts: true), table, gap)
         }
         return !begin.isEnded
       }
       if begin.isEnded { throw TerraceError(.unavailable, "the snapshot was ended") }
       if key.isEmpty || count < wants.options.chunkRows { break }
     }
-    if rows.count > 0 { _ = begin.push(try rows.take(allInserts: true)) }
+    if rows.count > 0 { _ = push(try rows.take(allInserts: true), table, gap) }
+  }
+
+  private func push(_ batch: SourceBatch, _ table: MySQLTable, _ gap: SnapshotGap?) -> Bool {
+    begin.push(gap?.without(batch, table.name) ?? batch)
   }
 
   /// The columns by which chunks are cut: the primary key, where it compares with a literal as it is ordered.

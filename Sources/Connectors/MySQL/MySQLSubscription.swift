@@ -40,6 +40,8 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
     var isFresh = false
     /// The server does not tell names of tables apart by upper and lower case.
     var ignoresCase = false
+    /// Of all tables that the names match this one alone.
+    var only: MySQLTableName?
   }
 
   let wanted: Wants
@@ -81,7 +83,9 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
   /// How a table of the log is read; what keeps it from being read goes to the source.
   func route(_ map: TableMap, _ ask: any LogQuestions) throws(TerraceError) -> Route? {
     let name = MySQLTableName(database: map.database, table: map.table)
-    guard !isHalted, names.matches(name) else { return nil }
+    guard !isHalted, names.matches(name), wanted.only == nil || wanted.only == name else {
+      return nil
+    }
     do throws(TerraceError) {
       if tables[name] == nil || stale.contains(name) { try learn(name, ask) }
       if let route = try made(map, name, ask) { return route }
