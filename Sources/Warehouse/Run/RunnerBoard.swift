@@ -51,6 +51,8 @@ final class RunnerBoard: @unchecked Sendable {
   private let settings: Runner.Settings
   private let time: any Timekeeper
   private var slots: [Slot]
+  /// Jobs that are to be closed when the lock is free.
+  private var closing: [any RunnableJob] = []
   private var threads: Int
   private var isStopped = false
 
@@ -149,13 +151,14 @@ final class RunnerBoard: @unchecked Sendable {
   }
 
   func close() {
-    locked {
+    let jobs = locked {
       for i in slots.indices {
-        slots[i].job?.close()
-        slots[i].job = nil
+        letGo(i)
         if !slots[i].isEnded { slots[i].state.phase = .stopped }
       }
+      return takeClosing()
     }
+    for job in jobs { job.close() }
   }
 
   // MARK: Turns
@@ -219,8 +222,36 @@ final class RunnerBoard: @unchecked Sendable {
 
   /// Takes in what came of a turn, and says when the job is to be looked at again.
   func finish(_ turn: Turn, _ result: RunnerStep.Result) {
-    condition.lock()
-    defer { condition.unlock() }
+    let index = turn.index
+    let jobs = locked {
+      settle(turn, result)
+      let jobs = takeClosing()
+      // Nobody begins it anew before it is closed.
+      if !jobs.isEmpty { slots[index].isTaken = true }
+      condition.broadcast()
+      return jobs
+    }
+    if jobs.isEmpty { return }
+    for job in jobs { job.close() }
+    locked {
+      slots[index].isTaken = false
+      condition.broadcast()
+    }
+  }
+
+  /// A job that is closed waits for the reader of its server's log, which may just be telling us that something
+  /// has arrived: so jobs are closed when the lock is free.
+  private func letGo(_ index: Int) {
+    if let job = slots[index].job { closing.append(job) }
+    slots[index].job = nil
+  }
+
+  private func takeClosing() -> [any RunnableJob] {
+    defer { closing = [] }
+    return closing
+  }
+
+  private func settle(_ turn: Turn, _ result: RunnerStep.Result) {
     let now = time.nowMillis()
     let index = turn.index
     slots[index].isTaken = false
@@ -251,7 +282,6 @@ final class RunnerBoard: @unchecked Sendable {
     }
     if let doom = slots[index].doom, !slots[index].isEnded { end(index, doom, now) }
     if slots[index].isEnded { wake(slots[index].downstream, now) }
-    condition.broadcast()
   }
 
   private func note(_ index: Int, _ counters: JobCounters) {
@@ -283,8 +313,7 @@ final class RunnerBoard: @unchecked Sendable {
 
   /// Ends a job for good.
   private func end(_ index: Int, _ error: TerraceError, _ now: Int64) {
-    slots[index].job?.close()
-    slots[index].job = nil
+    letGo(index)
     slots[index].doom = nil
     slots[index].state.error = error
     slots[index].state.counters.lastError = error.description
@@ -299,8 +328,7 @@ final class RunnerBoard: @unchecked Sendable {
     switch outcome {
     case .drained:
       slots[index].state.phase = .drained
-      slots[index].job?.close()
-      slots[index].job = nil
+      letGo(index)
     case .idle, .drifted:
       slots[index].state.phase = restingPhase(index)
       slots[index].idleTurns += 1
@@ -344,8 +372,7 @@ final class RunnerBoard: @unchecked Sendable {
 
   /// A fault that may pass is tried again from the newest root; anything else ends the job.
   private func fail(_ index: Int, _ error: TerraceError, _ now: Int64) {
-    slots[index].job?.close()
-    slots[index].job = nil
+    letGo(index)
     slots[index].isStopping = false
     slots[index].state.error = error
     slots[index].state.counters.lastError = Redaction.clean(error.description)
