@@ -10,7 +10,7 @@ COUNT ?= 100
 
 ## C libraries that the binary links; says what it installs, is silent when nothing is missing
 setup:
-	@missing=""; for p in libzstd-dev liblz4-dev libsnappy-dev libdeflate-dev zlib1g-dev libsqlite3-dev \
+	@missing=""; for p in libzstd-dev liblz4-dev libsnappy-dev libdeflate-dev zlib1g-dev libbz2-dev liblzma-dev libsqlite3-dev \
 	  librdkafka-dev libpq-dev libmariadb-dev libcurl4-openssl-dev; do \
 	  dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then \

@@ -22,7 +22,7 @@ static inline CURLcode terrace_curl_headers(CURL *curl, struct curl_slist *heade
 
 // The first bytes of an answer, for messages; an answer of over a megabyte is cut off.
 struct terrace_curl_answer {
-  char text[512];
+  char text[512], error[CURL_ERROR_SIZE];
   size_t kept, seen;
 };
 
@@ -39,6 +39,7 @@ static inline size_t terrace_curl_take(char *bytes, size_t size, size_t count, v
 static inline CURLcode terrace_curl_answer_to(CURL *curl, struct terrace_curl_answer *answer) {
   answer->kept = answer->seen = 0;
   CURLcode code = curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, terrace_curl_take);
+  if (code == CURLE_OK) code = curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, answer->error);
   return code != CURLE_OK ? code : curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
 }
 

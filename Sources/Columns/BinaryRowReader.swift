@@ -38,7 +38,7 @@ struct BinaryRowReader {
       return precision <= 3 ? .int(word) : try timestamp(word, precision)
     case .char, .varchar, .binary, .varbinary: return .bytes(try bytes(word, slot))
     case .array, .map, .multiset, .row:
-      throw TerraceError(.unsupported, "a key or statistic of type \(type)")
+      throw TerraceError(.unsupported, "a key or statistic of type \(type.text)")
     }
   }
 

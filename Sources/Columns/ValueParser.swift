@@ -1,7 +1,8 @@
 /// Reads text into a column of one type; made once a column, used for every row.
 ///
 /// Strict: the whole text must be the value, and nothing is rounded or cut. What ``ValueText``
-/// prints is read back as the same value.
+/// prints is read back as the same value. A lenient one takes what Flink's formats take: spaces around all
+/// but texts, decimals rounded half up, fractions of seconds cut, texts and bytes of any length.
 public struct ValueParser: Sendable {
   private enum Op: UInt8 {
     case boolean, int8, int16, int32, int64, float, double, decimal64, decimal128, text, bytes
@@ -11,8 +12,10 @@ public struct ValueParser: Sendable {
   private let op: Op
   private let precision: Int
   private let scale: Int
+  private let isLenient: Bool
 
-  public init(_ type: DataType) {
+  public init(_ type: DataType, isLenient: Bool = false) {
+    self.isLenient = isLenient
     var precision = 0
     var scale = 0
     switch type.kind {
@@ -45,7 +48,8 @@ public struct ValueParser: Sendable {
       precision = p
     case .array, .map, .multiset, .row: op = .nested
     }
-    self.precision = precision
+    let isSized = op == .text || op == .bytes
+    self.precision = isLenient && isSized ? Int.max : precision
     self.scale = scale
   }
 
@@ -53,6 +57,7 @@ public struct ValueParser: Sendable {
   public func append(
     _ text: UnsafeRawBufferPointer, to builder: ColumnBuilder
   ) throws(TextProblem) {
+    let text = isLenient && op != .text && op != .bytes ? Self.trimmed(text) : text
     switch op {
     case .int64: builder.append(try Self.integer(text))
     case .int32: builder.append(try narrow(text, Int32.self))
@@ -61,19 +66,33 @@ public struct ValueParser: Sendable {
     case .double: builder.append(try Self.double(text))
     case .float: builder.append(try Self.float(text))
     case .decimal64:
-      builder.append(
-        Int64(truncatingIfNeeded: try Self.decimal(text, precision: precision, scale: scale)))
-    case .decimal128: builder.append(try Self.decimal(text, precision: precision, scale: scale))
+      builder.append(Int64(truncatingIfNeeded: try decimal(text)))
+    case .decimal128: builder.append(try decimal(text))
     case .text:
       if text.count > precision, UTF8Text.characterCount(text) > precision { throw .tooLong }
       builder.append(bytes: text)
     case .bytes: try appendHex(text, to: builder)
     case .boolean: builder.append(try Self.boolean(text))
     case .date: builder.append(try Self.date(text))
-    case .time: builder.append(try Self.time(text, precision: precision))
+    case .time: builder.append(try Self.time(text, precision: precision, cuts: isLenient))
     case .timestamp, .zoned: try appendTimestamp(text, to: builder)
     case .nested: throw .nested
     }
+  }
+
+  /// Without the blanks around it.
+  private static func trimmed(_ text: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+    var (start, end) = (0, text.count)
+    func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte &- 0x09 <= 1 || byte == 0x0d }
+    while start < end, isBlank(text[start]) { start += 1 }
+    while end > start, isBlank(text[end - 1]) { end -= 1 }
+    return end - start == text.count ? text : UnsafeRawBufferPointer(rebasing: text[start..<end])
+  }
+
+  private func decimal(_ text: UnsafeRawBufferPointer) throws(TextProblem) -> Int128 {
+    isLenient
+      ? try Self.rounded(text, precision: precision, scale: scale, cuts: false)
+      : try Self.decimal(text, precision: precision, scale: scale)
   }
 
   /// The value of the text; for literals and options, not for loops.
@@ -138,7 +157,8 @@ public struct ValueParser: Sendable {
   private func appendTimestamp(
     _ text: UnsafeRawBufferPointer, to builder: ColumnBuilder
   ) throws(TextProblem) {
-    let moment = try Self.timestamp(text, precision: precision, isZoned: op == .zoned)
+    let moment = try Self.timestamp(
+      text, precision: precision, isZoned: op == .zoned, cuts: isLenient)
     switch precision {
     case ...3: builder.append(moment.second * 1_000 + moment.nanosecond / 1_000_000)
     case ...6:

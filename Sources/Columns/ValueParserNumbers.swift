@@ -226,6 +226,40 @@ extension ValueParser {
     return text.first == UInt8(ascii: "-") ? -value : value
   }
 
+  /// The same, with what lies behind the scale rounded half up, or cut: as Java's BigDecimal has it.
+  public static func rounded(
+    _ text: UnsafeRawBufferPointer, precision: Int, scale: Int, cuts: Bool
+  ) throws(TextProblem) -> Int128 {
+    do throws(TextProblem) {
+      return try decimal(text, precision: precision, scale: scale)
+    } catch {
+      if error != .tooFine && error != .tooManyDigits { throw error }
+    }
+    var digits: [UInt8] = []
+    var pointAt: Int?
+    var exponent = 0
+    for at in 0..<text.count {
+      if text[at] == UInt8(ascii: ".") { pointAt = digits.count }
+      if text[at] | 0x20 == UInt8(ascii: "e") {
+        exponent = try Self.exponent(text, at + 1)
+        break
+      }
+      if text[at] &- 0x30 <= 9 { digits.append(text[at] &- 0x30) }
+    }
+    // How many of the digits stand before the place where the scale ends.
+    let kept = (pointAt ?? digits.count) + exponent + scale
+    var value: Int128 = 0
+    let room = powerOfTen(37)
+    for at in 0..<max(kept, 0) {
+      if at >= digits.count, value == 0 { break }
+      if value >= room { throw .tooManyDigits }
+      value = value * 10 + Int128(at < digits.count ? digits[at] : 0)
+    }
+    if !cuts, kept >= 0, kept < digits.count, digits[kept] >= 5 { value += 1 }
+    if value >= powerOfTen(precision) { throw .tooManyDigits }
+    return text.first == UInt8(ascii: "-") ? -value : value
+  }
+
   /// 10 to the 0…38.
   static func powerOfTen(_ exponent: Int) -> Int128 {
     var value: Int128 = 1

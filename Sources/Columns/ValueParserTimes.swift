@@ -10,20 +10,24 @@ extension ValueParser {
   }
 
   /// Milliseconds of the day of `HH:mm[:ss[.digits]]`.
+  ///
+  /// - Parameter cuts: digits beyond the precision are passed over, and no offence.
   public static func time(
-    _ text: UnsafeRawBufferPointer, precision: Int
+    _ text: UnsafeRawBufferPointer, precision: Int, cuts: Bool = false
   ) throws(TextProblem) -> Int32 {
     var at = 0
-    let clock = try clock(text, &at, precision: precision, .notTime)
+    let clock = try clock(text, &at, precision: precision, cuts: cuts, .notTime)
     if at != text.count { throw .notTime }
     return Int32(clock.second * 1000 + clock.nanosecond / 1_000_000)
   }
 
   /// Seconds since 1970 and nanoseconds of `date[T| ]time`, or of a date alone.
   ///
-  /// - Parameter isZoned: `Z`, `+hh`, `+hhmm` or `+hh:mm` may follow; without it the time is UTC.
+  /// - Parameters:
+  ///   - isZoned: `Z`, `+hh`, `+hhmm` or `+hh:mm` may follow; without it the time is UTC.
+  ///   - cuts: digits beyond the precision are passed over, and no offence.
   public static func timestamp(
-    _ text: UnsafeRawBufferPointer, precision: Int, isZoned: Bool
+    _ text: UnsafeRawBufferPointer, precision: Int, isZoned: Bool, cuts: Bool = false
   ) throws(TextProblem) -> (second: Int64, nanosecond: Int64) {
     var at = 0
     let day: Int64
@@ -35,7 +39,7 @@ extension ValueParser {
       throw .notTimestamp
     }
     at += 1
-    let clock = try clock(text, &at, precision: precision, .notTimestamp)
+    let clock = try clock(text, &at, precision: precision, cuts: cuts, .notTimestamp)
     var second = day * 86_400 + clock.second
     if at < text.count { second -= try zone(text, &at, isZoned: isZoned) }
     return (second, clock.nanosecond)
@@ -73,7 +77,8 @@ extension ValueParser {
   }
 
   private static func clock(
-    _ text: UnsafeRawBufferPointer, _ at: inout Int, precision: Int, _ problem: TextProblem
+    _ text: UnsafeRawBufferPointer, _ at: inout Int, precision: Int, cuts: Bool,
+    _ problem: TextProblem
   ) throws(TextProblem) -> (second: Int64, nanosecond: Int64) {
     guard text.count &- at >= 5, text[at &+ 2] == UInt8(ascii: ":"),
       let hour = pair(text, at), let minute = pair(text, at &+ 3), hour < 24, minute < 60
@@ -91,8 +96,9 @@ extension ValueParser {
     var digits = 0
     while at < text.count, text[at] &- 0x30 <= 9 {
       let digit = Int64(text[at] &- 0x30)
-      if digits < 9 { nanosecond = nanosecond &* 10 &+ digit }
-      if digits >= precision, digit != 0 { throw .tooFine }
+      let isHeld = digits < precision
+      if digits < 9 { nanosecond = nanosecond &* 10 &+ (isHeld ? digit : 0) }
+      if !isHeld, digit != 0, !cuts { throw .tooFine }
       digits &+= 1
       at &+= 1
     }

@@ -36,6 +36,8 @@ package struct ConnectorTable: Hashable, Sendable {
   package var options: [String: String]
   /// Tells this reader from all others of the project, always the same: job and source.
   package var reader = ""
+  /// Written once, for people and for `terrace table import`.
+  package var isExport = false
   /// Folder that relative paths are relative to: the project's.
   package var folder: String
 

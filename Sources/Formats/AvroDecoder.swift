@@ -127,7 +127,7 @@ final class AvroDecoder {
       try decimal(step, try cursor.readBytes(step.extra >> 8), step.extra & 0xff, cursor)
     case .scaled64, .scaled128, .scaled32: try scaled(step, &cursor)
     case .list, .map, .entries: try items(step, &cursor, depth)
-    case .text, .fewBytes: try checked(step, &cursor)
+    case .text: try text(step, &cursor)
     case .timeOfDay:
       let value = try cursor.readZigzag()
       guard value >= 0, value < 86_400_000 else {
@@ -139,14 +139,9 @@ final class AvroDecoder {
     }
   }
 
-  private func checked(_ step: AvroStep, _ cursor: inout ByteCursor) throws(TerraceError) {
+  private func text(_ step: AvroStep, _ cursor: inout ByteCursor) throws(TerraceError) {
     let bytes = try cursor.readBytes(try length(&cursor))
-    var size = bytes.count
-    if step.op == .text {
-      if !UTF8Text.isValid(bytes) { throw cursor.broken("text that is not UTF-8") }
-      if size > step.extra { size = UTF8Text.characterCount(bytes) }
-    }
-    if size > step.extra { throw cursor.broken("longer than the type allows") }
+    if !UTF8Text.isValid(bytes) { throw cursor.broken("text that is not UTF-8") }
     try append(step, bytes: bytes, cursor)
   }
 

@@ -12,8 +12,8 @@ enum AvroOp: UInt8 {
   case scaled64, scaled128, scaled32
   // Values of children.
   case list, map, entries, record, union
-  // The same, checked: text of at most `extra` characters, bytes of at most `extra`, a time of day.
-  case text, fewBytes, timeOfDay
+  // The same, checked: text in UTF-8, a time of day.
+  case text, timeOfDay
   /// A branch that the wanted type has no room for.
   case refuse
 }
@@ -216,9 +216,7 @@ final class AvroPlan {
     case .string, .bytes, .decimal(_, _, nil):
       if !isStrict { return add(.bytes, builder) }
       switch type.kind {
-      case .char(let length), .varchar(let length): return add(.text, builder, extra: length)
-      case .binary(let length), .varbinary(let length):
-        return add(.fewBytes, builder, extra: length)
+      case .char, .varchar: return add(.text, builder)
       default: return add(.bytes, builder)
       }
     case .fixed(let size), .decimal(_, _, .some(let size)):

@@ -70,7 +70,7 @@ package final class CSVBlockDecoder {
       var length = message.count
       if length > 0, start[length - 1] == 0x0a { length -= 1 }
       if length > 0, start[length - 1] == 0x0d { length -= 1 }
-      if length > 0, comment != nil, start[0] == comment { continue }
+      if isComment(start, length) { continue }
       do throws(RecordProblem) {
         if let second = lineEnd(start, length) {
           throw RecordProblem(reason: .secondRecord, at: start + second)
@@ -102,7 +102,15 @@ package final class CSVBlockDecoder {
 
   private func isRecord(_ start: UnsafePointer<UInt8>, _ length: Int) -> Bool {
     if length == 0 { return fields.isSingle }
-    return comment == nil || start[0] != comment
+    return !isComment(start, length)
+  }
+
+  /// Blanks may precede the mark.
+  private func isComment(_ start: UnsafePointer<UInt8>, _ length: Int) -> Bool {
+    guard let comment else { return false }
+    var at = 0
+    while at < length, start[at] == 0x20 || start[at] == 0x09 { at += 1 }
+    return at < length && start[at] == comment
   }
 
   /// Bytes without the line end, bytes before the line feed, lines.
@@ -112,7 +120,7 @@ package final class CSVBlockDecoder {
     var from = 0
     var lines = 1
     var scan = CSVQuoteScan(format)
-    let isComment = comment != nil && count > 0 && bytes[0] == comment
+    let isComment = isComment(bytes, count)
     while from < count, let hit = memchr(bytes + from, 0x0a, count - from) {
       let end = UnsafeRawPointer(hit) - UnsafeRawPointer(bytes)
       let hasQuote = memchr(bytes + from, Int32(format.quote), end - from) != nil

@@ -110,7 +110,9 @@ final class CSVFieldParser {
         if flink != nil { while at < end, at.pointee == 0x20 { at += 1 } }
         if at < end, at.pointee != delimiter { throw problem(.quote, at, node) }
         if place > 0 {
-          do throws(RecordProblem) { try value(node, text, fieldAt) } catch {
+          // Quotes keep a text from being null, but not in Flink.
+          let raw = flink == nil ? nil : text
+          do throws(RecordProblem) { try unescaped(node, text, raw, fieldAt) } catch {
             try forgive(error, node)
           }
         }
@@ -142,7 +144,7 @@ final class CSVFieldParser {
   @inline(never)
   private func endEarly(_ field: Int, _ at: Bytes) throws(RecordProblem) {
     let short = problem(.fields, at, nil)
-    guard flink?.isLenient == true else { throw short }
+    guard flink?.nullsErrors == true else { throw short }
     for place in places[field...] where place > 0 { try forgive(short, nodes + Int(place)) }
     for place in absent { nodes[Int(place)].appendNull() }
   }
@@ -150,7 +152,7 @@ final class CSVFieldParser {
   /// Null for a value that cannot be read, if such are forgiven.
   @inline(never)
   private func forgive(_ problem: RecordProblem, _ node: Node) throws(RecordProblem) {
-    guard flink?.isLenient == true, node.pointee.isNullable,
+    guard flink?.nullsErrors == true, node.pointee.isNullable,
       node.pointee.op.rawValue < InputNode.Op.list.rawValue || problem.reason == .fields
     else {
       throw problem
@@ -209,11 +211,7 @@ final class CSVFieldParser {
       if op == .bytes {
         return try value(node, UnsafeBufferPointer(start: start, count: count), start)
       }
-      let bytes = trimmed(node, UnsafeBufferPointer(start: start, count: count))
-      guard bytes.count > 0, let from = bytes.baseAddress else {
-        throw problem(.empty, start, node)
-      }
-      do throws(TextProblem) { try scalars.append(node, from, from + bytes.count) } catch {
+      do throws(TextProblem) { try scalars.append(node, start, at) } catch {
         throw problem(error, start, node)
       }
       return
@@ -251,30 +249,12 @@ final class CSVFieldParser {
       node, mantissa, isNegative: isNegative, digits: count, fraction: fraction)
   }
 
-  /// As Flink's readers take it: numbers and truth without blanks around, times without digits that the type
-  /// has no room for.
-  private func trimmed(
-    _ node: Node, _ text: UnsafeBufferPointer<UInt8>
-  ) -> UnsafeBufferPointer<UInt8> {
-    if flink == nil { return text }
-    let op = node.pointee.op
-    var (from, to) = (0, text.count)
-    if op.rawValue <= InputNode.Op.decimal128.rawValue {
-      while from < to, text[from] <= 0x20 { from += 1 }
-      while from < to, text[to - 1] <= 0x20 { to -= 1 }
-    } else if op == .time, let point = text.firstIndex(of: UInt8(ascii: ".")) {
-      let digits = Int(node.pointee.digits)
-      let isFraction = text[(point + 1)...].allSatisfy { $0 &- 0x30 <= 9 }
-      if isFraction, to - point - 1 > digits { to = digits == 0 ? point : point + 1 + digits }
-    }
-    return UnsafeBufferPointer(rebasing: text[from..<to])
-  }
-
-  /// A field without quotes that may have had escapes; `raw` is how it stood there (`\N` may be null).
+  /// A field that may be null; `raw` is how it stood there (`\N` may be null), none that it cannot be.
   private func unescaped(
-    _ node: Node, _ text: UnsafeBufferPointer<UInt8>, _ raw: UnsafeBufferPointer<UInt8>,
+    _ node: Node, _ text: UnsafeBufferPointer<UInt8>, _ raw: UnsafeBufferPointer<UInt8>?,
     _ place: Bytes
   ) throws(RecordProblem) {
+    guard let raw else { return try value(node, text, place) }
     if raw.elementsEqual(null) {
       if !node.pointee.isNullable { throw problem(.null, place, node) }
       return node.pointee.appendNull()
@@ -288,9 +268,8 @@ final class CSVFieldParser {
 
   /// Any value from its whole text.
   private func value(
-    _ node: Node, _ whole: UnsafeBufferPointer<UInt8>, _ place: Bytes
+    _ node: Node, _ text: UnsafeBufferPointer<UInt8>, _ place: Bytes
   ) throws(RecordProblem) {
-    let text = trimmed(node, whole)
     let bytes = UnsafeRawBufferPointer(text)
     if node.pointee.op.rawValue >= InputNode.Op.list.rawValue {
       return flink == nil ? try nested(node, bytes, place) : try elements(node, text, place)
@@ -355,7 +334,7 @@ final class CSVFieldParser {
     }
     if isList { return node.pointee.builder._withUnsafeGuaranteedRef { $0.endList() } }
     // Nothing at all is a row of nulls.
-    if item != wanted, item > 0, flink?.isLenient != true { throw problem(.fields, place, node) }
+    if item != wanted, item > 0, flink?.nullsErrors != true { throw problem(.fields, place, node) }
     for k in min(item, wanted)..<wanted {
       if !children[k].isNullable { throw problem(.null, place, children + k) }
       children[k].appendNull()

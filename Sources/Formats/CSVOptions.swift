@@ -7,7 +7,7 @@ package struct CSVOptions: Sendable {
   package struct Flink: Sendable {
     package var elementDelimiter = ";"
     /// A field that cannot be read is null, and so are those that a record lacks at its end.
-    package var isLenient = false
+    package var nullsErrors = false
 
     package init() {}
   }

@@ -1,3 +1,4 @@
+import CLanes
 import Columns
 
 /// Eight bytes at a time: digits, and the bytes that end a string.
@@ -15,31 +16,6 @@ enum Swar {
     return (x &- ones) & ~x & high
   }
 
-  /// The same of two words at once: vectors of words are instructions of the machine, masks are not.
-  @inline(__always) static func stringHits(_ words: SIMD2<UInt64>) -> SIMD2<UInt64> {
-    let ones = SIMD2(repeating: Swar.ones)
-    let quote = words ^ SIMD2(repeating: Swar.ones &* 0x22)
-    let slash = words ^ SIMD2(repeating: Swar.ones &* 0x5c)
-    let control = (words &- SIMD2(repeating: Swar.ones &* 0x20)) & ~words
-    let found = control | ((quote &- ones) & ~quote) | ((slash &- ones) & ~slash)
-    return found & SIMD2(repeating: high)
-  }
-
-  /// One bit for each of sixteen bytes: a quote, a backslash or a control character. All are exact.
-  @inline(__always) static func stringMask(_ words: SIMD2<UInt64>) -> UInt32 {
-    let low = SIMD2(repeating: ~Swar.high)
-    let quote = words ^ SIMD2(repeating: Swar.ones &* 0x22)
-    let slash = words ^ SIMD2(repeating: Swar.ones &* 0x5c)
-    let others =
-      (((quote & low) &+ low) | quote) & (((slash & low) &+ low) | slash)
-      & (((words & low) &+ SIMD2(repeating: Swar.ones &* 0x60)) | words)
-    let hits = ~others & SIMD2(repeating: high)
-    // Brings the eight bits of a word together in its highest byte; no two of them meet.
-    let first = ((hits.x &>> 7) &* 0x0102_0408_1020_4080) &>> 56
-    let second = ((hits.y &>> 7) &* 0x0102_0408_1020_4080) &>> 56
-    return UInt32(truncatingIfNeeded: first | second &<< 8)
-  }
-
   @inline(__always) static func loadTwo(_ at: UnsafePointer<UInt8>) -> SIMD2<UInt64> {
     UnsafeRawPointer(at).loadUnaligned(as: SIMD2<UInt64>.self)
   }
@@ -48,9 +24,8 @@ enum Swar {
   @inline(__always) static func stringEnd(_ start: UnsafePointer<UInt8>) -> UnsafePointer<UInt8> {
     var at = start
     while true {
-      let hits = stringHits(loadTwo(at))
-      if hits.x != 0 { return at + hits.x.trailingZeroBitCount >> 3 }
-      if hits.y != 0 { return at + (8 &+ hits.y.trailingZeroBitCount >> 3) }
+      let hits = t_string_mask(at)
+      if hits != 0 { return at + hits.trailingZeroBitCount }
       at += 16
     }
   }
@@ -201,7 +176,9 @@ struct InputScalars {
       }
     case .boolean:
       let text = UnsafeRawBufferPointer(start: start, count: end - start)
-      return node.pointee.append(try ValueParser.boolean(text))
+      do throws(TextProblem) {
+        return node.pointee.append(try ValueParser.boolean(text))
+      } catch { break }
     case .text, .bytes, .time: break
     default:
       if number(node, start, end) { return }

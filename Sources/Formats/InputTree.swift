@@ -18,6 +18,7 @@ struct InputNode {
   var binary = JSONConventions.Binary.prefixedHex
   var decimals = JSONConventions.Decimals.text
   var epochs = EpochUnit.none
+  var isLenient = false
   var builder: Unmanaged<ColumnBuilder>
   var parser = ValueParser(DataType.int)
   var parent: Int32 = -1
@@ -30,6 +31,13 @@ struct InputNode {
   var dateHead: UInt64 = 0
   var dateTail: UInt16 = 0
   var dateSecond: Int64 = 0
+
+  /// Takes values as Flink does, texts and bytes of any length.
+  mutating func takeLeniently() {
+    parser = ValueParser(builder.takeUnretainedValue().type, isLenient: true)
+    if op == .text { digits = Int32.max }
+    if op == .bytes { precision = Int32.max }
+  }
 
   var isDecimal: Bool { op == .decimal64 || op == .decimal128 }
 

@@ -116,6 +116,7 @@ package final class JSONBlockDecoder {
     tree.use(conventions)
     parser = JSONRecordParser(tree)
     parser.requiresMembers = requiresMembers
+    parser.nullsErrors = conventions.nullsErrors
   }
 
   /// Uses other conventions for one member; a path that is none of ours does nothing.

@@ -32,6 +32,12 @@ package struct JSONConventions: Sendable {
   package var binary = Binary.prefixedHex
   package var decimals = Decimals.text
   package var epochs = EpochUnit.none
+  /// Values are taken as Flink's formats take them (``ValueParser``); numbers in INT and BIGINT columns lose
+  /// their fractions.
+  package var isLenient = false
+  /// A value that cannot be read is null, where its column may be, and its record stays: Flink's
+  /// `ignore-parse-errors`. Of an array or map it is the record's fault.
+  package var nullsErrors = false
 
   package init() {}
 
@@ -39,6 +45,7 @@ package struct JSONConventions: Sendable {
   package static var flink: JSONConventions {
     var flink = JSONConventions()
     flink.binary = .base64
+    flink.isLenient = true
     return flink
   }
 }
@@ -52,6 +59,8 @@ extension InputTree {
     nodes[node].binary = conventions.binary
     nodes[node].decimals = conventions.decimals
     nodes[node].epochs = conventions.epochs
+    nodes[node].isLenient = conventions.isLenient
+    if conventions.isLenient { nodes[node].takeLeniently() }
   }
 
   /// The node at the end of names from the record down; nil when there is none.

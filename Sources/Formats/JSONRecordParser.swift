@@ -15,6 +15,7 @@ final class JSONRecordParser {
   @exclusivity(unchecked) private(set) var recordEnd: Bytes
   /// Whether a column without a member is an offence and not null.
   @exclusivity(unchecked) var requiresMembers = false
+  @exclusivity(unchecked) var nullsErrors = false
 
   init(_ tree: InputTree) {
     self.tree = tree
@@ -92,7 +93,10 @@ final class JSONRecordParser {
         skipSpace(&at)
         if let child = label.pointee.node {
           if child.pointee.rows != row { throw problem(.twice, nameAt, child) }
-          at = try item(child, at)
+          let valueAt = at
+          do throws(RecordProblem) { at = try item(child, at) } catch {
+            at = try passed(child, valueAt, row, error)
+          }
           isSet &+= 1
         } else {
           at = try JSONSkipper.skip(at, self)
@@ -117,6 +121,19 @@ final class JSONRecordParser {
       }
       children[child].appendNull()
     }
+  }
+
+  /// Puts null for a value that cannot be read, if that is how it is to be: its end.
+  @inline(never)
+  private func passed(
+    _ child: Node, _ start: Bytes, _ row: Int, _ error: RecordProblem
+  ) throws(RecordProblem) -> Bytes {
+    guard nullsErrors, error.isOfValue, child.pointee.isNullable, child.pointee.rows == row else {
+      throw error
+    }
+    let end = try JSONSkipper.skip(start, self)
+    child.pointee.appendNull()
+    return end
   }
 
   /// Passes over a name and its colon, finds the child, and remembers both as the label's.
@@ -223,9 +240,30 @@ final class JSONRecordParser {
       throw problem(.wrongKind, start, node)
     default: break
     }
-    do throws(TextProblem) { try scalars.long(node, start, at) } catch {
+    do throws(TextProblem) {
+      if node.pointee.isLenient, node.pointee.op == .int32 || node.pointee.op == .int64 {
+        try whole(node, start, at)
+      } else {
+        try scalars.long(node, start, at)
+      }
+    } catch {
       throw problem(error, start, node)
     }
+  }
+
+  /// A number of INT and BIGINT without its fraction, as Flink has it (`4.0`, `1e2`, and 4 of `4.7`).
+  private func whole(_ node: Node, _ start: Bytes, _ end: Bytes) throws(TextProblem) {
+    let text = UnsafeRawBufferPointer(start: start, count: end - start)
+    let value: Int128
+    do throws(TextProblem) {
+      value = try ValueParser.rounded(text, precision: 38, scale: 0, cuts: true)
+    } catch { throw error == .tooManyDigits ? .outOfRange : error }
+    if node.pointee.op == .int32 {
+      guard let narrow = Int32(exactly: value) else { throw .outOfRange }
+      return node.pointee.append(narrow)
+    }
+    guard let narrow = Int64(exactly: value) else { throw .outOfRange }
+    node.pointee.append(narrow)
   }
 
   /// A number, boolean, array or object that a text column takes as it is written.

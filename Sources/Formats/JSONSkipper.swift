@@ -37,8 +37,15 @@ enum JSONSkipper {
         at += 1
         parser.skipSpace(&at)
       }
-      at =
-        try at.pointee == UInt8(ascii: "\"") ? string(at, parser) : skip(at, parser, depth: depth)
+      // Most members are strings and numbers, and a call for each would cost as much again.
+      let first = at.pointee
+      if first == UInt8(ascii: "\"") {
+        at = try string(at, parser)
+      } else if first &- 0x30 <= 9 {
+        at = try number(at, parser)
+      } else {
+        at = try skip(at, parser, depth: depth)
+      }
       parser.skipSpace(&at)
       let byte = at.pointee
       guard byte == closing || byte == UInt8(ascii: ",") else { throw parser.problem(.comma, at) }

@@ -1,3 +1,4 @@
+import CLanes
 import Columns
 
 /// Strings of records: into a text column, or as bytes for other uses.
@@ -11,37 +12,33 @@ extension JSONRecordParser {
     // A string is never longer than its text, and some bytes may be written over its end.
     let target = builder._withUnsafeGuaranteedRef { $0.spareBytes(recordEnd - at + 16) }
     var out = target
-    var seen: UInt64 = 0
+    // Not zero once a byte was no ASCII.
+    var high: UInt32 = 0
     while true {
-      let words = Swar.loadTwo(at)
-      out.storeBytes(of: words, as: SIMD2<UInt64>.self)
-      let hits = Swar.stringHits(words)
-      if hits.x | hits.y == 0 {
-        seen |= words.x | words.y
+      out.storeBytes(of: Swar.loadTwo(at), as: SIMD2<UInt64>.self)
+      let hits = t_string_mask(at)
+      if hits == 0 {
+        high |= t_high_mask(at)
         at += 16
         out += 16
         continue
       }
-      // Only what stands before the hit belongs to the string. No branch: nobody foresees which word it is in.
-      let isSecond = hits.x == 0
-      let hit = isSecond ? hits.y : hits.x
-      let before = (hit &- 1) & ~hit
-      seen |= isSecond ? words.x | words.y & before : words.x & before
-      let plain = hit.trailingZeroBitCount >> 3 &+ (isSecond ? 8 : 0)
+      // Only what stands before the hit belongs to the string.
+      high |= t_high_mask(at) & (hits ^ (hits &- 1))
+      let plain = hits.trailingZeroBitCount
       at += plain
       out += plain
       if at.pointee != UInt8(ascii: "\"") {
-        let more: UInt64
+        let more: UInt32
         (at, out, more) = try withEscapes(at, out, start)
-        seen |= more
+        high |= more
       }
       break
     }
     let count = out - target
-    if seen & Swar.high != 0 || node.pointee.digits < count {
+    if high != 0 || node.pointee.digits < count {
       try check(
-        UnsafeRawBufferPointer(start: target, count: count), node, start, at,
-        isASCII: seen & Swar.high == 0)
+        UnsafeRawBufferPointer(start: target, count: count), node, start, at, isASCII: high == 0)
     }
     builder._withUnsafeGuaranteedRef { builder in
       builder.advanceBytes(count)
@@ -51,33 +48,28 @@ extension JSONRecordParser {
     return at + 1
   }
 
-  /// The rest of a string from its first backslash on: its end and that of the text, and bytes of it or'ed.
+  /// The rest of a string from its first backslash on: its end, that of the text, and whether it is ASCII (0).
   ///
   /// All hits of sixteen bytes are found at once, so that no step waits for the one before.
   @inline(never)
   private func withEscapes(
     _ place: Bytes, _ target: UnsafeMutableRawPointer, _ start: Bytes
-  ) throws(RecordProblem) -> (Bytes, UnsafeMutableRawPointer, UInt64) {
+  ) throws(RecordProblem) -> (Bytes, UnsafeMutableRawPointer, UInt32) {
     var (at, out) = (place, target)
-    var seen: UInt64 = 0
+    var high: UInt32 = 0
     let letters = UnsafePointer(scalars.escapes)
     while true {
-      let words = Swar.loadTwo(at)
-      var hits = Swar.stringMask(words)
+      var hits = t_string_mask(at)
+      // What follows the string in these bytes may count too: then it is looked at once more, in vain.
+      high |= t_high_mask(at)
       var from = 0
       while hits != 0 {
         let hit = hits.trailingZeroBitCount
         out.storeBytes(of: Swar.loadTwo(at + from), as: SIMD2<UInt64>.self)
         out += hit &- from
-        if at[hit] == UInt8(ascii: "\"") {
-          let bits = UInt64(truncatingIfNeeded: 8 &* (hit & 7))
-          let below = (1 &<< bits) &- 1
-          seen |= hit < 8 ? words.x & below : words.x | words.y & below
-          return (at + hit, out, seen)
-        }
         let letter = letters[Int(at[hit &+ 1])]
-        if letter == 0 || at[hit] != UInt8(ascii: "\\") {
-          seen |= words.x | words.y
+        if at[hit] != UInt8(ascii: "\\") || letter == 0 {
+          if at[hit] == UInt8(ascii: "\"") { return (at + hit, out, high) }
           (at, out) = try escape(at + hit, out, start)
           break
         }
@@ -88,7 +80,6 @@ extension JSONRecordParser {
         hits &= ~(3 &<< UInt32(truncatingIfNeeded: hit))
       }
       if hits != 0 { continue }
-      seen |= words.x | words.y
       if from < 16 {
         out.storeBytes(of: Swar.loadTwo(at + from), as: SIMD2<UInt64>.self)
         out += 16 &- from
@@ -102,8 +93,8 @@ extension JSONRecordParser {
   private func check(
     _ text: UnsafeRawBufferPointer, _ node: Node, _ start: Bytes, _ end: Bytes, isASCII: Bool
   ) throws(RecordProblem) {
-    // As it was read: what was just written could not be loaded in other pieces without waiting.
-    if !isASCII, !UTF8Text.isValid(UnsafeRawBufferPointer(start: start, count: end - start)) {
+    // As it was read, with its quotes: what was just written could not be loaded in other pieces without waiting.
+    if !isASCII, !UTF8Blocks.isValid(start, count: end + 1 - start) {
       throw problem(.notUTF8, start, node)
     }
     if text.count > Int(node.pointee.digits),

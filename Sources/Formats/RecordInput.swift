@@ -45,6 +45,9 @@ struct RecordProblem: Error, @unchecked Sendable {
   var at: UnsafePointer<UInt8>?
   var node: Int32 = -1
 
+  /// Whether the record is one but for this value.
+  var isOfValue: Bool { reason == .value || reason == .wrongKind }
+
   var text: String {
     switch reason {
     case .value: problem.reason

@@ -121,7 +121,7 @@ final class FileSourceTests: XCTestCase {
       read.map { $0.prefix(8) }, ["+I[1, NU", "!a.json:", "!a.json:", "+I[2, NU"])
     XCTAssertEqual(
       try fixture.read(fixture.table("json", ["json.ignore-parse-errors": "true"])),
-      ["+I[1, NULL]", "+I[2, NULL]"])
+      ["+I[1, NULL]", "+I[NULL, NULL]", "+I[2, NULL]"])
     let source = try fixture.open(fixture.table("json", ["on-error": "skip"]))
     XCTAssertEqual(try FileFixture.drain(source).count, 2)
     XCTAssertEqual(source.skipped, 2)

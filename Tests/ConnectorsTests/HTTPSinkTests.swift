@@ -127,7 +127,7 @@ final class HTTPSinkTests: XCTestCase {
     for options in [
       ["url": "ftp://x"], ["http.header.A": "x\r\nB: y"], ["http.header.A B": "x"],
       ["format": "parquet"], ["http.batch.rows": "0"], ["format": "csv", "http.body": "array"],
-      ["http.unknown": "1"],
+      ["http.unknown": "1"], ["sslrootcert": "no/such.pem"],
     ] {
       XCTAssertThrowsError(
         try Connectors.sink(table(server, options), Environment()), "\(options)")

@@ -45,6 +45,58 @@ final class SinkTests: XCTestCase {
       "p> +U[1, 2024-01-01T00:00, [1, 2], 1.0, null]\n")
   }
 
+  func test_containers_areWrittenAsTheirOptionsSay() throws {
+    func format(_ kind: String, _ options: [String: String]) throws -> ContainerFormat {
+      let table = try FileFixture().table(kind, options)
+      _ = try FileTable(table)
+      var taken = ConnectorOptions(table)
+      return try RecordFormat(&taken).container
+    }
+    XCTAssertEqual(try format("parquet", [:]).parquet.codec, .zstd)
+    for (name, codec) in [("GZIP", Codec.gzip), ("SNAPPY", .snappy), ("UNCOMPRESSED", .none)] {
+      XCTAssertEqual(try format("parquet", ["parquet.compression": name]).parquet.codec, codec)
+    }
+    let parquet = try format(
+      "parquet",
+      [
+        "parquet.compression.codec.zstd.level": "9", "parquet.block.size": "4 mb",
+        "parquet.page.size": "65536", "parquet.enable.dictionary": "false",
+        "parquet.writer.version": "PARQUET_2_0", "parquet.bloom.filter.enabled#id": "true",
+        "parquet.utc-timezone": "true", "parquet.batch-size": "100",
+      ]
+    ).parquet
+    XCTAssertEqual(parquet.level, 9)
+    XCTAssertEqual(parquet.rowGroupBytes, 4 << 20)
+    XCTAssertEqual(parquet.pageBytes, 65536)
+    XCTAssertFalse(parquet.dictionary)
+    XCTAssertTrue(parquet.dataPageV2)
+    XCTAssertEqual(Array(parquet.bloomFilters.keys), ["id"])
+    XCTAssertEqual(try format("avro", ["avro.codec": "deflate"]).avroCodec, .deflate)
+    for (kind, option, value) in [
+      ("parquet", "parquet.nonsense", "1"), ("parquet", "parquet.compression", "brotli"),
+      ("parquet", "parquet.compression", "lz4"), ("parquet", "parquet.block.size", "-1"),
+      ("parquet", "parquet.compression.codec.zstd.level", "99"),
+      ("parquet", "parquet.utc-timezone", "false"), ("parquet", "avro.codec", "null"),
+      ("parquet", "parquet.bloom.filter.enabled#nobody", "true"),
+      ("avro", "avro.codec", "xz"), ("avro", "avro.nonsense", "1"),
+      ("avro", "avro.encoding", "json"),
+    ] {
+      XCTAssertThrowsError(try format(kind, [option: value]), option + value) {
+        XCTAssertTrue("\($0)".contains(option), "\($0)")
+      }
+    }
+    // In the files too.
+    let fixture = try FileFixture()
+    let table = fixture.table("parquet", ["parquet.compression": "gzip"])
+    let sink = try Connectors.sink(table, fixture.environment)
+    try sink.write(rows([(1, "a")]), kinds: nil)
+    try sink.publish(sink.prepare(epoch: 1))
+    let name = try XCTUnwrap(fixture.disk.list("/in").first { $0.hasSuffix(".parquet") })
+    let file = try ParquetFile(fixture.disk.open("/in/" + name))
+    XCTAssertEqual(file.metadata.rowGroups[0].columns[0].codec, 2)
+    XCTAssertEqual(try fixture.read(table), ["+I[1, a]"])
+  }
+
   func test_filesystem_writesWhatItReads() throws {
     for format in ["json", "csv", "parquet", "avro"] {
       let fixture = try FileFixture()

@@ -7,7 +7,7 @@ struct Arrows {
   let mayImport: [String: Set<String>]
 
   private static let cLibraries: Set<String> = [
-    "CZstd", "CLZ4", "CSnappy", "CDeflate", "CZlib", "CSystem",
+    "CZstd", "CLZ4", "CSnappy", "CDeflate", "CZlib", "CBZip2", "CLZMA", "CSystem", "CLanes",
   ]
 
   static let house = Arrows(mayImport: [

@@ -1,9 +1,17 @@
-"""Formats through `terrace run` on files: the malformed messages with each policy, dead letters read again while processes die, and secrets that nobody finds."""
+"""Formats through `terrace run` on files: the malformed messages with each policy, dead letters read again while processes die, packed files, exports, web services with TLS, and secrets that nobody finds."""
+import bz2
 import collections
+import gzip
+import http.server
 import json
+import lzma
 import os
 import pathlib
+import ssl
 import subprocess
+import threading
+import time
+import zlib
 
 from flow import Failure, clip, kill
 
@@ -186,4 +194,86 @@ CREATE TEMPORARY TABLE y (id BIGINT) WITH ('connector' = 'kafka', 'secret.of.nob
     world.checks.that("something was printed", len(printed) > 1000, clip(printed))
 
 
-TESTS = [malformed_messages, letters_once, secrets_stay_secret]
+def packed_files(world):
+    """Files of every packing, of one member and of several, are read; a job with another packing says which."""
+    project = world.project("packed")
+    project.write("terrace.conf", "layers: ods\n")
+    lines = [json.dumps({"id": i, "v": "x" * (i % 50)}) + "\n" for i in range(3000)]
+    packers = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "deflate": zlib.compress}
+    for ending, pack in packers.items():
+        project.add(f"in/a.json.{ending}", pack("".join(lines).encode()))
+        project.add(f"in/b.json.{ending}", b"".join(pack("".join(lines[i:i + 100]).encode()) for i in range(0, 3000, 100)))
+    source = "CREATE TEMPORARY TABLE src (id BIGINT, v STRING, f STRING METADATA FROM 'file.name') WITH ('connector' = 'filesystem', 'path' = 'in', 'format' = 'json');\n"
+    project.spec("ods.t", source + "CREATE TABLE ods.t (id BIGINT, v STRING, f STRING);\nINSERT INTO ods.t SELECT id, v, f FROM src;\n")
+    project.once()
+    found = {row["f"]: (row["n"], row["s"], row["l"]) for row in project.rows("SELECT f, COUNT(*) AS n, SUM(id) AS s, SUM(CHAR_LENGTH(v)) AS l FROM ods.t GROUP BY f")}
+    want = (3000, sum(range(3000)), sum(i % 50 for i in range(3000)))
+    world.checks.equal("rows of each file", found, {f"{name}.json.{ending}": want for name in "ab" for ending in packers})
+    project.add("in/c.json.lz4", b"\x04\x22\x4d\x18 and more\n")
+    done = project.once(code=None)
+    world.checks.that("another packing is named", done.returncode == 1 and "not supported: files packed with lz4" in done.stderr and "c.json.lz4" in done.stderr, clip(done.stderr))
+
+
+def exports_fit_imports(world):
+    """What `terrace export table` writes as CSV and JSON, `terrace table import` reads as the same rows."""
+    project = world.project("exports")
+    columns = "id INT, s STRING, b BYTES, a ARRAY<STRING>, r ROW<x INT, y STRING>, m MAP<STRING, INT>, d DECIMAL(10, 2), t TIMESTAMP(3), z TIMESTAMP_LTZ(3)"
+    project.write("a.sql", f"""CREATE DATABASE d; CREATE TABLE d.t ({columns}) WITH ('bucket' = '-1');
+INSERT INTO d.t SELECT 1, 'a,"b"', X'00ff', ARRAY['x;y', 'z'], ROW(1, 'q'), MAP['k', 1], 1.50, TIMESTAMP '2024-01-01 10:00:00.123', TO_TIMESTAMP_LTZ(1704103200000, 3);
+INSERT INTO d.t SELECT 2, '', CAST(NULL AS BYTES), CAST(NULL AS ARRAY<STRING>), CAST(NULL AS ROW<x INT, y STRING>), CAST(NULL AS MAP<STRING, INT>), CAST(NULL AS DECIMAL(10, 2)), CAST(NULL AS TIMESTAMP(3)), CAST(NULL AS TIMESTAMP_LTZ(3));
+INSERT INTO d.t (id) VALUES (3);""")
+    project.call("sql", "--file", project.folder / "a.sql")
+    rows = project.rows("SELECT * FROM d.t ORDER BY id")
+    for format in ("csv", "json"):
+        project.call("export", "table", "d.t", "--to", project.folder / format, "--format", format)
+        files = sorted((project.folder / format).glob("part-*"))
+        if format == "csv": world.checks.equal("names in the first line", files[0].read_text().splitlines()[0], "id,s,b,a,r,m,d,t,z")
+        project.write("b.sql", f"CREATE TABLE d.{format}_back ({columns}) WITH ('bucket' = '-1');")
+        project.call("sql", "--file", project.folder / "b.sql")
+        project.call("table", "import", f"d.{format}_back", *files)
+        world.checks.equal(f"rows that came back from {format}", project.rows(f"SELECT * FROM d.{format}_back ORDER BY id"), rows)
+
+
+def web_services_are_trusted(world):
+    """A certificate that nobody signed ends the job at once with the reason; with its file rows arrive."""
+    project = world.project("tls")
+    project.write("terrace.conf", "layers: ods\n")
+    key, certificate = project.folder / "key.pem", project.folder / "certificate.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+    taken = []
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            taken.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        def log_message(self, *words): pass
+    def served():
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return server
+    def spec(server, more=""):
+        project.spec("ods.h", f"""CREATE TEMPORARY TABLE gen (id BIGINT) WITH ('connector' = 'datagen', 'number-of-rows' = '3', 'fields.id.kind' = 'sequence', 'fields.id.start' = '1', 'fields.id.end' = '3');
+CREATE TEMPORARY TABLE out (id BIGINT) WITH ('connector' = 'http', 'url' = 'https://localhost:{server.server_address[1]}/x', 'format' = 'json', 'http.retries' = '0'{more});
+INSERT INTO out SELECT id FROM gen;
+""")
+    trust = ", 'sslrootcert' = 'certificate.pem'"
+    server = served()
+    try:
+        spec(server)
+        began = time.monotonic()
+        done = project.once(code=None)
+        world.checks.that("an untrusted certificate", done.returncode == 1 and "certificate is not trusted" in done.stderr and "sslrootcert" in done.stderr, clip(done.stderr))
+        world.checks.that("is told at once", time.monotonic() - began < 20, time.monotonic() - began)
+        spec(server, trust)
+        project.once()
+        world.checks.equal("rows that arrived", b"".join(taken).decode().split(), ['{"id":1}', '{"id":2}', '{"id":3}'])
+    finally:
+        server.shutdown()
+
+
+TESTS = [malformed_messages, letters_once, packed_files, exports_fit_imports, web_services_are_trusted, secrets_stay_secret]

@@ -121,7 +121,7 @@ class Sides:
     def poison(self):
         """A message that is no record in each partition of both topics."""
         for topic in ("left_1kb", "right_1kb"):
-            self.cluster.produce(topic, [(p, None, self.random.choice(['{"id": "no number", "name": 3', "\x00\x01", "[]", "", '{"id": {}}'])) for p in range(15)])
+            self.cluster.produce(topic, [(p, None, self.random.choice(['{"id": "no number", "name": 3', "\x00\x01", "[]", "", '{"id": {}'])) for p in range(15)])
 
     @property
     def expected(self):

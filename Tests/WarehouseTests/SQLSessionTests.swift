@@ -91,7 +91,7 @@ final class SQLSessionTests: XCTestCase {
     XCTAssertEqual(try files.list("/out").sorted(), ["_SUCCESS", "v=a", "v=b"])
     let part = try XCTUnwrap(try files.list("/out/v=b").first)
     XCTAssertEqual(
-      try files.readSmall("/out/v=b/" + part, limit: 100).map { Array($0) }, Array("2\n".utf8))
+      try files.readSmall("/out/v=b/" + part, limit: 100).map { Array($0) }, Array("k\n2\n".utf8))
     XCTAssertThrowsError(try session.session.export(export), "the folder holds something")
     var wrong = export
     wrong.folder = "/other"

@@ -64,18 +64,16 @@ final class RawDecoder: RecordDecoder {
       return nil
     }
     switch field.type.kind {
-    case .char(let length), .varchar(let length):
+    case .char, .varchar:
       let text: [UInt8]?
       if let charset, !charset.isUTF8 { text = charset.convert(bytes) } else { text = nil }
       if let charset, !charset.isUTF8, text == nil { return "not text in \(charset.name)" }
       return (text ?? Array(bytes)).withUnsafeBytes { utf8 in
         if !UTF8Text.isValid(utf8) { return "text that is not UTF-8" }
-        if UTF8Text.characterCount(utf8) > length { return "longer than the type allows" }
         builder.append(bytes: utf8)
         return nil
       }
-    case .binary(let length), .varbinary(let length):
-      if bytes.count > length { return "longer than the type allows" }
+    case .binary, .varbinary:
       builder.append(bytes: bytes)
       return nil
     default:

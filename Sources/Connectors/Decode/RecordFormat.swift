@@ -29,6 +29,10 @@ struct RecordFormat {
   var requiresMembers = false
   var hasSchema = false
   var csv = CSVOptions()
+  /// Of Parquet and Avro.
+  var container = ContainerFormat()
+  /// Rows are written as `terrace table import` reads them: for exports.
+  var isForImport = false
   var allowsComments = false
   /// Canal: records of other databases and tables are passed over.
   var database: String?
@@ -74,14 +78,13 @@ struct RecordFormat {
       ).with("table", options.table.name)
     }
     self.kind = kind
+    isForImport = options.table.isExport
     reject = try Reject(&options)
     let prefix = lead + kind.rawValue
     if isContainer {
-      if kind == .avro, try options.choice("\(prefix).encoding", ["binary", "json"]) == "json" {
-        throw TerraceError(.unsupported, "'\(prefix).encoding' = 'json'")
-          .with("table", options.table.name)
-      }
-      options.allow(options.table.options.keys.filter { $0.hasPrefix(prefix + ".") })
+      container =
+        try kind == .avro
+        ? ContainerFormat(avro: &options, prefix) : ContainerFormat(parquet: &options, prefix)
       return
     }
     if kind == .raw {
@@ -90,10 +93,11 @@ struct RecordFormat {
       isLittleEndian = endian == "little-endian"
       return
     }
-    let isLenient = try options.flag("\(prefix).ignore-parse-errors")
-    if isLenient { reject = .skip }
+    let nullsErrors = try options.flag("\(prefix).ignore-parse-errors")
+    if nullsErrors { reject = .skip }
+    conventions.nullsErrors = nullsErrors
     if kind == .csv {
-      try readCSV(&options, prefix, isLenient: isLenient)
+      try readCSV(&options, prefix, nullsErrors: nullsErrors)
       return
     }
     // SQL's and ISO's forms are both read, whichever is named.
@@ -165,7 +169,7 @@ struct RecordFormat {
   }
 
   private mutating func readCSV(
-    _ options: inout ConnectorOptions, _ prefix: String, isLenient: Bool
+    _ options: inout ConnectorOptions, _ prefix: String, nullsErrors: Bool
   ) throws(TerraceError) {
     if let byte = try options.byte("\(prefix).field-delimiter") { csv.delimiter = byte }
     if let byte = try options.byte("\(prefix).quote-character") { csv.quote = byte }
@@ -173,9 +177,10 @@ struct RecordFormat {
     // A byte that no text of UTF-8 has.
     if try options.flag("\(prefix).disable-quote-character") { csv.quote = 0xff }
     allowsComments = try options.flag("\(prefix).allow-comments")
+    if isForImport { return }
     csv.hasHeader = false
     var flink = CSVOptions.Flink()
-    flink.isLenient = isLenient
+    flink.nullsErrors = nullsErrors
     if let text = options.text("\(prefix).array-element-delimiter"), !text.isEmpty {
       flink.elementDelimiter = text
     }

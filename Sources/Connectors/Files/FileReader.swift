@@ -69,8 +69,9 @@ final class TextFileReader: FileReader {
     self.reject = reject
     self.name = name
     label = state.path
-    let head = try source.read(at: 0, count: min(4, source.byteCount, size))
-    isPacked = withExtendedLifetime(head) { Self.isPacked(head.bytes) }
+    let head = try source.read(at: 0, count: min(Packing.headBytes, source.byteCount, size))
+    defer { withExtendedLifetime(head) {} }
+    isPacked = try Packing.of(head.bytes, name: name) != .none
     if isPacked {
       let stream = FileStream(source, name: name, from: 0, to: size)
       let inflater = InflatingStream(stream)
@@ -85,11 +86,6 @@ final class TextFileReader: FileReader {
       let stream = FileStream(source, name: name, from: state.offset, to: size)
       window = FileWindow(stream, offset: state.offset)
     }
-  }
-
-  private static func isPacked(_ head: UnsafeRawBufferPointer) -> Bool {
-    if head.count >= 2, head[0] == 0x1f, head[1] == 0x8b { return true }
-    return head.count >= 4 && head.loadUnaligned(as: UInt32.self) == 0xfd2f_b528
   }
 
   func read(
@@ -257,6 +253,7 @@ final class RowFileReader: FileReader {
   }
   private let file: Rows
   private let reject: RecordFormat.Reject
+  private let name: String
   private var rest: Batch?
   private var skip: Int
 
@@ -265,6 +262,7 @@ final class RowFileReader: FileReader {
     _ format: RecordFormat
   ) throws(TerraceError) {
     reject = format.reject
+    self.name = name
     do throws(TerraceError) {
       file =
         format.kind == .avro

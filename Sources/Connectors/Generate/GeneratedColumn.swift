@@ -50,7 +50,7 @@ final class GeneratedColumn {
         !overflow, span < .max
       else { throw options.wrong(prefix + "end", "a number from 'start' on") }
       guard Self.takesSequences(type) else {
-        throw TerraceError(.unsupported, "a sequence of \(type)").with("column", name)
+        throw TerraceError(.unsupported, "a sequence of \(type.text)").with("column", name)
       }
       rule = .sequence(start)
       length = span + 1

@@ -23,6 +23,16 @@ final class HTTPClient {
     terrace_curl_number(curl, CURLOPT_FOLLOWLOCATION, 0)
     terrace_curl_number(curl, CURLOPT_SSL_VERIFYPEER, 1)
     terrace_curl_number(curl, CURLOPT_SSL_VERIFYHOST, 2)
+    terrace_curl_number(curl, CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
+    if let authorities = options.authorities {
+      if access(authorities, R_OK) != 0 {
+        throw TerraceError(.notFound, "the file of certificates cannot be read")
+          .with("sslrootcert", authorities)
+      }
+      terrace_curl_text(curl, CURLOPT_CAINFO, authorities)
+      // None but these.
+      terrace_curl_text(curl, CURLOPT_CAPATH, nil)
+    }
     terrace_curl_number(curl, CURLOPT_NOSIGNAL, 1)
     terrace_curl_number(curl, CURLOPT_TIMEOUT_MS, Int(options.timeoutMillis))
     terrace_curl_number(curl, CURLOPT_CONNECTTIMEOUT_MS, Int(min(options.timeoutMillis, 10_000)))
@@ -54,16 +64,10 @@ final class HTTPClient {
     terrace_curl_body(curl, body.baseAddress, body.count)
     answer.pointee.kept = 0
     answer.pointee.seen = 0
+    answer.pointee.error.0 = 0
     let code = curl_easy_perform(curl)
     guard code == CURLE_OK else {
-      let reason = String(cString: curl_easy_strerror(code))
-      let error = TerraceError(.unavailable, "the web service was not reached")
-        .with("reason", reason)
-      let lasting: Set = [
-        CURLE_URL_MALFORMAT.rawValue, CURLE_UNSUPPORTED_PROTOCOL.rawValue,
-        CURLE_PEER_FAILED_VERIFICATION.rawValue, CURLE_SSL_CERTPROBLEM.rawValue,
-      ]
-      return lasting.contains(code.rawValue) ? .refused(error) : .later(error, seconds: 0)
+      return failure(code)
     }
     let status = terrace_curl_status(curl)
     if (200..<300).contains(status) { return .done }
@@ -72,6 +76,34 @@ final class HTTPClient {
       isLater ? .unavailable : .invalid, "the web service answered \(status)"
     ).with("answer", text)
     return isLater ? .later(error, seconds: terrace_curl_pause(curl)) : .refused(error)
+  }
+
+  /// What will be the same the next time is no matter of waiting.
+  private func failure(_ code: CURLcode) -> Outcome {
+    let told = withUnsafeBytes(of: answer.pointee.error) {
+      String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+    }
+    let reason = told.isEmpty ? String(cString: curl_easy_strerror(code)) : told
+    let untrusted: Set = [
+      CURLE_PEER_FAILED_VERIFICATION.rawValue, CURLE_SSL_ISSUER_ERROR.rawValue,
+    ]
+    if untrusted.contains(code.rawValue) {
+      return .refused(
+        TerraceError(
+          .invalid, "the web service's certificate is not trusted",
+          hint: "'sslrootcert' names a file with the certificate of its authority"
+        ).with("reason", reason))
+    }
+    let lasting: Set = [
+      CURLE_URL_MALFORMAT.rawValue, CURLE_UNSUPPORTED_PROTOCOL.rawValue,
+      CURLE_SSL_CERTPROBLEM.rawValue, CURLE_SSL_CACERT_BADFILE.rawValue,
+      CURLE_SSL_CRL_BADFILE.rawValue, CURLE_SSL_CIPHER.rawValue,
+    ]
+    let isLasting = lasting.contains(code.rawValue)
+    let error = TerraceError(
+      isLasting ? .invalid : .unavailable, "the web service was not reached"
+    ).with("reason", reason)
+    return isLasting ? .refused(error) : .later(error, seconds: 0)
   }
 
   private var text: String {

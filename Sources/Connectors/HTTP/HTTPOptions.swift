@@ -11,6 +11,7 @@ import Store
 /// | `http.body` | `lines`: a row a line; `array`: a JSON array | lines |
 /// | `http.header.NAME` | a header; secrets by `${env:…}` | |
 /// | `http.batch.rows`, `http.batch.bytes` | rows and bytes of a request at most | 500, 1 MB |
+/// | `sslrootcert` | a file (PEM) of the authorities to trust, for others than the system's | |
 /// | `http.timeout` | of a request | 30 s |
 /// | `http.retries`, `http.retry-delay` | after 408, 429, 5xx and lost connections; the delay doubles | 3, 500 ms |
 struct HTTPOptions {
@@ -25,6 +26,8 @@ struct HTTPOptions {
   let batchBytes: Int
   let timeoutMillis: Int64
   let retries: Int
+  /// Nil: the system's.
+  let authorities: String?
   let delayMillis: Int64
 
   init(_ table: ConnectorTable) throws(TerraceError) {
@@ -54,6 +57,9 @@ struct HTTPOptions {
     timeoutMillis = try options.duration("http.timeout") ?? 30_000
     retries = Int(try Self.between("http.retries", 0, 100, 3, &options))
     delayMillis = try options.duration("http.retry-delay") ?? 500
+    authorities = options.text("sslrootcert").map {
+      FileListing.resolved($0, folder: table.folder)
+    }
     options.allow(["sink.parallelism"])
     try options.finish()
   }

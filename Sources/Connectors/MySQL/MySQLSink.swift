@@ -89,7 +89,7 @@ final class MySQLSink: EpochSink<MySQLConnection> {
     for field in table.type.fields {
       switch field.type.kind {
       case .map, .multiset, .row, .array:
-        throw TerraceError(.unsupported, "a column \(field.type) in MySQL")
+        throw TerraceError(.unsupported, "a column \(field.type.text) in MySQL")
           .with("table", table.name).with("column", field.name)
       default: break
       }

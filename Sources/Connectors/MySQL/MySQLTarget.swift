@@ -14,7 +14,8 @@ final class MySQLTarget {
     self.type = type
     kind = type.kind
     builder = ColumnBuilder(type)
-    parser = ValueParser(type)
+    // Lengths of texts are not enforced, here as in all sources.
+    parser = ValueParser(type.isText ? .string : type)
     isText = type.isText
   }
 
@@ -180,16 +181,17 @@ final class MySQLTarget {
 
   /// UTF-8.
   @inline(__always) func text(_ bytes: UnsafeRawBufferPointer) throws(TextProblem) {
-    if case .varchar(DataType.unbounded) = kind { return builder.append(bytes: bytes) }
-    if case .varbinary(DataType.unbounded) = kind { return builder.append(bytes: bytes) }
+    switch kind {
+    case .char, .varchar: return builder.append(bytes: bytes)
+    case .varbinary(DataType.unbounded): return builder.append(bytes: bytes)
+    default: break
+    }
     try parser.append(bytes, to: builder)
   }
 
   func binary(_ bytes: UnsafeRawBufferPointer) throws(TextProblem) {
     switch kind {
-    case .binary(let length), .varbinary(let length):
-      if bytes.count > length { throw .tooLong }
-      builder.append(bytes: bytes)
+    case .binary, .varbinary: builder.append(bytes: bytes)
     default:
       scratch.removeAll()
       ValueText.appendHex(bytes, to: scratch)

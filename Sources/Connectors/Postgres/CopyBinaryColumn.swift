@@ -9,7 +9,7 @@ struct CopyBinaryColumn {
   enum Form: Hashable {
     /// The text, as it is.
     case text
-    /// A text that the declared type looks at: lengths, or any type as the server prints it.
+    /// A text of another type, as the server prints it.
     case parsed
     /// A byte with the version 1, then the text.
     case jsonb
@@ -42,15 +42,13 @@ struct CopyBinaryColumn {
 
   /// Nil: only its text is exact.
   private static func form(_ source: PostgresType, _ type: DataType) -> Form? {
-    let isString = type.kind == .varchar(DataType.unbounded)
     switch (source.kind, type.kind) {
-    case (.varchar, _) where type.isText, (.char, _) where type.isText:
-      return isString ? .text : .parsed
+    case (.varchar, _) where type.isText, (.char, _) where type.isText: return .text
     case (.text, _) where type.isText:
       switch source.builtIn {
-      case 19, 25, 114: return isString ? .text : .parsed
-      case 2950: return isString ? .uuid : nil
-      case 3802: return isString ? .jsonb : nil
+      case 19, 25, 114: return .text
+      case 2950: return .uuid
+      case 3802: return .jsonb
       default: return nil
       }
     case (.boolean, .boolean): return .boolean
@@ -79,11 +77,10 @@ struct CopyBinaryColumn {
   func column(_ cells: CopyCells, _ refused: inout Set<Int>) -> Column {
     let builder = ColumnBuilder(type, capacity: cells.count)
     switch form {
-    case .text: texts(cells, builder, skipping: 0, &refused)
+    case .text, .bytes: texts(cells, builder, skipping: 0, &refused)
     case .jsonb: texts(cells, builder, skipping: 1, &refused)
     case .parsed: parse(cells, builder, &refused)
     case .uuid: uuids(cells, builder, &refused)
-    case .bytes: raw(cells, builder, &refused)
     case .boolean:
       fixed(cells, builder, 1, &refused) { (at) -> UInt8? in
         let byte = at.load(as: UInt8.self)
@@ -184,23 +181,6 @@ struct CopyBinaryColumn {
     }
     builder.advanceBytes(at)
     builder.advance(cells.count)
-  }
-
-  private func raw(_ cells: CopyCells, _ builder: ColumnBuilder, _ refused: inout Set<Int>) {
-    var limit = Int.max
-    switch type.kind {
-    case .binary(let length), .varbinary(let length): limit = length
-    default: break
-    }
-    for row in 0..<cells.count {
-      let length = cells.length(row)
-      if length >= 0, length <= limit {
-        builder.append(bytes: cells.value(row))
-      } else {
-        builder.appendNull()
-        if length >= 0 || !type.isNullable { refused.insert(row) }
-      }
-    }
   }
 
   private func parse(_ cells: CopyCells, _ builder: ColumnBuilder, _ refused: inout Set<Int>) {

@@ -18,7 +18,8 @@ struct PostgresValue: Sendable {
   private let element: [PostgresValue]
 
   init(_ type: DataType) {
-    plain = ValueParser(type)
+    // Lengths of texts are not enforced, here as in all sources.
+    plain = ValueParser(type.isText ? .string : type)
     var zoned = false
     var element: [PostgresValue] = []
     switch type.kind {
@@ -28,9 +29,7 @@ struct PostgresValue: Sendable {
       precision = p
       scale = s
     case .varchar(let length): op = length == DataType.unbounded ? .text : .plain
-    case .binary(let length), .varbinary(let length):
-      op = .bytes
-      precision = length
+    case .binary, .varbinary: op = .bytes
     case .date: op = .date
     case .time(let p):
       op = .time
@@ -70,7 +69,8 @@ struct PostgresValue: Sendable {
         try plain.append(text, to: builder)
       }
     case .decimal:
-      let value = try decimal(text)
+      let value = try ValueParser.rounded(
+        text, precision: precision, scale: scale, cuts: false)
       if precision <= 18 {
         builder.append(Int64(truncatingIfNeeded: value))
       } else {
@@ -85,28 +85,6 @@ struct PostgresValue: Sendable {
     }
   }
 
-  private func decimal(_ text: UnsafeRawBufferPointer) throws(TextProblem) -> Int128 {
-    do throws(TextProblem) {
-      return try ValueParser.decimal(text, precision: precision, scale: scale)
-    } catch {
-      guard error == .tooFine, let point = text.firstIndex(of: UInt8(ascii: ".")) else {
-        throw error
-      }
-      let end = point + 1 + scale
-      guard end < text.count, text[end] &- 0x30 <= 9 else { throw error }
-      let cut = UnsafeRawBufferPointer(rebasing: text[..<(scale == 0 ? point : end)])
-      // All digits before the point may be missing in theory; PostgreSQL always prints one.
-      let value = try ValueParser.decimal(cut, precision: precision, scale: scale)
-      if text[end] < UInt8(ascii: "5") { return value }
-      let isNegative = text[0] == UInt8(ascii: "-")
-      let rounded = isNegative ? value - 1 : value + 1
-      var limit: Int128 = 1
-      for _ in 0..<precision { limit *= 10 }
-      if rounded >= limit || rounded <= -limit { throw .tooManyDigits }
-      return rounded
-    }
-  }
-
   private func appendBytes(
     _ text: UnsafeRawBufferPointer, to builder: ColumnBuilder
   ) throws(TextProblem) {
@@ -114,7 +92,6 @@ struct PostgresValue: Sendable {
       text[1] == UInt8(ascii: "x")
     else { throw .notHex }
     let count = text.count / 2 - 1
-    if count > precision { throw .tooLong }
     let target = builder.spareBytes(count)
     for i in 0..<count {
       let high = ValueParser.hexValue(text[2 * i + 2])

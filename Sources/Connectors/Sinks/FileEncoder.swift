@@ -12,8 +12,10 @@ protocol FileEncoder: AnyObject {
 final class ParquetEncoder: FileEncoder {
   private let writer: ParquetWriter
 
-  init(_ sink: any FileSink, _ type: RowType) throws(TerraceError) {
-    writer = try ParquetWriter(sink, type: type)
+  init(
+    _ sink: any FileSink, _ type: RowType, _ format: ContainerFormat
+  ) throws(TerraceError) {
+    writer = try ParquetWriter(sink, type: type, options: format.parquet)
   }
 
   var byteCount: Int { writer.bytesWritten }
@@ -24,9 +26,11 @@ final class ParquetEncoder: FileEncoder {
 final class AvroFileEncoder: FileEncoder {
   private let writer: AvroWriter
 
-  init(_ sink: any FileSink, _ type: RowType) throws(TerraceError) {
+  init(
+    _ sink: any FileSink, _ type: RowType, _ format: ContainerFormat
+  ) throws(TerraceError) {
     var options = AvroWriteOptions()
-    options.codec = .snappy
+    options.codec = format.avroCodec
     options.recordName = "record"
     writer = try AvroWriter(sink, type: type, options: options)
   }
@@ -47,6 +51,7 @@ final class TextEncoder: FileEncoder {
   ) throws(TerraceError) {
     self.sink = sink
     encoder = try RowEncoder(type, format)
+    encoder.begin(to: out)
   }
 
   var byteCount: Int { sink.byteCount }
@@ -57,5 +62,8 @@ final class TextEncoder: FileEncoder {
     out.removeAll()
   }
 
-  func finish() throws(TerraceError) {}
+  func finish() throws(TerraceError) {
+    // What was begun, and got no rows.
+    if out.count > 0 { try sink.write(out.bytes) }
+  }
 }

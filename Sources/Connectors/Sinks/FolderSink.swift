@@ -191,8 +191,8 @@ final class FolderSink: Sink {
     let sink = try files.create(place + "/" + hidden)
     let encoder: any FileEncoder =
       switch format.kind {
-      case .parquet: try ParquetEncoder(sink, type)
-      case .avro: try AvroFileEncoder(sink, type)
+      case .parquet: try ParquetEncoder(sink, type, format.container)
+      case .avro: try AvroFileEncoder(sink, type, format.container)
       default: try TextEncoder(sink, type, format)
       }
     return OpenFile(hidden: hidden, folder: folder, sink: sink, encoder: encoder)

@@ -7,6 +7,7 @@ import Formats
 final class RowEncoder {
   private let format: RecordFormat
   private let json: JSONCell
+  private let plainJSON: JSONRows?
   private let csv: CSVRows
   private let charset: Charset?
   private let avro: AvroValueEncoder?
@@ -17,6 +18,7 @@ final class RowEncoder {
       .row(type.fields),
       JSONCell.Style(
         isISO: format.writesISO, leavesNullsOut: format.leavesNullsOut, nullKeys: format.nullKeys))
+    plainJSON = format.isForImport ? JSONRows(type) : nil
     var options = format.csv
     if options.null == RecordFormat.noNull { options.null = "" }
     csv = CSVRows(type, options: options)
@@ -29,6 +31,11 @@ final class RowEncoder {
     }
   }
 
+  /// What stands before all rows of a file.
+  func begin(to out: ByteWriter) {
+    if format.kind == .csv, format.csv.hasHeader { csv.appendHeader(to: out) }
+  }
+
   /// - Parameter isAdded: false for a row that goes, in formats of changes.
   /// - Returns: none for a value of `raw` that is null.
   func append(
@@ -36,7 +43,12 @@ final class RowEncoder {
   ) throws(TerraceError) -> TextSpan {
     let start = out.count
     switch format.kind {
-    case .json: try json.members(rows.columns, row, to: out)
+    case .json:
+      if let plainJSON {
+        plainJSON.append(rows, row, to: out)
+      } else {
+        try json.members(rows.columns, row, to: out)
+      }
     case .csv: csv.append(rows, row, to: out)
     case .debezium:
       out.append(isAdded ? "{\"before\":null,\"after\":" : "{\"before\":" as StaticString)

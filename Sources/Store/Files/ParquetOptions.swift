@@ -1,10 +1,12 @@
-internal import Columns
-internal import Formats
+package import Columns
+package import Formats
 
 /// How a table's options say that its Parquet files are written: `file.compression` and its level,
 /// and the names that parquet-mr gives its own settings.
 extension TableOptions {
-  func parquetWriteOptions(columns: [String]) throws(TerraceError) -> ParquetWriteOptions {
+  package func parquetWriteOptions(
+    columns: [String]
+  ) throws(TerraceError) -> ParquetWriteOptions {
     var parquet = ParquetWriteOptions()
     switch fileCompression {
     case "none", "uncompressed", "null": parquet.codec = .none

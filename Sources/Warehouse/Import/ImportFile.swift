@@ -12,7 +12,7 @@ package enum ImportFormat: String, CaseIterable, Sendable {
   /// By the end of the name, packed or not.
   package init?(fileName: String) {
     var name = fileName.lowercased()[...]
-    for packing in [".gz", ".gzip", ".zst", ".zstd"] where name.hasSuffix(packing) {
+    for packing in Packing.endings.keys.map({ "." + $0 }) where name.hasSuffix(packing) {
       name = name.dropLast(packing.count)
       break
     }

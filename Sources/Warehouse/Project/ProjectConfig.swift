@@ -259,6 +259,8 @@ enum ProjectKeys {
         "the layers are streams; “terrace run --once --end-of-input” ends with the input")
     case ("table.exec.sink.not-null-enforcer", "drop"):
       return .refused("a row with a null where none may be stops the job; filter it in the query")
+    case ("table.exec.sink.type-length-enforcer", let way) where way != "ignore":
+      return .refused("texts keep their length, whatever their type says; CAST them in the query")
     case ("execution.savepoint.path", _):
       return .refused("there are no savepoints: a job goes on from the newest root of its target")
     case ("table.sql-dialect", let dialect) where dialect != "default":

@@ -75,6 +75,7 @@ extension SQLSession {
         "connector": "filesystem", "path": export.folder, "format": export.format,
       ], folder: folder)
     table.reader = "export"
+    table.isExport = true
     try files.makeDirectories(export.folder)
     let count = try send(plan, catalog, to: table)
     try files.write([], to: export.folder + "/_SUCCESS")

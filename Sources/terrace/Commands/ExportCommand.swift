@@ -11,8 +11,8 @@ extension Terrace {
   private static let exportTableCommand: Command = Command(
     name: "table", summary: "Write a table's rows to files, once",
     details: """
-      The files appear together when all are written, and _SUCCESS last. Instants are written as
-      the format has them; deleted and older rows are not.
+      The files appear together when all are written, and _SUCCESS last. CSV has the names in its
+      first line; CSV and JSON are as “terrace table import” reads them.
       """,
     operands: [.table],
     flags: [

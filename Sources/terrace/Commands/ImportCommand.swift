@@ -8,7 +8,7 @@ extension Terrace {
   static let importCommand: Command = Command(
     name: "import", summary: "Write the rows of files into a table",
     details: """
-      JSON lines, CSV and Parquet; text may be packed with gzip or zstd. Members and columns are
+      JSON lines, CSV and Parquet; text may be packed (gzip, zstd, bzip2, xz). Members and columns are
       matched by name. All files become one snapshot, unless --commit-every is given. A table with
       the option rowkind.field takes deletes: +I, -U, +U, -D in that column.
       """,
