@@ -36,6 +36,79 @@ final class CommandProjectTests: ProjectTestCase {
     XCTAssertTrue(status.output.contains("\"state\":\"drained\""), status.output)
   }
 
+  /// A table of no spec gets another column and a longer one: who reads all columns stands, all others go on.
+  func test_run_goesOnWithoutJobsWhoseTablesAboveHaveChanged() throws {
+    try scratch.write("terrace.conf", "layers: dwd\nwarehouse: warehouse\n")
+    try run(
+      0, "sql",
+      """
+      CREATE DATABASE raw;
+      CREATE TABLE raw.t (id INT NOT NULL, v VARCHAR(5), PRIMARY KEY (id) NOT ENFORCED);
+      INSERT INTO raw.t VALUES (1, 'a')
+      """)
+    try spec(
+      "dwd/a.sql",
+      """
+      CREATE TABLE a (id INT NOT NULL, v STRING, PRIMARY KEY (id) NOT ENFORCED);
+      INSERT INTO a SELECT id, v FROM raw.t;
+      """)
+    try spec(
+      "dwd/every.sql",
+      """
+      CREATE MATERIALIZED TABLE every (PRIMARY KEY (id) NOT ENFORCED) AS SELECT * FROM raw.t;
+      """)
+    try run(0, "run", "--once")
+    try run(
+      0, "sql",
+      """
+      ALTER TABLE raw.t ADD w INT;
+      ALTER TABLE raw.t MODIFY v VARCHAR(50);
+      INSERT INTO raw.t VALUES (2, 'longer than five', 7)
+      """)
+    for _ in 0..<2 {
+      let said = try run(1, "run", "--once").errors
+      XCTAssertTrue(said.contains("dwd.every failed"), said)
+      XCTAssertTrue(said.contains("--rebuild dwd.every"), said)
+      XCTAssertFalse(said.contains("dwd.a failed"), said)
+      XCTAssertEqual(
+        try run(0, "query", "SELECT * FROM dwd.a ORDER BY id", "-f", "csv").output,
+        "id,v\n1,a\n2,longer than five\n")
+    }
+    XCTAssertTrue(
+      try run(0, "plan").output.contains("the columns of a table that it reads have changed"))
+    try run(0, "run", "--once", "--rebuild", "dwd.every")
+    XCTAssertEqual(
+      try run(0, "query", "SELECT * FROM dwd.every ORDER BY id", "-f", "csv").output,
+      "id,v,w\n1,a,\n2,longer than five,7\n")
+  }
+
+  /// Rows go out as the target declares them, whatever the query's types say of null.
+  func test_targetsOutside_getTheColumnsThatTheyDeclare() throws {
+    try scratch.write("terrace.conf", "layers: dwd\nwarehouse: warehouse\n")
+    try run(
+      0, "sql",
+      """
+      CREATE DATABASE raw;
+      CREATE TABLE raw.t (id INT, v STRING);
+      INSERT INTO raw.t VALUES (1, 'a'), (2, 'b')
+      """)
+    let out =
+      "CREATE TEMPORARY TABLE o (id INT, v STRING, r ROW<x INT, y STRING>) WITH "
+      + "('connector' = 'filesystem', 'path' = 'out', 'format' = 'avro');\n"
+    try spec("dwd/o.sql", out + "INSERT INTO o SELECT 1, 'hello', ROW(id, 'z') FROM raw.t;")
+    try run(0, "run", "--once")
+    XCTAssertEqual(
+      try run(0, "sql", out + "SELECT id, v, r.x, r.y FROM o ORDER BY r.x", "-f", "csv").output,
+      "id,v,x,y\n1,hello,1,z\n1,hello,2,z\n")
+    try spec(
+      "dwd/o.sql",
+      out.replacing("id INT", with: "id INT NOT NULL")
+        + "INSERT INTO o SELECT NULLIF(id, 2), v, ROW(id, 'z') FROM raw.t;")
+    try run(0, "apply", "--rebuild", "dwd.o")
+    let refused = try run(1, "run", "--once").errors
+    XCTAssertTrue(refused.contains("null in a column that is NOT NULL"), refused)
+  }
+
   func test_sql_leavesTablesOfARunningProjectAlone() throws {
     try makeChain()
     try run(0, "apply")

@@ -140,14 +140,15 @@ final class SinkTarget: JobTarget {
     if delta.count == 0 { return 0 }
     try clearIfDue()
     if isAppendOnly {
-      let rows = try TargetChanges.inserts(delta)
+      let rows = try typed(try TargetChanges.inserts(delta))
       try sink.write(rows, kinds: nil)
       return rows.count
     }
     if mayBeginAnew { try keep() }
-    let (rows, kinds) =
+    let (changes, kinds) =
       key.isEmpty
       ? TargetChanges.unkeyed(delta) : try TargetChanges.keyed(delta, key: key)
+    let rows = try typed(changes)
     if rows.count > 0 { try sink.write(rows, kinds: kinds) }
     if key.isEmpty {
       try tentative?.write(delta)
@@ -155,6 +156,22 @@ final class SinkTarget: JobTarget {
       try tentative?.write(rows, kinds: kinds)
     }
     return rows.count
+  }
+
+  /// The rows as the target declares them, and not as the query has them: formats such as Avro write values
+  /// that may be null otherwise.
+  private func typed(_ rows: Batch) throws(TerraceError) -> Batch {
+    for (column, field) in zip(rows.columns, written.fields)
+    where !field.type.isNullable && column.nullCount > 0 {
+      throw TerraceError(
+        .invalid, "null in a column that is NOT NULL",
+        hint: "leave such rows out (WHERE … IS NOT NULL), or give them a value (COALESCE)"
+      ).with("column", field.name).with("job", job)
+    }
+    let columns = zip(rows.columns, written.fields).map {
+      $0.type == $1.type ? $0 : $0.retyped($1.type)
+    }
+    return Batch(written, columns, count: rows.count)
   }
 
   func commit(_ root: Root, watermark: Int64?) throws(TerraceError) -> Snapshot {

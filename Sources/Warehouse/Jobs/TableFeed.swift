@@ -352,11 +352,12 @@ final class TableFeed: Feed {
     for index in Set(columns).union(predicate.columns).sorted() {
       let field = table.schema.fields[index]
       let other = now.fields.first { $0.id == field.id }
+      if let other, other.type.isLonger(field.type) { continue }
       if other?.type.kind != field.type.kind {
         let what = other.map { "is now \($0.type.text)" } ?? "was dropped"
         throw TerraceError(
           .invalid, "column \(field.name) of \(tableName), which the job reads, \(what)",
-          hint: "change the spec, then “terrace apply”"
+          hint: "change the spec, or make its table anew as it is: “terrace run --rebuild TABLE”"
         ).with("snapshot", snapshot.id)
       }
     }
@@ -390,5 +391,16 @@ final class TableFeed: Feed {
     // As of the last look: status need not touch files.
     let left = max(0, newest - at.snapshot) + (at.isContent ? 1 : 0)
     return (left, "snapshots")
+  }
+}
+
+extension DataType {
+  /// A text or bytes like the other, that may be longer: its values lie alike.
+  fileprivate func isLonger(_ other: DataType) -> Bool {
+    switch (kind, other.kind) {
+    case (.varchar(let now), .varchar(let before)): now >= before
+    case (.varbinary(let now), .varbinary(let before)): now >= before
+    default: false
+    }
   }
 }

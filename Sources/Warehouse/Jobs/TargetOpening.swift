@@ -49,7 +49,8 @@ enum TargetOpening {
     else {
       throw TerraceError(
         .invalid, "the query's columns are not those of \(name) any more",
-        hint: "“terrace apply” shows what changed"
+        hint:
+          "“terrace run --rebuild \(name)” makes it anew with them; “terrace plan” shows what changed"
       ).with("query", given.map { "\($0.name) \($0.type.text)" }.joined(separator: ", "))
         .with("table", schema.fields.map { "\($0.name) \($0.type.text)" }.joined(separator: ", "))
     }

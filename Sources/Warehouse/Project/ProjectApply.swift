@@ -6,7 +6,9 @@ import Store
 extension OpenProject {
   /// Makes and changes tables, and registers everything. Doing it again changes nothing.
   ///
-  /// - Parameter rebuilds: jobs whose table is emptied, so that they start over from their sources.
+  /// - Parameters:
+  ///   - changes: of the tables and jobs that are to be registered.
+  ///   - rebuilds: jobs whose table is emptied, so that they start over from their sources.
   /// - Returns: what a person should know of tables that were emptied.
   /// - Throws: `invalid` for changes that cannot be done, before anything is changed.
   @discardableResult package func apply(
@@ -36,8 +38,10 @@ extension OpenProject {
       if let notice = try oldTags(of: job) { notices.append(notice) }
     }
     try forget(project, metastore)
-    try register(project, metastore)
-    try registerTables(project, metastore)
+    let names = Set(changes.jobs.map(\.name))
+    try register(project, jobs: project.jobs.filter { names.contains($0.name) }, metastore)
+    let tables = Set(changes.tables.map(\.name))
+    try register(tables: project.tables.filter { tables.contains($0.name) }, metastore)
     return notices
   }
 
@@ -110,12 +114,14 @@ extension OpenProject {
     }
   }
 
-  private func register(_ project: Project, _ metastore: Metastore) throws(TerraceError) {
+  private func register(
+    _ project: Project, jobs: [JobSpec], _ metastore: Metastore
+  ) throws(TerraceError) {
     let now = warehouse.environment.time.nowMillis()
     let texts = project.specTexts
     try metastore.transaction { () throws(TerraceError) in
       try metastore.replaceLayers(project.layers)
-      for job in project.jobs {
+      for job in jobs {
         let old = try metastore.job(job.name)
         try metastore.put(
           JobRow(
@@ -141,10 +147,12 @@ extension OpenProject {
     }
   }
 
-  private func registerTables(_ project: Project, _ metastore: Metastore) throws(TerraceError) {
+  private func register(
+    tables: [ProjectTable], _ metastore: Metastore
+  ) throws(TerraceError) {
     let now = warehouse.environment.time.nowMillis()
     try metastore.transaction { () throws(TerraceError) in
-      for table in project.tables {
+      for table in tables {
         let name = table.name
         try metastore.register(
           database: name.database,

@@ -27,6 +27,8 @@ package struct ProjectChanges: Sendable {
     /// Why the table must be made anew from its sources; nil: it need not.
     package var rebuildReason: String?
     package var needsRebuild: Bool { rebuildReason != nil }
+    /// Nobody touched its spec: a table above has other columns, so its query says something else.
+    var isOutdated = false
   }
 
   package var tables: [TableChange] = []
@@ -43,11 +45,23 @@ package struct ProjectChanges: Sendable {
     tables.allSatisfy {
       $0.kind == .unchanged
         || ($0.kind != .impossible && followed.contains($0.name.description))
+        || outdated.contains($0.name.description)
     }
       && jobs.allSatisfy {
-        $0.kind == .unchanged
+        $0.kind == .unchanged || $0.isOutdated
           || (!$0.needsRebuild && ($0.kind == .changed || followed.contains($0.name)))
       }
+  }
+
+  /// Jobs that stand until somebody starts them over; the others need not wait for that.
+  private var outdated: Set<String> { Set(jobs.filter(\.isOutdated).map(\.name)) }
+
+  /// What may be taken in without a word: all but jobs that are outdated, and their tables.
+  package var withoutOutdated: ProjectChanges {
+    var rest = self
+    rest.jobs.removeAll(where: \.isOutdated)
+    rest.tables.removeAll { outdated.contains($0.name.description) }
+    return rest
   }
 
   package var impossible: [TableChange] { tables.filter { $0.kind == .impossible } }
@@ -95,7 +109,10 @@ package struct ProjectChanges: Sendable {
       // What is made anew each time needs no word from anybody.
       if !job.isRefresh {
         if old.fingerprint != job.fingerprint {
-          change.rebuildReason = "the query has changed"
+          change.isOutdated = old.spec == text
+          change.rebuildReason =
+            change.isOutdated
+            ? "the columns of a table that it reads have changed" : "the query has changed"
         } else if moved {
           change.rebuildReason = "the rows lie in another number of buckets"
         }

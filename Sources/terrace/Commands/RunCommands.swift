@@ -70,7 +70,7 @@ extension Terrace {
     }
     if !isNew, rebuilds.isEmpty, !changes.isEmpty {
       // Comments, settings, and tables of servers that could not be asked before.
-      try open.apply(project, changes, metastore)
+      try open.apply(project, changes.withoutOutdated, metastore)
     }
     var settings = ProjectRun.Settings()
     settings.once = arguments.has("--once")
