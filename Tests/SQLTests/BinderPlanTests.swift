@@ -26,13 +26,13 @@ final class BinderPlanTests: XCTestCase {
     check(
       "SELECT x FROM (SELECT a + 1 AS x, b FROM u) WHERE b IN ('p', 'q')",
       """
-      Map[(a + 1) AS x]
+      Map[a + 1 AS x]
         Source u[a, b] where b IN ('p', 'q')
       """)
     check(
       "SELECT z FROM u WHERE a + 1 > 2 AND 1 = 1",
       """
-      Map[z] where (a + 1) > 2
+      Map[z] where a + 1 > 2
         Source u[a, z]
       """)
   }
@@ -133,7 +133,7 @@ final class BinderPlanTests: XCTestCase {
       Map[auction, COUNT$0 AS n, window_start AS s]
         WindowAggregate[auction, COUNT(*)] HOP(2000 ms, 10000 ms) by ts
           Map[ts, auction] where price > 3
-            Watermark[ts: $ADD_MILLIS(ts, -4000)]
+            Watermark[ts: ADD_MILLIS(ts, -4000)]
               Source bid[auction, price, ts]
       """)
     let legacy = plan(

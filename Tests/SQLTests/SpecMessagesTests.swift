@@ -254,9 +254,44 @@ final class SpecMessagesTests: XCTestCase {
     ("SELECT a FROM u GROUP a", "1:23", "expected BY, found 'a'", "a", ""),
     ("SELECT a FROM u WHERE a == 1", "1:26", "expected an expression, found '='", "=", ""),
     (
-      "SELECT TUMBLE_START(ts, INTERVAL '1' HOUR) FROM bid", "1:25",
-      "not supported: an interval here", "INTERVAL '1' HOUR",
-      "intervals are added to and taken from times"
+      "SELECT TUMBLE_START(ts, INTERVAL '1' HOUR) FROM bid", "1:8",
+      "TUMBLE_START stands beside GROUP BY TUMBLE(…) only", "TUMBLE_START(ts, INTERVAL '1' HOUR)",
+      "of FROM TUMBLE(…) the columns are window_start, window_end and window_time"
+    ),
+    (
+      "SELECT LENGTH(b) FROM u", "1:8", "function 'LENGTH' not found", "LENGTH",
+      "Flink has CHAR_LENGTH(text)"
+    ),
+    ("SELECT -b FROM u", "1:8", "- does not take (STRING)", "-b", ""),
+    (
+      "SELECT ARRAY[a, b] FROM u", "1:8", "ARRAY does not take (INT, STRING)", "ARRAY[a, b]",
+      "its elements are of one type: CAST those that differ"
+    ),
+    (
+      "SELECT TIMESTAMPADD('day', 1, ts) FROM bid", "1:21",
+      "a unit such as DAY, HOUR or MINUTE stands without quotes", "'day'", "write DAY"
+    ),
+    (
+      "SELECT a FROM u WHERE CARDINALITY(b) > 1", "1:23",
+      "CARDINALITY: takes an array or a map, not STRING", "CARDINALITY(b)", ""
+    ),
+    (
+      "SELECT ROUND(c, a) FROM t", "1:8", "ROUND: the number of digits is a constant, not a column",
+      "ROUND(c, a)", ""
+    ),
+    (
+      "SELECT 1 + DATE_FORMAT(ts, 'Q') FROM bid", "1:12",
+      "not supported: letter 'Q' in a date pattern", "DATE_FORMAT(ts, 'Q')", ""
+    ),
+    ("SELECT h[0] FROM t", "1:8", "[…]: array positions begin with 1, not 0", "h[0]", ""),
+    (
+      "SELECT b FROM u WHERE b LIKE 'a!' ESCAPE '!'", "1:23",
+      "a pattern of LIKE escapes a character that needs none",
+      "b LIKE 'a!' ESCAPE '!'", ""
+    ),
+    (
+      "SELECT SHA2(b, 7) FROM u", "1:8", "not supported: SHA2 of 7 bits",
+      "SHA2(b, 7)", ""
     ),
     (
       "SELECT bidder FROM bid GROUP BY TUMBLE(price, INTERVAL '1' HOUR), bidder", "1:40",

@@ -242,4 +242,51 @@ final class CommandPlanTests: ProjectTestCase {
     XCTAssertEqual(missing.code, 2)
     XCTAssertTrue(missing.errors.contains("no variable MODE"), missing.errors)
   }
+
+  func test_plan_tellsWhatIsNoSpecAndWhatCannotBeTagged() throws {
+    try scratch.write("terrace.conf", "layers: ods\n")
+    func source(_ path: String = "in") -> String {
+      "CREATE TEMPORARY TABLE src (id INT) WITH ('connector' = 'filesystem', 'path' = '\(path)', 'format' = 'json');\n"
+    }
+    try spec(
+      "ods/a.sql", source() + "CREATE TABLE a (id INT);\nINSERT INTO a SELECT id FROM src;\n")
+    try spec("ods/b.SQL", "CREATE TABLE b (id INT);")
+    try spec("ods/sub/c.sql", "CREATE TABLE c (id INT);")
+    try spec("top.sql", "CREATE TABLE top (id INT);")
+    try spec("README.md", "words")
+    let told = try run(0, "plan").errors
+    for word in [
+      "layers/ods/b.SQL is passed over: the name of a spec is TABLE.sql",
+      "layers/ods/sub/ is passed over: a layer has no folders in it",
+      "layers/top.sql is passed over: a spec lies in the folder of its layer",
+    ] { XCTAssertTrue(told.contains(word), told) }
+    XCTAssertFalse(told.contains("README"), told)
+    func refusal(_ text: String) throws -> String {
+      try spec("ods/a.sql", text)
+      return try run(2, "plan").errors
+    }
+    let untagged = try refusal(
+      source() + "CREATE TABLE a (id INT, PRIMARY KEY (id) NOT ENFORCED)\n"
+        + "  WITH ('tag.automatic-creation' = 'watermark');\nINSERT INTO a SELECT id FROM src;\n")
+    XCTAssertTrue(
+      untagged.hasPrefix(
+        "layers/ods/a.sql:3:36: 'tag.automatic-creation' = 'watermark' needs a source with a WATERMARK"
+      ),
+      untagged)
+    let tail = "CREATE TABLE a (id INT);\nINSERT INTO a SELECT id FROM src;\n"
+    XCTAssertTrue(
+      try refusal(source("s3://x/in") + tail).contains("not supported: files at s3://…"))
+    XCTAssertTrue(
+      try refusal(source("in/*.json") + tail).contains("not supported: a pattern in 'path'"))
+    XCTAssertTrue(
+      try refusal(
+        "CREATE TABLE a (id INT) WITH ('connector' = 'filesystem', 'path' = 'in', 'format' = 'json');"
+      )
+      .contains("'a' has a connector and lies outside: the file makes no table"))
+    try Data([0x2d, 0x2d, 0x20, 0xc3, 0xa9, 0x0a, 0x41, 0xff, 0x42])
+      .write(to: scratch.url.appendingPathComponent("layers/ods/a.sql"))
+    XCTAssertTrue(
+      try run(2, "plan").errors.hasPrefix(
+        "layers/ods/a.sql:2:2: the text is not UTF-8 from here on"))
+  }
 }

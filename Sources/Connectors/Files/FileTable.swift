@@ -43,6 +43,7 @@ struct FileTable {
     self.table = table
     var options = ConnectorOptions(table)
     path = try options.required("path")
+    try Self.check(path: path)
     pattern = options.text("source.path.regex-pattern")
     interval = max(try options.duration("source.monitor-interval") ?? 1000, 1)
     options.allow(Self.sinkOptions)
@@ -84,6 +85,23 @@ struct FileTable {
     self.metadata = metadata.map(\.1)
     let type = self.physical
     keys = table.primaryKey.compactMap { type.index(of: $0) }
+  }
+
+  /// It names a file or a folder of this machine.
+  private static func check(path: String) throws(TerraceError) {
+    if let end = path.firstRange(of: "://"), !path.hasPrefix("file://") {
+      throw TerraceError(
+        .unsupported, "files at \(path[..<end.lowerBound])://…",
+        hint: "'path' names a file or a folder of this machine"
+      ).with("option", "path")
+    }
+    if path.contains(where: { "*?[{".contains($0) }) {
+      throw TerraceError(
+        .unsupported, "a pattern in 'path'",
+        hint:
+          "name the folder: all files in it are read, or those that 'source.path.regex-pattern' picks"
+      ).with("option", "path")
+    }
   }
 
   private static func origin(

@@ -236,6 +236,10 @@ let collectionFunctions: [Function] = [
   ) { (call) throws(TerraceError) -> Column in
     let array = call.arguments[0]
     let ids = Buffer(byteCount: call.count * 4)
+    let index = call.arguments[1]
+    if index.isConstant, !index.isNull(0), call.int(1, 0) < 1 {
+      throw call.failure("array positions begin with 1", call.int(1, 0))
+    }
     for i in 0..<call.count {
       ids.pointer(Int32.self)[i] = -1
       guard call.isValid(i) else { continue }

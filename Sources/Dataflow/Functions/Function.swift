@@ -143,8 +143,22 @@ package struct Function: Sendable {
 
   private func mismatch(_ arguments: [Expression]) -> TerraceError {
     let given = arguments.map { $0.type.nullable.text }.joined(separator: ", ")
-    return TerraceError(.invalid, "\(name) does not take (\(given))")
-      .hint("it is \(name)(\(usage))")
+    let error = TerraceError(.invalid, "\(Function.shown(name)) does not take (\(given))")
+    if parameters == [.common] {
+      return error.hint("its elements are of one type: CAST those that differ")
+    }
+    return name.hasPrefix("$") ? error : error.hint("it is \(name)(\(usage))")
+  }
+
+  /// A function as SQL writes it.
+  static func shown(_ name: String) -> String {
+    switch name {
+    case "$NEGATE": "-"
+    case "$AT", "$ELEMENT": "[…]"
+    case "$FLOOR_TO": "FLOOR"
+    case "$CEIL_TO": "CEIL"
+    default: name.hasPrefix("$") ? String(name.dropFirst()) : name
+    }
   }
 
   private var usage: String {

@@ -148,11 +148,12 @@ private func part(_ name: String, _ field: TimeField) -> Function {
 private func rounded(_ name: String, up: Bool) -> Function {
   Function(name, [.temporal, .text], momentType) { (call) throws(TerraceError) -> Column in
     let field = try call.field(1)
+    if field.floor(0, 0) == nil {
+      throw call.failure("rounds to YEAR, MONTH, DAY, HOUR and the like", field.rawValue)
+    }
     return try call.moments { (i) throws(TerraceError) -> (days: Int, nanos: Int64)? in
       let (days, nanos) = call.moment(0, i)
-      guard let floor = field.floor(days, nanos) else {
-        throw call.failure("no such rounding", field.rawValue)
-      }
+      guard let floor = field.floor(days, nanos) else { return nil }
       if !up || floor == (days, nanos) { return floor }
       guard let span = field.span else { return floor }
       if span.months > 0 { return (Calendar.adding(months: span.months, to: floor.days), 0) }

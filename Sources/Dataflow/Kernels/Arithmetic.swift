@@ -84,7 +84,11 @@ enum Arithmetic {
         return Decimal.add(x, s, y, t, minus: op == "-", to: scale, precision: precision)
       case "*": return Decimal.multiply(x, y, scale: s + t, to: scale, precision: precision)
       default:
-        if y == 0 { throw call.failure("division by zero", "\(op) 0") }
+        if y == 0 {
+          var text: [UInt8] = []
+          Decimal.write(x, s, into: &text)
+          throw call.failure("division by zero", "\(String(decoding: text, as: UTF8.self)) \(op) 0")
+        }
         if op == "/" {
           return Decimal.divide(x, s, y, t, to: scale, precision: precision)
         }

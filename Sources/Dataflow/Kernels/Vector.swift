@@ -57,7 +57,7 @@ package final class FunctionCall {
   @inline(__always) func isValid(_ row: Int) -> Bool { validity.map { $0[row] } ?? true }
 
   func failure(_ message: String, _ value: some CustomStringConvertible) -> TerraceError {
-    TerraceError(.invalid, message).with("function", name).with("value", value)
+    TerraceError(.invalid, message).with("function", Function.shown(name)).with("value", value)
   }
 
   /// Values of a fixed-width argument.

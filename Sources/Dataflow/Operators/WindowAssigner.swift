@@ -54,7 +54,9 @@ struct WindowAssigner {
   /// - Throws: `invalid`, when it is null or hundreds of thousands of years away.
   static func time(_ column: Column, _ row: Int) throws(TerraceError) -> Int64 {
     if column.isNull(row) {
-      throw TerraceError(.invalid, "the time of a row is null, so it lies in no window")
+      throw TerraceError(
+        .invalid, "the time of a row is null, so it lies in no window",
+        hint: "WHERE … IS NOT NULL leaves such rows out")
     }
     let time = millis(column, row)
     guard time.magnitude < 1 << 54 else {

@@ -13,6 +13,11 @@ extension Binder {
     if let window = c.groupWindow, let property = windowProperty(name, window) {
       return property
     }
+    if let function = Binder.windowOfProperty(name) {
+      throw error(
+        "\(name) stands beside GROUP BY \(function)(…) only", span,
+        hint: "of FROM \(function)(…) the columns are window_start, window_end and window_time")
+    }
     if let ignores = call.ignoresNulls, name != "FIRST_VALUE", name != "LAST_VALUE",
       ignores || call.over == nil
     {
@@ -76,6 +81,10 @@ extension Binder {
     if Binder.unbuiltNames.contains(name) {
       return unsupported("the function \(name)", call.name.span)
     }
+    if let meant = Binder.otherDialects[name] {
+      return error(
+        "function '\(call.name.text)' not found", call.name.span, hint: "Flink has \(meant)")
+    }
     return error(
       "function '\(call.name.text)' not found", call.name.span,
       hint: Suggestion.nearest(
@@ -92,6 +101,36 @@ extension Binder {
     "GROUP_ID", "BITMAP_BUILD", "PARSE_JSON", "TRY_PARSE_JSON", "ML_PREDICT", "JSON_LENGTH",
     "INET_ATON", "INET_NTOA", "TO_CHANGELOG", "FROM_CHANGELOG", "PARTITION_DATE_TO_STRING",
   ]
+
+  /// How Flink calls what other systems have by these names.
+  private static let otherDialects: [String: String] = [
+    "LENGTH": "CHAR_LENGTH(text)", "LEN": "CHAR_LENGTH(text)", "NVL": "IFNULL(a, b)",
+    "ISNULL": "IFNULL(a, b), and a IS NULL", "IIF": "IF(condition, a, b)",
+    "DATE_ADD": "TIMESTAMPADD(DAY, n, time)", "DATEADD": "TIMESTAMPADD(DAY, n, time)",
+    "ADDDATE": "TIMESTAMPADD(DAY, n, time)", "DATE_SUB": "TIMESTAMPADD(DAY, -n, time)",
+    "ADD_MONTHS": "TIMESTAMPADD(MONTH, n, time)", "DATEDIFF": "TIMESTAMPDIFF(DAY, from, to)",
+    "DATE_DIFF": "TIMESTAMPDIFF(DAY, from, to)", "DATE_TRUNC": "FLOOR(time TO DAY)",
+    "TRUNC": "TRUNCATE(number, digits), and FLOOR(time TO DAY)",
+    "DATE_PART": "EXTRACT(DAY FROM time)", "TO_CHAR": "DATE_FORMAT(time, 'yyyy-MM-dd')",
+    "STRFTIME": "DATE_FORMAT(time, 'yyyy-MM-dd')", "STRING_AGG": "LISTAGG(text, ',')",
+    "GROUP_CONCAT": "LISTAGG(text, ',')", "ARRAY_LENGTH": "CARDINALITY(array)",
+    "SIZE": "CARDINALITY(array)", "STRPOS": "LOCATE(part, text)", "TODAY": "CURRENT_DATE",
+    "CURDATE": "CURRENT_DATE", "GETDATE": "NOW()", "SYSDATE": "NOW()",
+    "REGEXP_LIKE": "REGEXP(text, pattern)", "RLIKE": "REGEXP(text, pattern)",
+    "ANY_VALUE": "FIRST_VALUE(a)", "COLLECT_LIST": "ARRAY_AGG(a)", "LCASE": "LOWER(text)",
+    "UCASE": "UPPER(text)", "SPLIT_PART": "SPLIT_INDEX(text, delimiter, n), counted from 0",
+    "TO_JSON": "JSON_STRING(a)", "GET_JSON_OBJECT": "JSON_VALUE(text, path)",
+    "JSON_EXTRACT": "JSON_VALUE(text, path)", "MEAN": "AVG(a)", "STDDEV_SAMPLE": "STDDEV_SAMP(a)",
+  ]
+
+  /// TUMBLE of TUMBLE_START; nil for other names.
+  private static func windowOfProperty(_ name: String) -> String? {
+    let parts = name.split(separator: "_", maxSplits: 1)
+    guard parts.count == 2, ["TUMBLE", "HOP", "SESSION", "CUMULATE"].contains(parts[0]),
+      ["START", "END", "ROWTIME", "PROCTIME"].contains(parts[1])
+    else { return nil }
+    return String(parts[0])
+  }
 
   private static let composedNames = ["COALESCE", "IFNULL", "NULLIF", "IF", "TYPEOF"]
 

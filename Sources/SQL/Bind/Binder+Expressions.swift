@@ -5,7 +5,14 @@ extension Binder {
   /// A typed expression over the columns of the context's scope, with markers for what is not one.
   func expression(_ e: ExpressionSyntax, _ c: ExpressionContext) throws(TerraceError) -> Expression
   {
-    do { return try unplaced(e, c) } catch { throw placed(error, e.span) }
+    do throws(TerraceError) {
+      let bound = try unplaced(e, c)
+      switch e.kind {
+      case .literal, .column, .and, .or, .not: break
+      default: if let refusal = bound.refusal(in: zone) { throw refusal }
+      }
+      return bound
+    } catch { throw placed(error, e.span) }
   }
 
   private func expressions(_ list: [ExpressionSyntax], _ c: ExpressionContext)

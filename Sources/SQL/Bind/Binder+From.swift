@@ -374,6 +374,8 @@ extension Binder {
         "UNNEST takes an ARRAY, MAP or MULTISET, not \(collection.type.nullable.text)", value.span)
     }
     var names = types.map(\.0) + (withOrdinality ? ["ORDINALITY"] : [])
+    // The alias of a table of one column is the column's name, too.
+    if let alias = table.alias, names == ["EXPR$0"] { names = [alias.name.text] }
     if let alias = table.alias, !alias.columns.isEmpty {
       guard alias.columns.count == names.count else {
         throw error(

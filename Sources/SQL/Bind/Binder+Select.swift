@@ -108,6 +108,10 @@ extension Binder {
     for (i, item) in select.items.enumerated() {
       if case .star(let qualifier) = item.value.kind {
         let columns = c.scope.star(qualifier.map(\.text))
+        if columns.isEmpty, let fields = try rowItems(qualifier, item.value.span, c) {
+          items += fields
+          continue
+        }
         if columns.isEmpty {
           throw qualifier.isEmpty
             ? error("'*' has nothing to stand for: there is no FROM", item.value.span)
@@ -135,6 +139,21 @@ extension Binder {
           span: item.value.span, spans: c.spans))
     }
     Binder.makeDistinct(&items)
+    return items
+  }
+
+  /// `r.*` of a column that is a ROW: its fields. Nil when there is no such column.
+  private func rowItems(_ path: [Name], _ span: SourceSpan, _ c: ExpressionContext)
+    throws(TerraceError) -> [Item]?
+  {
+    guard !path.isEmpty, case .column = c.scope.find(path.map(\.text)) else { return nil }
+    guard case .row(let fields) = try column(NamePath(path), c).type.kind else { return nil }
+    var items: [Item] = []
+    for field in fields {
+      c.spans = [:]
+      let value = try column(NamePath(path + [Name(field.name, span)]), c)
+      items.append(Item(value: value, name: field.name, span: span, spans: c.spans))
+    }
     return items
   }
 

@@ -58,7 +58,11 @@ extension Binder {
     }
     switch part {
     case .expression(let e): return [[e]]
-    case .sets(let sets): return sets.map { $0.flatMap(members) }
+    case .set(let parts): return [parts.flatMap(members)]
+    case .sets(let sets):
+      var all: [[ExpressionSyntax]] = []
+      for set in sets { all += try groupingSets(set, span) }
+      return all
     case .rollup(let parts):
       return (0...parts.count).reversed().map { parts.prefix($0).flatMap(members) }
     case .cube(let parts):

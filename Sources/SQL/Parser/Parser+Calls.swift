@@ -218,7 +218,9 @@ extension Parser {
     let needle = try operand()
     if accept(.comma) { return try close(name, [needle, try expression()]) }
     try expect(.in)
-    return try close(name, [needle, try expression()])
+    let text = try expression()
+    guard accept(.from) else { return try close(name, [needle, text]) }
+    return try close(Name("LOCATE", name.span), [needle, text, try expression()])
   }
 
   private mutating func overlay() throws(TerraceError) -> ExpressionSyntax {

@@ -223,6 +223,10 @@ extension Parser {
       return try node(.inQuery(left, query, negated: negated), left.span.to(previousSpan))
     }
     try expect(.rightParenthesis, "')' or ','")
+    // IN ((SELECT …)) is IN (SELECT …).
+    if list.count == 1, case .query(let query) = list[0].kind {
+      return try node(.inQuery(left, query, negated: negated), left.span.to(previousSpan))
+    }
     return try node(.inList(left, list, negated: negated), left.span.to(previousSpan))
   }
 

@@ -118,9 +118,12 @@ extension Parser {
       isNegative: isNegative, text: text, from: from, to: to, precision: precision)
   }
 
+  private static let spanUnits: [TimeUnit] = [
+    .year, .quarter, .month, .week, .day, .hour, .minute, .second,
+  ]
+
   private mutating func intervalUnit() throws(TerraceError) -> TimeUnit {
-    let units: [TimeUnit] = [.year, .quarter, .month, .week, .day, .hour, .minute, .second]
-    guard let unit = Parser.unit(current.keyword), units.contains(unit) else {
+    guard let unit = Parser.unit(current.keyword), Parser.spanUnits.contains(unit) else {
       throw unexpected(
         "a unit such as DAY, HOUR or MINUTE", [.year, .month, .week, .day, .hour, .minute, .second])
     }
@@ -130,7 +133,20 @@ extension Parser {
 
   /// A unit for EXTRACT, FLOOR and the like.
   mutating func timeUnit() throws(TerraceError) -> TimeUnit {
+    let word = current.kind == .word ? source.text(current.span).uppercased() : ""
+    if word.hasPrefix("SQL_TSI_") {
+      let name = word.dropFirst("SQL_TSI_".count)
+      if let unit = TimeUnit(rawValue: name.lowercased()), Parser.spanUnits.contains(unit) {
+        advance()
+        return unit
+      }
+    }
     guard let unit = Parser.unit(current.keyword) else {
+      if current.kind == .string {
+        throw error(
+          "a unit such as DAY, HOUR or MINUTE stands without quotes", at: current.span,
+          hint: "write \(stringText(current, skipping: 1).uppercased())")
+      }
       throw unexpected(
         "a unit such as DAY, HOUR or MINUTE", [.year, .month, .week, .day, .hour, .minute, .second])
     }

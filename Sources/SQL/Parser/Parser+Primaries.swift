@@ -28,22 +28,30 @@ extension Parser {
   }
 
   private mutating func wordPrimary(_ token: Token) throws(TerraceError) -> ExpressionSyntax {
+    let next = peek()
+    if next.kind == .string, next.start == token.end,
+      ["N", "_UTF8"].contains(
+        source.text(token.span).uppercased())
+    {
+      // N'text' and _UTF8'text': a text is Unicode anyway.
+      advance()
+      return try node(.literal(.string(try string())), token.span.to(previousSpan))
+    }
     guard let keyword = token.keyword else { return try columnOrCall() }
-    let next = peek().kind
     switch keyword {
     case .null: return try literal(.null)
     case .true: return try literal(.boolean(true))
     case .false: return try literal(.boolean(false))
     case .unknown: return try literal(.null)
     case .date, .time, .timestamp:
-      if next == .string { return try timeLiteral(keyword) }
+      if next.kind == .string { return try timeLiteral(keyword) }
     case .interval:
       advance()
       let interval = try interval()
       return try node(.literal(.interval(interval)), token.span.to(previousSpan))
     case .case: return try caseExpression()
     case .cast, .try_cast:
-      if keyword == .cast || next == .leftParenthesis { return try cast() }
+      if keyword == .cast || next.kind == .leftParenthesis { return try cast() }
     case .exists:
       advance()
       try expect(.leftParenthesis, "'('")
@@ -51,17 +59,17 @@ extension Parser {
       try expect(.rightParenthesis, "')'")
       return try node(.exists(query), token.span.to(previousSpan))
     case .row:
-      if next == .leftParenthesis { return try rowConstructor() }
+      if next.kind == .leftParenthesis { return try rowConstructor() }
     case .array, .map:
-      if next == .leftBracket { return try collectionConstructor(keyword) }
-      if keyword == .array, next == .leftParenthesis {
+      if next.kind == .leftBracket { return try collectionConstructor(keyword) }
+      if keyword == .array, next.kind == .leftParenthesis {
         throw unsupported("ARRAY of a query", at: token.span)
       }
     case .current_date, .current_time, .current_timestamp, .localtime, .localtimestamp:
       return try bareCall()
     default: break
     }
-    if next == .leftParenthesis, !Parser.neverFunctions.contains(keyword) {
+    if next.kind == .leftParenthesis, !Parser.neverFunctions.contains(keyword) {
       if let special = try special(keyword) { return special }
       return try columnOrCall()
     }

@@ -221,17 +221,8 @@ extension Parser {
   private mutating func groupingElement(_ parts: inout [SelectSyntax.Grouping])
     throws(TerraceError)
   {
-    if accept(.grouping, .sets) {
-      try expect(.leftParenthesis, "'('")
-      var sets: [[ExpressionSyntax]] = []
-      repeat { sets.append(try groupingSet()) } while accept(.comma)
-      try expect(.rightParenthesis, "')' or ','")
-      parts.append(.sets(sets))
-    } else if isAt(.rollup) || isAt(.cube), peek().kind == .leftParenthesis {
-      let isRollup = isAt(.rollup)
-      advance()
-      let set = try groupingSet()
-      parts.append(isRollup ? .rollup(set) : .cube(set))
+    if let sets = try groupingSets() {
+      parts.append(sets)
     } else if isAt(.leftParenthesis), peek().kind == .rightParenthesis {
       advance()
       advance()
@@ -243,6 +234,32 @@ extension Parser {
         parts.append(.expression(value))
       }
     }
+  }
+
+  /// GROUPING SETS, ROLLUP or CUBE; nil when there is none of them here. They stand in each other.
+  private mutating func groupingSets(depth: Int = 0) throws(TerraceError)
+    -> SelectSyntax.Grouping?
+  {
+    if accept(.grouping, .sets) {
+      let start = previousSpan
+      try expect(.leftParenthesis, "'('")
+      if depth > 16 { throw error("GROUPING SETS are nested over 16 deep", at: start) }
+      var sets: [SelectSyntax.Grouping] = []
+      repeat {
+        if let inner = try groupingSets(depth: depth + 1) {
+          sets.append(inner)
+        } else {
+          sets.append(.set(try groupingSet()))
+        }
+      } while accept(.comma)
+      try expect(.rightParenthesis, "')' or ','")
+      return .sets(sets)
+    }
+    guard isAt(.rollup) || isAt(.cube), peek().kind == .leftParenthesis else { return nil }
+    let isRollup = isAt(.rollup)
+    advance()
+    let set = try groupingSet()
+    return isRollup ? .rollup(set) : .cube(set)
   }
 
   private mutating func groupingSet() throws(TerraceError) -> [ExpressionSyntax] {

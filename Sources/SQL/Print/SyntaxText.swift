@@ -104,8 +104,8 @@ package enum SyntaxText {
   private static func grouping(_ grouping: SelectSyntax.Grouping) -> String {
     switch grouping {
     case .expression(let e): expression(e)
-    case .sets(let sets):
-      "GROUPING SETS (" + sets.map { "(\(list($0)))" }.joined(separator: ", ") + ")"
+    case .set(let parts): "(\(list(parts)))"
+    case .sets(let sets): "GROUPING SETS (" + sets.map(self.grouping).joined(separator: ", ") + ")"
     case .rollup(let parts): "ROLLUP (\(list(parts)))"
     case .cube(let parts): "CUBE (\(list(parts)))"
     }

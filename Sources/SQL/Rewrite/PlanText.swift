@@ -22,7 +22,10 @@ package enum PlanText {
     case .source(let source):
       let columns = source.columns.map { source.tableType.fields[$0].name }
       var out = " \(source.reference)[\(columns.joined(separator: ", "))]"
-      if source.predicate != .always { out += " where \(predicate(source.predicate, columns))" }
+      if source.predicate != .always {
+        out +=
+          " where \(predicate(source.predicate, source.columns.map { source.tableType.fields[$0] }))"
+      }
       return out
     case .values(let values):
       return "[\(values.rows.count) row\(values.rows.count == 1 ? "" : "s")]"
@@ -84,72 +87,6 @@ package enum PlanText {
     case .hop(let size, let slide, _): "HOP(\(slide) ms, \(size) ms)"
     case .cumulate(let size, let step, _): "CUMULATE(\(step) ms, \(size) ms)"
     case .session(let gap): "SESSION(\(gap) ms)"
-    }
-  }
-
-  private static func predicate(_ predicate: Columns.Predicate, _ names: [String]) -> String {
-    switch predicate {
-    case .always: "TRUE"
-    case .never: "FALSE"
-    case .compare(let column, let op, let value): "\(names[column]) \(op.rawValue) \(scalar(value))"
-    case .isIn(let column, let values):
-      "\(names[column]) IN (\(values.map(scalar).joined(separator: ", ")))"
-    case .isNull(let column): "\(names[column]) IS NULL"
-    case .isNotNull(let column): "\(names[column]) IS NOT NULL"
-    case .like(let column, let pattern):
-      "\(names[column]) LIKE '\(String(decoding: pattern, as: UTF8.self))'"
-    case .and(let parts): parts.map { self.predicate($0, names) }.joined(separator: " AND ")
-    case .or(let parts):
-      "(" + parts.map { self.predicate($0, names) }.joined(separator: " OR ") + ")"
-    case .not(let part): "NOT (\(self.predicate(part, names)))"
-    }
-  }
-
-  private static func scalar(_ value: Scalar) -> String {
-    switch value {
-    case .null: "NULL"
-    case .boolean(let value): value ? "TRUE" : "FALSE"
-    case .int(let value): String(value)
-    case .int128(let value): String(value)
-    case .float(let value): String(value)
-    case .double(let value): String(value)
-    case .bytes(let bytes): "'\(String(decoding: bytes.prefix(200), as: UTF8.self))'"
-    }
-  }
-
-  /// An expression over columns of these names.
-  package static func expression(_ e: Expression, _ names: [String]) -> String {
-    func text(_ e: Expression) -> String { expression(e, names) }
-    func joined(_ parts: [Expression], _ word: String) -> String {
-      "(" + parts.map(text).joined(separator: word) + ")"
-    }
-    switch e {
-    case .column(let index, _): return index < names.count ? names[index] : "$\(index)"
-    case .literal(let value, _): return scalar(value)
-    case .call(let name, let arguments, _):
-      if arguments.count == 2, name.first.map({ !$0.isLetter && $0 != "$" }) ?? false {
-        return "(\(text(arguments[0])) \(name) \(text(arguments[1])))"
-      }
-      return "\(name)(\(arguments.map(text).joined(separator: ", ")))"
-    case .cast(let inner, let type, let orNull):
-      return "\(orNull ? "TRY_CAST" : "CAST")(\(text(inner)) AS \(type.nullable.text))"
-    case .branches(let branches, let otherwise, _):
-      let whens = branches.map { "WHEN \(text($0.condition)) THEN \(text($0.value))" }
-      return "CASE \(whens.joined(separator: " ")) ELSE \(text(otherwise)) END"
-    case .and(let parts): return joined(parts, " AND ")
-    case .or(let parts): return joined(parts, " OR ")
-    case .not(let inner): return "NOT \(text(inner))"
-    case .compare(let op, let a, let b): return "\(text(a)) \(op.rawValue) \(text(b))"
-    case .distinct(let a, let b, let negated):
-      return "\(text(a)) IS \(negated ? "NOT " : "")DISTINCT FROM \(text(b))"
-    case .isNull(let inner): return "\(text(inner)) IS NULL"
-    case .isNotNull(let inner): return "\(text(inner)) IS NOT NULL"
-    case .isTruth(let inner, let truth):
-      return "\(text(inner)) IS \(truth.map { $0 ? "TRUE" : "FALSE" } ?? "UNKNOWN")"
-    case .inList(let inner, let list):
-      return "\(text(inner)) IN (\(list.prefix(20).map(scalar).joined(separator: ", ")))"
-    case .like(let value, let pattern, let escape):
-      return "\(text(value)) LIKE \(text(pattern))" + (escape.map { " ESCAPE \(text($0))" } ?? "")
     }
   }
 }

@@ -46,11 +46,7 @@ private struct ColumnCollector {
     for item in select.items { visit(item.value) }
     visit([select.filter, select.having, select.qualify].compactMap { $0 })
     for part in select.groupBy ?? [] {
-      switch part {
-      case .expression(let e): visit(e)
-      case .sets(let sets): for set in sets { visit(set) }
-      case .rollup(let parts), .cube(let parts): visit(parts)
-      }
+      visit(part.expressions)
     }
     for named in select.windows { visit(named.window) }
   }

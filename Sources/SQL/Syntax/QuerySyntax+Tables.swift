@@ -42,13 +42,7 @@ private struct TableNameCollector {
     if let table = select.from { visit(table) }
     for item in select.items { visit(item.value) }
     for e in [select.filter, select.having, select.qualify].compactMap({ $0 }) { visit(e) }
-    for part in select.groupBy ?? [] {
-      switch part {
-      case .expression(let e): visit(e)
-      case .sets(let sets): for e in sets.joined() { visit(e) }
-      case .rollup(let parts), .cube(let parts): for e in parts { visit(e) }
-      }
-    }
+    for part in select.groupBy ?? [] { for e in part.expressions { visit(e) } }
   }
 
   private mutating func visit(_ table: TableSyntax) {

@@ -58,17 +58,28 @@ package struct SelectSyntax: Sendable {
     package var alias: Name?
   }
 
-  package enum Grouping: Sendable {
+  package indirect enum Grouping: Sendable {
     case expression(ExpressionSyntax)
-    case sets([[ExpressionSyntax]])
+    /// Keys together: only inside of `sets`.
+    case set([ExpressionSyntax])
+    case sets([Grouping])
     case rollup([ExpressionSyntax])
     case cube([ExpressionSyntax])
+
+    var expressions: [ExpressionSyntax] {
+      switch self {
+      case .expression(let e): [e]
+      case .sets(let sets): sets.flatMap(\.expressions)
+      case .set(let parts), .rollup(let parts), .cube(let parts): parts
+      }
+    }
 
     var depth: Int32 {
       switch self {
       case .expression(let e): e.depth
-      case .sets(let sets): sets.joined().reduce(0) { max($0, $1.depth) }
-      case .rollup(let parts), .cube(let parts): parts.reduce(0) { max($0, $1.depth) }
+      case .sets(let sets): sets.reduce(0) { max($0, $1.depth) } + 1
+      case .set(let parts), .rollup(let parts), .cube(let parts):
+        parts.reduce(0) { max($0, $1.depth) }
       }
     }
   }

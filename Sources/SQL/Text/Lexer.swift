@@ -29,6 +29,11 @@ struct Lexer {
       )
       .with("file", source.name)
     }
+    if let offset = source.firstOtherThanUTF8 {
+      throw source.error(
+        "the text is not UTF-8 from here on", at: SourceSpan(offset, offset + 1),
+        hint: "save the file as UTF-8")
+    }
     var lexer = Lexer(source)
     var tokens: [Token] = []
     tokens.reserveCapacity(source.bytes.count / 5 + 1)

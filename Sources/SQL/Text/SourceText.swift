@@ -24,6 +24,21 @@ package struct SourceText: Sendable {
   package let name: String
   package let bytes: [UInt8]
 
+  /// Where the first bytes lie that are no UTF-8; nil when all of the text is.
+  package var firstOtherThanUTF8: Int? {
+    if String(validating: bytes, as: UTF8.self) != nil { return nil }
+    var rest = bytes.makeIterator()
+    var parser = Unicode.UTF8.ForwardParser()
+    var offset = 0
+    while true {
+      switch parser.parseScalar(from: &rest) {
+      case .valid(let scalar): offset += scalar.count
+      case .emptyInput: return nil
+      case .error: return offset
+      }
+    }
+  }
+
   /// Longer texts are refused before anything is read of them.
   package static let byteCountMax = 16 << 20
 

@@ -87,7 +87,7 @@ package struct Expiration {
     let retainMin = Int64(max(1, policy.retainMin ?? optionMin))
     let retainMax = Int64(max(1, policy.retainMax ?? optionMax))
     if retainMax < retainMin {
-      throw TerraceError(.invalid, "at most as many snapshots as at least must be retained")
+      throw TerraceError(.invalid, "the most snapshots to retain are fewer than the least")
         .with("min", retainMin).with("max", retainMax)
     }
     let optionLimit = try options.snapshotExpireLimit

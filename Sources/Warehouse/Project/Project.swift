@@ -76,6 +76,8 @@ package struct Project: Sendable {
       if present.leaveOut(problems) { continue }
       if !problems.isEmpty { return (nil, problems.map(expansion.placed)) }
       let jobs = Project.ordered(loader.jobs)
+      problems = TagCheck(jobs, specs.tables).problems
+      if !problems.isEmpty { return (nil, problems.map(expansion.placed)) }
       let kept = Set(specs.tables.keys)
       return (
         Project(

@@ -74,13 +74,22 @@ struct SpecFile {
     } catch { problems.append(text.placed(error, SourceSpan(0, 0))) }
     takeSyncs()
     if problems.isEmpty, table == nil, inserts.isEmpty, syncs.isEmpty, catalogs.isEmpty {
-      problems.append(
-        text.placed(
-          text.error(
-            "the file makes no table", at: SourceSpan(0, 0),
-            hint: "it needs CREATE TABLE \(stem) … and INSERT INTO, or CREATE MATERIALIZED TABLE"),
-          nil))
+      problems.append(text.placed(makesNothing, nil))
     }
+  }
+
+  private var makesNothing: TerraceError {
+    if let outside = connectors.first {
+      let name = outside.name.last
+      return text.error(
+        "'\(name.text)' has a connector and lies outside: the file makes no table", at: name.span,
+        hint:
+          "call it CREATE TEMPORARY TABLE \(stem)_source, then write CREATE TABLE \(stem) (…) and "
+          + "INSERT INTO \(stem) SELECT … FROM \(stem)_source")
+    }
+    return text.error(
+      "the file makes no table", at: SourceSpan(0, 0),
+      hint: "it needs CREATE TABLE \(stem) … and INSERT INTO, or CREATE MATERIALIZED TABLE")
   }
 
   /// When all settings of the file are known.
@@ -200,9 +209,15 @@ extension SpecFile {
         .notFound, "no project here: there is no folder \(root)",
         hint: "“terrace init DIR” makes one; -C DIR names another folder")
     }
+    var strays: [String] = []
     for name in try files.list(root).sorted() where !layers.contains(name) {
-      guard !name.hasPrefix("."), try files.status(root + "/" + name + "/")?.isDirectory ?? false
-      else { continue }
+      if name.hasPrefix(".") { continue }
+      guard try files.status(root + "/" + name + "/")?.isDirectory ?? false else {
+        if name.lowercased().hasSuffix(".sql") {
+          strays.append("layers/\(name) is passed over: a spec lies in the folder of its layer")
+        }
+        continue
+      }
       throw TerraceError(
         .invalid, "layers/\(name) is no layer",
         hint: NearestName.hint(name, among: layers, else: "the layers are ")
@@ -211,9 +226,12 @@ extension SpecFile {
     var found: [SpecFile] = []
     for layer in layers {
       guard try files.status(root + "/" + layer + "/")?.isDirectory ?? false else { continue }
-      for file in try files.list(root + "/" + layer).sorted()
-      where file.hasSuffix(".sql") && !file.hasPrefix(".") && file.count > 4 {
+      for file in try files.list(root + "/" + layer).sorted() {
         let path = "layers/" + layer + "/" + file
+        guard isSpec(file) else {
+          if let word = try stray(file, path, folder, files) { strays.append(word) }
+          continue
+        }
         guard let bytes = try files.readSmall(folder + "/" + path, limit: SourceText.byteCountMax)
         else { continue }
         let stem = String(file.dropLast(4))
@@ -228,6 +246,23 @@ extension SpecFile {
         .notFound, "the project has no specs: there is no .sql file in \(root)/LAYER",
         hint: "the layers are \(layers.joined(separator: ", "))")
     }
+    found[0].warnings += strays
     return found
+  }
+
+  private static func isSpec(_ file: String) -> Bool {
+    file.hasSuffix(".sql") && !file.hasPrefix(".") && file.count > 4
+  }
+
+  /// Why a file or folder that looks like a spec, or may hold some, is none; nil for others.
+  private static func stray(
+    _ file: String, _ path: String, _ folder: String, _ files: any FileIO
+  ) throws(TerraceError) -> String? {
+    if file.hasPrefix(".") { return nil }
+    if file.lowercased().hasSuffix(".sql") {
+      return "\(path) is passed over: the name of a spec is TABLE.sql"
+    }
+    guard try files.status(folder + "/" + path + "/")?.isDirectory ?? false else { return nil }
+    return "\(path)/ is passed over: a layer has no folders in it"
   }
 }
