@@ -14,6 +14,8 @@ package struct CSVOptions: Sendable {
 
   package var delimiter = UInt8(ascii: ",")
   package var quote = UInt8(ascii: "\"")
+  /// As a quote: there is none. A byte that no text of UTF-8 has.
+  package static let noQuote: UInt8 = 0xff
   /// A byte that takes the meaning from the one behind it. A quote inside quotes may be doubled anyhow.
   package var escape: UInt8?
   /// Whether the first record names the columns.

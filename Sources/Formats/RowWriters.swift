@@ -163,6 +163,7 @@ package struct CSVRows {
   private func appendCell(to out: ByteWriter) {
     let bytes = cell.bytes
     if !needsQuotes(bytes) { return out.append(bytes) }
+    if options.quote == CSVOptions.noQuote { return appendEscaped(bytes, to: out) }
     out.append(options.quote)
     for byte in bytes {
       if let escape = options.escape {
@@ -173,6 +174,24 @@ package struct CSVRows {
       out.append(byte)
     }
     out.append(options.quote)
+  }
+
+  /// Without quotes: what would end the field stands behind the escape, line ends as letters. Without an escape
+  /// either, it is a blank: the record stays one.
+  private func appendEscaped(_ bytes: UnsafeRawBufferPointer, to out: ByteWriter) {
+    for byte in bytes {
+      let isLineEnd = byte == 0x0a || byte == 0x0d
+      guard isLineEnd || byte == options.delimiter || byte == options.escape else {
+        out.append(byte)
+        continue
+      }
+      guard let escape = options.escape else {
+        out.append(UInt8(ascii: " "))
+        continue
+      }
+      out.append(escape)
+      out.append(byte == 0x0a ? UInt8(ascii: "n") : byte == 0x0d ? UInt8(ascii: "r") : byte)
+    }
   }
 
   private func needsQuotes(_ bytes: UnsafeRawBufferPointer) -> Bool {

@@ -100,6 +100,21 @@ final class BinlogTests: XCTestCase {
   }
 
   /// Whatever the bytes are, an event ends in rows or in an error.
+  func test_greeting_saysWhetherThereIsTLS() {
+    func packet(_ capabilities: UInt16, version: String = "8.0.46") -> [UInt8] {
+      let body =
+        [10] + Array(version.utf8) + [0, 7, 0, 0, 0] + [UInt8](repeating: 65, count: 8)
+        + [0, UInt8(capabilities & 0xff), UInt8(capabilities >> 8)]
+      return [UInt8(body.count), 0, 0, 0] + body
+    }
+    XCTAssertEqual(MySQLGreeting.hasTLS(packet(0xffff)), true)
+    XCTAssertEqual(MySQLGreeting.hasTLS(packet(0xf7ff)), false)
+    for count in 0..<packet(0).count {
+      XCTAssertNil(MySQLGreeting.hasTLS(Array(packet(0).prefix(count))))
+    }
+    XCTAssertNil(MySQLGreeting.hasTLS([5, 0, 0, 0, 0xff, 1, 2, 3, 4]))
+  }
+
   func test_damagedLogs_neverCrash() throws {
     let seed =
       ProcessInfo.processInfo.environment["CI"] == nil ? UInt64.random(in: 1...1_000_000_000) : 7

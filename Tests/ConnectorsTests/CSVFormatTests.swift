@@ -111,6 +111,28 @@ final class CSVFormatTests: XCTestCase {
     }
   }
 
+  func test_sink_withoutQuotes_keepsRecordsWhole() throws {
+    let texts = ["a,b", "c\nd", "e\\f", "\"g\"", ""]
+    for (escape, read) in [("\\", texts), ("", ["a b", "c d", "e\\f", "\"g\"", ""])] {
+      let fixture = try FileFixture()
+      var options = ["csv.disable-quote-character": "true", "csv.null-literal": "n/a"]
+      if !escape.isEmpty { options["csv.escape-character"] = escape }
+      let table = fixture.table("csv", options)
+      let sink = try Connectors.sink(table, fixture.environment)
+      let (ids, names) = (ColumnBuilder(.bigint), ColumnBuilder(.string))
+      for (id, text) in texts.enumerated() {
+        ids.append(Int64(id))
+        names.append(text)
+      }
+      try sink.write(
+        Batch(RowType(FileFixture.columns), [ids.finish(), names.finish()], count: texts.count),
+        kinds: nil)
+      try sink.publish(try sink.prepare(epoch: 1))
+      XCTAssertEqual(
+        try fixture.read(table), read.enumerated().map { "+I[\($0.offset), \($0.element)]" })
+    }
+  }
+
   func test_sink_writesWhatTheSourceReads() throws {
     let type = RowType([("id", .bigint), ("list", Self.numbers), ("person", Self.person)])
     let list = ColumnBuilder(Self.numbers)

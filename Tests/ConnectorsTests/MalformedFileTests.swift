@@ -49,6 +49,33 @@ final class MalformedFileTests: XCTestCase {
     return sink.array()
   }
 
+  /// Values that a few kilobytes stand for, and that no memory should hold.
+  func test_containers_putAsideWhatUnpacksToMoreThanARecordMayHave() throws {
+    let type = RowType(FileFixture.columns)
+    let name = ColumnBuilder(.string)
+    name.append(String(repeating: "a", count: 70 << 20))
+    let batch = Batch(
+      type, [Column.repeating(.int(1), type: .bigint, count: 1), name.finish()], count: 1)
+    for format in ["parquet", "avro"] {
+      let sink = MemorySink()
+      if format == "parquet" {
+        let writer = try ParquetWriter(sink, type: type)
+        try writer.write(batch)
+        _ = try writer.finish()
+      } else {
+        var options = AvroWriteOptions()
+        options.codec = .zstandard
+        let writer = try AvroWriter(sink, type: type, options: options)
+        try writer.write(batch)
+        try writer.finish()
+      }
+      XCTAssertLessThan(sink.byteCount, 1 << 20)
+      let read = try fate("a", sink.array(), format: format)
+      XCTAssertEqual(read.count, 1)
+      XCTAssert(read[0].hasPrefix("!a:1"), read[0])
+    }
+  }
+
   func test_packedFiles_giveWhatStandsBeforeTheDamage() throws {
     let lines = (0..<2000).map { "{\"id\":\($0),\"name\":\"\($0 &* 7919 % 1009)\"}\n" }.joined()
     for codec in [Codec.gzip, .zstd] {

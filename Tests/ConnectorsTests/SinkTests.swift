@@ -198,6 +198,15 @@ final class SinkTests: XCTestCase {
     XCTAssertEqual(try fixture.read(table), ["+I[2, NULL]", "+I[1, a/b]", "+I[3, a/b]"])
   }
 
+  func test_filesystem_refusesColumnsThatItsFilesCannotHold() throws {
+    let fixture = try FileFixture()
+    let columns: [(String, DataType)] = [("id", .bigint), ("at", .timestamp(9))]
+    _ = try Connectors.sink(fixture.table("parquet", columns: columns), fixture.environment)
+    XCTAssertThrowsError(
+      try Connectors.sink(fixture.table("avro", columns: columns), fixture.environment)
+    ) { XCTAssertEqual(($0 as? TerraceError)?.kind, .unsupported) }
+  }
+
   /// More partitions in an epoch than files may be open.
   func test_filesystem_writesAnyNumberOfPartitions() throws {
     let fixture = try FileFixture()

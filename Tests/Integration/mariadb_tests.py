@@ -275,6 +275,12 @@ def shards(world, server):
     kind = {row[0]: (row[4][:3], row[5]) for row in rows}
     world.checks.equal("times as numbers", {row[0]: row[6] // 10**11 for row in rows}, {1: 0, 5: 17, 11: 0, 12: 17})
     world.checks.equal("times and kinds", kind, {1: ("197", "+I"), 5: ("202", "+I"), 11: ("197", "+I"), 12: ("202", "+U")})
+    server.run("INSERT INTO shard_0.orders_2 VALUES (1, 11, 0)", "UPDATE shard_0.orders_2 SET v = 2", "DELETE FROM shard_0.orders_1 WHERE id = 1",
+               "INSERT INTO shard_1.orders_1 VALUES (6, 6)", "UPDATE shard_1.orders_1 SET v = 8 WHERE id = 6", "UPDATE shard_1.orders_1 SET id = 7 WHERE id = 6")
+    project.once()
+    rows = [row[:4] + row[5:6] for row in all_rows(project, "orders")]
+    world.checks.equal("kinds of a key that comes and changes at once", [row for row in rows if row[0] in (1, 6, 7, 11)],
+                       [(7, 8, "shard_1", "orders_1", "+U"), (11, 2, "shard_0", "orders_2", "+U"), (11, 1, "shard_1", "orders_1", "+I")])
 
 
 def databases(world, server):
@@ -420,7 +426,9 @@ def changes(world, server):
                   "CREATE DATABASE ods AS DATABASE src.drift INCLUDING ALL TABLES;\n")
     said = project.call("plan").stderr
     project.apply()
-    for text in ("generated column twice is left out", "rows change with those of wider (ON DELETE SET NULL)", *[f"ods.{name} is left out" for name in left_out]):
+    # MySQL logs rows that foreign keys change from 9.6 on.
+    cascades = [] if server.BARE == "MINIMAL" and server.VERSION == "9" else ["rows change with those of wider (ON DELETE SET NULL)"]
+    for text in ("generated column twice is left out", *cascades, *[f"ods.{name} is left out" for name in left_out]):
         world.checks.that(f"plan says {text}", text in said, said)
     project.once()
     for name, _, steps, _ in CHANGES:

@@ -61,14 +61,16 @@ extension ConnectorOptions {
     return (parts.count == 2 ? parts[0] : nil, table)
   }
 
-  /// Ends the options of a jdbc target. Those of Flink about batches have no meaning: an epoch is one.
+  /// Ends the options of a jdbc target. Those of Flink about batches have no meaning: an epoch is one; nor have
+  /// those of scans and lookups, which one declaration for reading and writing has.
   mutating func finishTarget() throws(TerraceError) {
     _ = try integer("sink.buffer-flush.max-rows")
     _ = try duration("sink.buffer-flush.interval")
     allow([
       "driver", "sink.max-retries", "sink.parallelism", "connection.max-retry-timeout",
-      "compatible-mode",
+      "compatible-mode", "filter.handling.policy",
     ])
+    allow(table.options.keys.filter { $0.hasPrefix("lookup.") || $0.hasPrefix("scan.") })
     try finish()
   }
 

@@ -1,8 +1,26 @@
 import Columns
 
 /// What a METADATA column of a table in a server's log is filled from.
-enum LogMetadata {
+package enum LogMetadata {
   case table, schema, database, time, kind
+
+  /// Whether it tells of the change, and not of the row.
+  package static func isOfChange(_ key: String) -> Bool { key == "op_ts" || key == "row_kind" }
+
+  /// Columns that tell the tables apart which a pattern names: rows of theirs may have the same key.
+  package static func origins(_ table: ConnectorTable) -> [String] {
+    let names = ["database-name", "schema-name", "table-name"].compactMap { table.options[$0] }
+    let isPlain = names.allSatisfy { name in
+      name.utf8.allSatisfy { byte in
+        byte >= 0x80 || "_$-. ".utf8.contains(byte) || byte &- 0x30 <= 9
+          || (byte | 0x20) &- 0x61 <= 25
+      }
+    }
+    if isPlain { return [] }
+    return table.metadata.filter {
+      ["table_name", "schema_name", "database_name"].contains($0.key)
+    }.map(\.column)
+  }
 
   /// - Parameters:
   ///   - key: `op_ts` and others, as the column's METADATA FROM has it.

@@ -174,8 +174,7 @@ struct RecordFormat {
     if let byte = try options.byte("\(prefix).field-delimiter") { csv.delimiter = byte }
     if let byte = try options.byte("\(prefix).quote-character") { csv.quote = byte }
     csv.escape = try options.byte("\(prefix).escape-character")
-    // A byte that no text of UTF-8 has.
-    if try options.flag("\(prefix).disable-quote-character") { csv.quote = 0xff }
+    if try options.flag("\(prefix).disable-quote-character") { csv.quote = CSVOptions.noQuote }
     allowsComments = try options.flag("\(prefix).allow-comments")
     if isForImport { return }
     csv.hasHeader = false

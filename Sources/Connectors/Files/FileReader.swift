@@ -263,10 +263,17 @@ final class RowFileReader: FileReader {
   ) throws(TerraceError) {
     reject = format.reject
     self.name = name
+    // As with text, no value is larger than a record may be.
+    var limits = (avro: AvroLimits(), parquet: ParquetLimits())
+    limits.avro.blockBytes = FileWindow.recordLimit
+    limits.avro.batchBytes = FileWindow.recordLimit / 2
+    limits.parquet.pageBytes = FileWindow.recordLimit
+    limits.parquet.batchBytes = 8 * FileWindow.recordLimit
     do throws(TerraceError) {
       file =
         format.kind == .avro
-        ? .avro(try AvroReader(source, as: type)) : .parquet(try ParquetFile(source).scan(type))
+        ? .avro(try AvroReader(source, as: type, limits: limits.avro))
+        : .parquet(try ParquetFile(source).scan(type, limits: limits.parquet))
     } catch { throw error.with("file", name) }
     skip = state.offset
   }

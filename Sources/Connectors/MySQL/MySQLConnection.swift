@@ -36,11 +36,17 @@ final class MySQLConnection {
   private var lastLength = 0
   /// What was asked once: names of character sets by the numbers of their collations.
   var collations: [Int: String]?
+  /// Logins that do not show the password to the server.
+  private static let challenges =
+    "mysql_native_password,caching_sha2_password,sha256_password,client_ed25519,auth_gssapi_client"
   // The library is made ready once, before threads use it.
   private static let isReady = mysql_server_init(0, nil, nil) == 0
 
   /// - Parameter readSeconds: how long an answer may take.
   init(_ settings: Settings, readSeconds: Int = 600) throws(TerraceError) {
+    if settings.tls == .encrypted, MySQLGreeting.hasTLS(settings) == false {
+      throw Self.noTLS(settings)
+    }
     guard Self.isReady, let handle = mysql_init(nil) else {
       throw TerraceError(.unavailable, "libmariadb does not start")
     }
@@ -53,6 +59,10 @@ final class MySQLConnection {
     _ = t_mysql_option_uint(handle, MYSQL_OPT_LOCAL_INFILE, 0)
     _ = t_mysql_option_size(handle, MYSQL_OPT_MAX_ALLOWED_PACKET, 1 << 30)
     _ = t_mysql_option_text(handle, MYSQL_SET_CHARSET_NAME, "utf8mb4")
+    // Others send the password as it is to whoever asks for it.
+    if settings.tls != .verified {
+      _ = t_mysql_option_text(handle, MARIADB_OPT_RESTRICTED_AUTH, Self.challenges)
+    }
     if settings.tls != .off { Self.secure(handle, settings) }
     let made = mysql_real_connect(
       handle, settings.host, settings.user, settings.password ?? "", settings.database,
@@ -64,13 +74,17 @@ final class MySQLConnection {
     }
     if settings.tls != .off, mysql_get_ssl_cipher(handle) == nil {
       mysql_close(handle)
-      throw TerraceError(
-        .invalid, "the server offers no TLS, and TLS is asked for",
-        hint: "set up TLS on the server, or 'sslmode' = 'disable'"
-      ).with("server", settings.place)
+      throw Self.noTLS(settings)
     }
     isMariaDB = t_mysql_is_mariadb(handle) != 0
     version = String(cString: mysql_get_server_info(handle))
+  }
+
+  private static func noTLS(_ settings: Settings) -> TerraceError {
+    TerraceError(
+      .invalid, "the server offers no TLS, and TLS is asked for",
+      hint: "set up TLS on the server, or 'sslmode' = 'disable'"
+    ).with("server", settings.place)
   }
 
   private static func secure(_ handle: UnsafeMutablePointer<MYSQL>, _ settings: Settings) {
@@ -259,6 +273,10 @@ enum MySQLFailure {
         "the user needs SELECT on the tables, and REPLICATION SLAVE and REPLICATION CLIENT "
           + "(MariaDB: also BINLOG MONITOR) on the server")
     case 1236: return replication(text)
+    case 5010:
+      return made(
+        .invalid, "the server asks for a login that would show it the password",
+        "with 'sslmode' = 'verify-full', which makes sure who it is, such logins are allowed")
     case 2026 where !isPassing(text):
       return made(
         .invalid, "no safe connection: \(text)",

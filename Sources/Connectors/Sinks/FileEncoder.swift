@@ -9,6 +9,27 @@ protocol FileEncoder: AnyObject {
   func finish() throws(TerraceError)
 }
 
+enum FileEncoders {
+  static func make(
+    _ format: RecordFormat, _ sink: any FileSink, _ type: RowType
+  ) throws(TerraceError) -> any FileEncoder {
+    switch format.kind {
+    case .parquet: try ParquetEncoder(sink, type, format.container)
+    case .avro: try AvroFileEncoder(sink, type, format.container)
+    default: try TextEncoder(sink, type, format)
+    }
+  }
+
+  /// - Throws: what ``make(_:_:_:)`` would say of these columns.
+  static func check(_ format: RecordFormat, _ type: RowType) throws(TerraceError) {
+    switch format.kind {
+    case .parquet: _ = try ParquetWriter(MemorySink(), type: type)
+    case .avro: _ = try AvroFileEncoder(MemorySink(), type, format.container)
+    default: _ = try RowEncoder(type, format)
+    }
+  }
+}
+
 final class ParquetEncoder: FileEncoder {
   private let writer: ParquetWriter
 
@@ -27,7 +48,7 @@ final class AvroFileEncoder: FileEncoder {
   private let writer: AvroWriter
 
   init(
-    _ sink: any FileSink, _ type: RowType, _ format: ContainerFormat
+    _ sink: any ByteSink, _ type: RowType, _ format: ContainerFormat
   ) throws(TerraceError) {
     var options = AvroWriteOptions()
     options.codec = format.avroCodec

@@ -59,6 +59,10 @@ final class FolderSink: Sink {
     if stored.isEmpty {
       throw TerraceError(.invalid, "all columns are partition columns").with("table", table.name)
     }
+    let row = RowType(stored.map { table.type.fields[$0] })
+    do throws(TerraceError) { try FileEncoders.check(format, row) } catch {
+      throw error.with("table", table.name)
+    }
   }
 
   private static var systemLimit: Int {
@@ -189,12 +193,7 @@ final class FolderSink: Sink {
     try files.makeDirectories(place)
     let hidden = Self.hidden(table) + names.uuid() + ".tmp"
     let sink = try files.create(place + "/" + hidden)
-    let encoder: any FileEncoder =
-      switch format.kind {
-      case .parquet: try ParquetEncoder(sink, type, format.container)
-      case .avro: try AvroFileEncoder(sink, type, format.container)
-      default: try TextEncoder(sink, type, format)
-      }
+    let encoder = try FileEncoders.make(format, sink, type)
     return OpenFile(hidden: hidden, folder: folder, sink: sink, encoder: encoder)
   }
 

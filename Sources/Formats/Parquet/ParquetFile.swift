@@ -63,9 +63,10 @@ package final class ParquetFile {
   ///   - batchRows: at most so many rows a batch; fewer when rows are large.
   /// - Throws: kind `unsupported` when a column cannot be read as its wanted type.
   package func scan(
-    _ wanted: RowType, predicate: Predicate? = nil, batchRows: Int = 16384
+    _ wanted: RowType, predicate: Predicate? = nil, batchRows: Int = 16384,
+    limits: ParquetLimits = ParquetLimits()
   ) throws(TerraceError) -> ParquetScan {
-    try ParquetScan(self, wanted, predicate: predicate, batchRows: batchRows)
+    try ParquetScan(self, wanted, predicate: predicate, batchRows: batchRows, limits: limits)
   }
 
   /// Reads rows by key through the file's lookup index: those of the keys and some beside them, in file order.

@@ -42,7 +42,7 @@ final class ParquetLeafReader {
   init(
     _ source: any ByteSource, _ chunk: ParquetChunk, _ leaf: ParquetLeaf, wanted: DataType,
     ranges: [Range<Int>], places: [ParquetPagePlace]?, areUnits: Bool = false,
-    decompressor: Decompressor
+    decompressor: Decompressor, pages: ParquetPageCount
   ) throws(TerraceError) {
     self.leaf = leaf
     self.wanted = wanted
@@ -50,7 +50,8 @@ final class ParquetLeafReader {
     self.areUnits = areUnits
     out = ParquetVector(wanted)
     cursor = try ParquetChunkCursor(source, ranges: ranges, column: leaf.path)
-    loader = try ParquetPageLoader(codec: chunk.codec, decompressor: decompressor)
+    loader = try ParquetPageLoader(
+      codec: chunk.codec, decompressor: decompressor, pages: pages)
     values = ParquetValues(leaf, try ParquetConverter(leaf, to: wanted))
   }
 

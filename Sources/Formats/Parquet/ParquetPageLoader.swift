@@ -11,12 +11,16 @@ struct ParquetPageBytes {
 final class ParquetPageLoader {
   private let codec: Int
   private let decompressor: Decompressor
+  private let pages: ParquetPageCount
   private var unpacked = Buffer(byteCount: 0)
   /// Keeps the bytes of the current page alive.
   private var owner = Buffer(byteCount: 0)
 
-  init(codec: Int, decompressor: Decompressor) throws(TerraceError) {
+  init(
+    codec: Int, decompressor: Decompressor, pages: ParquetPageCount
+  ) throws(TerraceError) {
     self.codec = codec
+    self.pages = pages
     self.decompressor = decompressor
     switch codec {
     case 0, 1, 2, 5, 6, 7: break
@@ -29,6 +33,7 @@ final class ParquetPageLoader {
   func body(
     _ page: ParquetPage, _ cursor: ParquetChunkCursor
   ) throws(TerraceError) -> UnsafeRawBufferPointer {
+    try pages.add(page, cursor)
     let (buffer, bytes) = try cursor.body(page.compressedBytes)
     owner = buffer
     try check(page, bytes, cursor)
@@ -56,6 +61,7 @@ final class ParquetPageLoader {
   private func dataV2(
     _ page: ParquetPage, _ leaf: ParquetLeaf, _ cursor: ParquetChunkCursor
   ) throws(TerraceError) -> ParquetPageBytes {
+    try pages.add(page, cursor)
     let (buffer, bytes) = try cursor.body(page.compressedBytes)
     owner = buffer
     try check(page, bytes, cursor)

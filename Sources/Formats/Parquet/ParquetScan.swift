@@ -14,6 +14,7 @@ package final class ParquetScan {
   private let plans: [ParquetPlan]
   private let wantedLeaves: [ParquetPlan.WantedLeaf]
   private let decompressor = Decompressor()
+  private let pages: ParquetPageCount
 
   private var group = -1
   private var readers: [ParquetLeafReader] = []
@@ -26,9 +27,11 @@ package final class ParquetScan {
 
   init(
     _ file: ParquetFile, _ wanted: RowType, predicate: Predicate?,
-    found: [ParquetLookup.Found?]? = nil, batchRows: Int
+    found: [ParquetLookup.Found?]? = nil, batchRows: Int,
+    limits: ParquetLimits = ParquetLimits()
   ) throws(TerraceError) {
     self.file = file
+    pages = ParquetPageCount(limits)
     self.found = found
     self.wanted = wanted
     self.batchRows = max(1, min(batchRows, 1 << 16))
@@ -59,6 +62,7 @@ package final class ParquetScan {
       if group >= file.metadata.rowGroups.count { return nil }
       try open()
     }
+    pages.beginBatch()
     let range = ranges[0]
     let rows = min(range.count, groupBatchRows)
     for reader in readers {
@@ -119,7 +123,7 @@ package final class ParquetScan {
       readers.append(
         try ParquetLeafReader(
           source, chunk, wanted.leaf, wanted: wanted.type, ranges: ranges, places: places,
-          decompressor: decompressor))
+          decompressor: decompressor, pages: pages))
     }
     ranges = selected ?? [0..<rowGroup.rowCount]
     setBatchRows(rowGroup)
@@ -143,7 +147,7 @@ package final class ParquetScan {
         try ParquetLeafReader(
           file.source, chunk, wanted.leaf, wanted: wanted.type,
           ranges: try ParquetPageIndex.byteRanges(units: places, chunk, file.source.name),
-          places: places, areUnits: true, decompressor: decompressor))
+          places: places, areUnits: true, decompressor: decompressor, pages: pages))
     }
     ranges = found.rows
     setBatchRows(rowGroup)

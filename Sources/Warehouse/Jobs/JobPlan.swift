@@ -30,8 +30,8 @@ struct JobPlan {
     var keyed: [Plan.Source: Plan] = [:]
     for source in spec.plan.sources {
       guard case .connector(let table)? = spec.sources[source.reference] else { continue }
-      if try JobPlan.tellsUpserts(table, spec, connectors) {
-        keyed[source] = try JobPlan.upsert(source, table)
+      if let key = try JobPlan.upsertKey(table, spec, connectors) {
+        keyed[source] = try JobPlan.upsert(source, table, key: key)
       }
     }
     func rewritten(_ plan: Plan) -> Plan {
@@ -84,24 +84,32 @@ struct JobPlan {
     return names.isSuperset(of: table.primaryKey)
   }
 
-  private static func tellsUpserts(
+  /// The columns of which a source tells the last row only; nil for one that tells what goes.
+  private static func upsertKey(
     _ table: ConnectorTable, _ spec: JobSpec, _ connectors: ConnectorDoor
-  ) throws(TerraceError) -> Bool {
+  ) throws(TerraceError) -> [String]? {
     switch try connectors.style(table) {
-    case .inserts: return false
-    case .upserts: return true
+    case .inserts: return nil
+    case .upserts: return table.primaryKey
     case .retractions:
+      // Of a row that goes, these are not what they were when it came.
+      if !table.primaryKey.isEmpty,
+        table.metadata.contains(where: { LogMetadata.isOfChange($0.key) })
+      {
+        return table.primaryKey
+          + LogMetadata.origins(table).filter { !table.primaryKey.contains($0) }
+      }
       // A stream that may repeat itself is trusted for its last row of a key only.
       let option = "table.exec.source.cdc-events-duplicate"
-      return try TableOptions(spec.settings).flag(option, false)
+      return try TableOptions(spec.settings).flag(option, false) ? table.primaryKey : nil
     }
   }
 
   /// The source with its key's columns, made exact; then the columns that are asked for.
   private static func upsert(
-    _ source: Plan.Source, _ table: ConnectorTable
+    _ source: Plan.Source, _ table: ConnectorTable, key names: [String]
   ) throws(TerraceError) -> Plan {
-    guard !table.primaryKey.isEmpty else {
+    guard !names.isEmpty else {
       throw TerraceError(
         .invalid, "a stream that tells only the last row of a key needs a PRIMARY KEY",
         hint: "add PRIMARY KEY (…) NOT ENFORCED to the table"
@@ -112,7 +120,7 @@ struct JobPlan {
     wide.isAppendOnly = true
     wide.primaryKey = []
     var key: [Int] = []
-    for name in table.primaryKey {
+    for name in names {
       guard let field = source.tableType.index(of: name) else {
         throw TerraceError(.invalid, "the primary key has a column that is not there")
           .with("column", name).with("table", table.name)
