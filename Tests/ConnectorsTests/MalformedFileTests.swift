@@ -151,6 +151,36 @@ final class MalformedFileTests: XCTestCase {
     XCTAssertEqual(try fate("a", page, ["on-error": "skip"], format: "parquet"), [])
   }
 
+  func test_containers_putRowsAsideThatHaveANullWhereNoneMayBe() throws {
+    let fixture = try FileFixture()
+    let columns: [(String, DataType)] = [("id", .bigint), ("name", .string)]
+    let sink = try Connectors.sink(
+      fixture.table("parquet", columns: columns), fixture.environment)
+    let id = ColumnBuilder(.bigint)
+    let name = ColumnBuilder(.string)
+    for row in 0..<5 {
+      if row % 2 == 1 { id.appendNull() } else { id.append(Int64(row)) }
+      name.append("n")
+    }
+    try sink.write(
+      Batch(RowType(columns), [id.finish(), name.finish()], count: 5), kinds: nil)
+    try sink.publish(try sink.prepare(epoch: 1))
+    func read(_ options: [String: String] = [:]) throws -> [String] {
+      try fixture.read(
+        fixture.table(
+          "parquet", options, columns: [("id", DataType.bigint.notNull), ("name", .string)]))
+    }
+    let found = try read()
+    XCTAssertEqual(found.filter { $0.hasPrefix("+") }, ["+I[0, n]", "+I[2, n]", "+I[4, n]"])
+    XCTAssertEqual(found.count, 5)
+    XCTAssertTrue(
+      found[1].contains(":2: null in a column that may not be null, field id"), found[1])
+    XCTAssertEqual(try read(["on-error": "skip"]).count, 3)
+    XCTAssertThrowsError(try read(["on-error": "fail"])) {
+      XCTAssertTrue("\($0)".contains("row=2"), "\($0)")
+    }
+  }
+
   func test_container_thatWasNotYetWholeIsReadWhenItIs() throws {
     let fixture = try FileFixture()
     let whole = try container("parquet", 1...3)

@@ -253,7 +253,7 @@ final class RowFileReader: FileReader {
   }
   private let file: Rows
   private let reject: RecordFormat.Reject
-  private let name: String
+  private let type: RowType
   private var rest: Batch?
   private var skip: Int
 
@@ -262,7 +262,7 @@ final class RowFileReader: FileReader {
     _ format: RecordFormat
   ) throws(TerraceError) {
     reject = format.reject
-    self.name = name
+    self.type = type
     // As with text, no value is larger than a record may be.
     var limits = (avro: AvroLimits(), parquet: ParquetLimits())
     limits.avro.blockBytes = FileWindow.recordLimit
@@ -274,7 +274,7 @@ final class RowFileReader: FileReader {
         format.kind == .avro
         ? .avro(try AvroReader(source, as: type, limits: limits.avro))
         : .parquet(try ParquetFile(source).scan(type, limits: limits.parquet))
-    } catch { throw error.with("file", name) }
+    } catch { throw error.facts.contains { $0.name == "file" } ? error : error.with("file", name) }
     skip = state.offset
   }
 
@@ -313,9 +313,45 @@ final class RowFileReader: FileReader {
       if let limit { count = min(count, limit - state.offset) }
       if count <= 0 { return nil }
       if count < batch.count { rest = batch.slice(count..<batch.count) }
-      let part = batch.slice(0..<count)
+      let first = state.offset
       state.offset += count
-      return FileBatch(columns: part.columns, count: count)
+      return try checked(batch.slice(0..<count), first, state.path)
     }
+  }
+
+  /// Puts rows aside that have a null where none may be: the file's own columns may all be null.
+  ///
+  /// - Parameter first: rows of the file before these.
+  private func checked(
+    _ part: Batch, _ first: Int, _ path: String
+  ) throws(TerraceError) -> FileBatch {
+    let notNull = type.fields.indices.filter {
+      !type.fields[$0].type.isNullable && part.columns[$0].nullCount > 0
+    }
+    if notNull.isEmpty { return FileBatch(columns: part.columns, count: part.count) }
+    var kept: [Int32] = []
+    var letters: [DeadLetter] = []
+    let text = ByteWriter()
+    for row in 0..<part.count {
+      guard let column = notNull.first(where: { part.columns[$0].isNull(row) }) else {
+        kept.append(Int32(row))
+        continue
+      }
+      let reason =
+        "null in a column that may not be null, field \(type.fields[column].name)"
+      if reject == .fail {
+        throw TerraceError(.invalid, reason).with("file", path).with("row", first + row + 1)
+      }
+      text.removeAll()
+      JSONRows(type).append(part, row, to: text)
+      letters.append(
+        DeadLetter(
+          row: kept.count, place: "\(path):\(first + row + 1)", bytes: Array(text.bytes),
+          reason: reason))
+    }
+    let rows = part.gather(kept, count: kept.count)
+    var batch = FileBatch(columns: rows.columns, count: rows.count)
+    if reject == .skip { batch.skipped = letters.count } else { batch.letters = letters }
+    return batch
   }
 }
