@@ -6,7 +6,7 @@ SOURCES = Sources Tests Benchmarks Package.swift
 # How many crash rounds `make torture` runs.
 COUNT ?= 100
 
-.PHONY: setup build test lint format demo exchange sql flow integration torture torture-flow bench peers clean
+.PHONY: setup build test lint format demo exchange sql flow integration kafka torture torture-flow bench peers clean
 
 ## C libraries that the binary links; says what it installs, is silent when nothing is missing
 setup:
@@ -74,6 +74,10 @@ torture-flow: build
 ## Real PostgreSQL, MariaDB and MySQL servers and Kafka brokers under load, with kills: make integration COUNT=20 for a longer campaign
 integration: build
 	Tests/Integration/run full "$$($(SWIFT) build -c release --show-bin-path)/terrace" --rounds $(COUNT)
+
+## The job of issue 4 at size, undisturbed and with failing brokers and kill -9: make kafka COUNT=1000 is 10,000,000 records a side
+kafka: build
+	Tests/Integration/run full "$$($(SWIFT) build -c release --show-bin-path)/terrace" --only kafka_tests.the_issues_job_at_size --rounds $(COUNT)
 
 ## make bench BENCH=store, BENCH=join, kafka, postgres, mariadb, json: our figures beside the peers', one line each
 bench: setup

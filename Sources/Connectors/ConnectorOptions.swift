@@ -39,6 +39,11 @@ struct ConnectorOptions {
     return number
   }
 
+  /// Of engines with a thread a part: it has no effect here, but is a number.
+  mutating func parallelism(_ name: String) throws(TerraceError) {
+    if let number = try integer(name), number < 1 { throw wrong(name, "a whole number from 1 on") }
+  }
+
   mutating func port(_ standard: Int) throws(TerraceError) -> Int {
     guard let port = try integer("port") else { return standard }
     guard (1...65_535).contains(port) else { throw wrong("port", "a port number") }

@@ -19,7 +19,7 @@ final class DatagenSource: Source {
     let rows = try options.integer("number-of-rows")
     if let rows, rows < 0 { throw options.wrong("number-of-rows", "a number from 0 on") }
     let seed = try options.integer("seed") ?? 0
-    options.allow(["scan.parallelism"])
+    try options.parallelism("scan.parallelism")
     var made: [String: GeneratedColumn] = [:]
     // Options of columns that nobody reads are known too.
     for field in table.declared.fields {

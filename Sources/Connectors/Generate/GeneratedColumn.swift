@@ -38,7 +38,10 @@ final class GeneratedColumn {
     guard let nullRate = Double(rate), (0...1).contains(nullRate) else {
       throw options.wrong(prefix + "null-rate", "a number from 0 to 1")
     }
-    self.nullRate = type.isNullable ? nullRate : 0
+    if nullRate > 0, !type.isNullable {
+      throw options.wrong(prefix + "null-rate", "0 where the column is NOT NULL")
+    }
+    self.nullRate = nullRate
     if !isInner, try options.choice(prefix + "kind", ["random", "sequence"]) == "sequence" {
       guard let start = try options.integer(prefix + "start"),
         let end = try options.integer(prefix + "end")

@@ -53,7 +53,8 @@ final class NexmarkSource: Source {
     _ = try options.choice("rate.shape", ["SQUARE", "SINE"])
     _ = try options.flag("rate.limited")
     _ = try options.flag("keep-alive")
-    options.allow(["scan.parallelism", "rate.period"])
+    try options.parallelism("scan.parallelism")
+    options.allow(["rate.period"])
     try options.finish()
     let wanted = NexmarkEvents.columns
     for field in table.declared.fields {

@@ -164,6 +164,14 @@ final class KafkaClient {
     ].contains(code)
   }
 
+  /// What a server has stored is no batch of records, or larger than may be.
+  static func isDamage(_ code: rd_kafka_resp_err_t) -> Bool {
+    [
+      RD_KAFKA_RESP_ERR__BAD_COMPRESSION, RD_KAFKA_RESP_ERR__BAD_MSG, RD_KAFKA_RESP_ERR_INVALID_MSG,
+      RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE, RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED,
+    ].contains(code)
+  }
+
   func error(_ code: rd_kafka_resp_err_t, _ doing: String) -> TerraceError {
     let reason = String(cString: rd_kafka_err2str(code))
     return error(doing, reason, isRefusal: Self.isRefusal(code))
@@ -268,6 +276,8 @@ final class KafkaClient {
     if partitions.isEmpty { return [] }
     let list = PartitionList(partitions.map { ($0, Int64(RD_KAFKA_OFFSET_INVALID)) })
     let code = rd_kafka_committed(handle, list.pointer, Self.patienceMillis)
+    // Some servers say so of a group that has never committed anything.
+    if code == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND { return partitions.map { _ in nil } }
     if code != RD_KAFKA_RESP_ERR_NO_ERROR {
       throw error(code, "Kafka's servers do not say what the group has committed")
     }

@@ -17,6 +17,8 @@ final class KafkaSource: Source {
   private var partitions: [KafkaPartition] = []
   /// The end of each partition, where there is one: bounded tables, `run --once`.
   private var ends: [Int64] = []
+  /// Partitions that were read once and were not there when this source was opened.
+  private var gone: Set<Int> = []
   private var isRestored = false
   private var isBounded = false
   /// What must come first, in this order: it was given before.
@@ -33,7 +35,7 @@ final class KafkaSource: Source {
 
   private static let rowsMax = 1 << 16
   /// Memory for what was fetched and not taken yet, of all partitions together.
-  private static let queueKilobytes = 32 << 10
+  private static let queueKilobytes = 16 << 10
   /// How long records that were given before may take to come again.
   private static let replayPatienceMillis: Int32 = 60_000
 
@@ -103,7 +105,8 @@ final class KafkaSource: Source {
     let begins = try KafkaOffsets.starts(place, fresh, table, client)
     for (partition, offset) in zip(fresh, begins) { progress.add(partition, at: offset) }
     let known = Set(found)
-    for partition in progress.partitions where !known.contains(partition) {
+    for (id, partition) in progress.partitions.enumerated() where !known.contains(partition) {
+      gone.insert(id)
       notices.append(
         "\(partition.topic)-\(partition.number) is not there any more; nothing is read of it")
     }
@@ -118,13 +121,20 @@ final class KafkaSource: Source {
       let partition = try KafkaPartition(id, progress.partitions[id], client)
       partitions.append(partition)
       ends.append(.max)
-      try partition.start(at: progress.next[id])
+      if !gone.contains(id) { try partition.start(at: progress.next[id]) }
     }
   }
 
   private func setEnds(_ place: KafkaPlace, _ client: KafkaClient) throws(TerraceError) {
-    let all = progress.partitions
-    for (id, end) in try KafkaOffsets.ends(place, all, table, client).enumerated() {
+    for id in gone { ends[id] = min(ends[id], progress.next[id]) }
+    let there = partitions.indices.filter { !gone.contains($0) }
+    let places = there.map { progress.partitions[$0] }
+    for (id, end) in zip(there, try KafkaOffsets.ends(place, places, table, client)) {
+      // What was read is more than there is: the topic was made anew.
+      if place.mode == .latest, end < progress.next[id] {
+        let replays = replays.contains { $0.id == id }
+        try reset(partitions[id], client, "it ends at \(end)", replays: replays)
+      }
       ends[id] = min(ends[id], end)
     }
   }
@@ -141,6 +151,9 @@ final class KafkaSource: Source {
       return
     }
     isDiscoveryTold = false
+    for id in found.compactMap({ progress.id(of: $0) }) where gone.remove(id) != nil {
+      try partitions[id].start(at: progress.next[id])
+    }
     let fresh = found.filter { progress.id(of: $0) == nil }
     if fresh.isEmpty { return }
     let begins = try KafkaOffsets.starts(KafkaPlace(mode: .earliest), fresh, table, client)
@@ -315,6 +328,7 @@ final class KafkaSource: Source {
   }
 
   private var told: Set<Int> = []
+  private var toldCodes: Set<Int32> = []
 
   private func fail(
     _ partition: KafkaPartition, _ client: KafkaClient, _ code: rd_kafka_resp_err_t, _ text: String
@@ -331,6 +345,15 @@ final class KafkaSource: Source {
       if KafkaClient.isRefusal(code) || rd_kafka_fatal_error(client.handle, nil, 0).rawValue != 0 {
         throw client.error(code, "a partition cannot be read").with("partition", name)
           .with("text", text)
+      }
+      if KafkaClient.isDamage(code) {
+        throw TerraceError(
+          .corrupted, "records cannot be unpacked",
+          hint: "one batch may have 'properties.receive.message.max.bytes' unpacked, 100 MB else"
+        ).with("partition", name).with("offset", progress.next[partition.id]).with("reason", text)
+      }
+      if toldCodes.insert(code.rawValue).inserted {
+        notices.append("\(name) cannot be read now, and is tried again: \(text)")
       }
     }
   }

@@ -103,9 +103,7 @@ struct KafkaTable {
     _ options: inout ConnectorOptions
   ) throws(TerraceError) -> [String] {
     for name in ["scan.parallelism", "sink.parallelism", "scan.watermark.emit.on-event.gap"] {
-      if let number = try options.integer(name), number < 1 {
-        throw options.wrong(name, "a whole number from 1 on")
-      }
+      try options.parallelism(name)
     }
     _ = try options.choice("scan.watermark.emit.strategy", ["on-periodic", "on-event"])
     _ = try options.duration("scan.watermark.idle-timeout")

@@ -86,6 +86,7 @@ final class KafkaTransactions {
     defer { client.close() }
     let list = PartitionList([(.init(topic: topic, number: 0), Int64(RD_KAFKA_OFFSET_INVALID))])
     let code = rd_kafka_committed(client.handle, list.pointer, patienceMillis)
+    if code == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND { return nil }
     if code != RD_KAFKA_RESP_ERR_NO_ERROR {
       throw client.error(code, "the servers do not say what epoch was committed last")
         .with("group", id)
