@@ -25,6 +25,8 @@ package protocol Sink: AnyObject {
   var canClear: Bool { get }
   /// Takes away all rows that are there, in the epoch that is being written, before the rows that follow.
   func clear() throws(TerraceError)
+  /// Whether what was written stays somewhere: then rows of an attempt that was given up must be taken back.
+  var keepsRows: Bool { get }
   func close()
 }
 
@@ -33,4 +35,5 @@ extension Sink {
   package func clear() throws(TerraceError) {
     throw TerraceError(.unsupported, "to empty this target")
   }
+  package var keepsRows: Bool { true }
 }

@@ -152,6 +152,8 @@ package final class Pipeline {
   package func takeOutput() -> [DeltaBatch] {
     let deltas = collected.take()
     if deltas.isEmpty || plan.isAppendOnly { return deltas }
+    // An upsert has netted its epoch: what goes, then what comes, each key once.
+    if case .upsert = plan, deltas.count <= 2 { return [DeltaBatch.concat(deltas)] }
     let net = DeltaBatch.concat(deltas).consolidated()
     return net.count == 0 ? [] : [net]
   }

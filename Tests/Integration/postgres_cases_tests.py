@@ -495,4 +495,26 @@ def waits(world):
         finally: terrace.kill()
 
 
-TESTS = [left_out, waits, log, starts, lost, slow_commit, tls, huge, changed]
+def slots(world):
+    """Slots that no job uses any more are told, and dropped by apply where Terrace made them."""
+    with servers.Postgres() as server:
+        project, names = opened(world, "slots"), lambda: [r[0] for r in server.run("SELECT slot_name FROM pg_replication_slots ORDER BY 1")]
+        for t in "abc": server.run(f"CREATE TABLE {t} (id int PRIMARY KEY)", f"INSERT INTO {t} VALUES (1)")
+        server.run("CREATE PUBLICATION terrace_theirs FOR TABLE c")
+        server.run("SELECT pg_create_logical_replication_slot('theirs', 'pgoutput')")
+        for t, slot in (("a", "kept"), ("b", "ours"), ("c", "theirs")):
+            synced(project, t, [("id", "INT NOT NULL")], ["id"], options(server, t, **{"slot.name": slot}))
+        project.once()
+        for t in "bc": (project.folder / f"layers/ods/{t}.sql").unlink()
+        for command in ("plan", "status"):
+            told = project.call(command).stderr
+            world.checks.that(f"{command} names them", all(f"replication slot {s} of" in told for s in ("ours", "theirs")) and "slot kept" not in told, told)
+        told = project.apply().stderr
+        world.checks.that("apply says what it did", "slot ours of" in told and "is dropped" in told and "pg_drop_replication_slot('theirs')" in told, told)
+        world.checks.equal("slots that are left", names(), ["kept", "theirs"])
+        server.run("SELECT pg_drop_replication_slot('theirs')")
+        project.apply()
+        world.checks.that("nothing is told any more", "replication slot" not in project.call("status").stderr)
+
+
+TESTS = [left_out, waits, slots, log, starts, lost, slow_commit, tls, huge, changed]

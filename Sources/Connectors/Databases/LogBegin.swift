@@ -94,12 +94,14 @@ final class LogBegin<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
   private var thread: Workers?
   /// Called when there is a batch, an outcome or a notice.
   private let wake: @Sendable () -> Void
-  private static var queueBytes: Int { 48 << 20 }
+  private let limit: Int
 
+  /// - Parameter limit: bytes in the queue.
   init(
-    _ time: any Timekeeper, followed: String? = nil, wake: @escaping @Sendable () -> Void = {}
+    _ time: any Timekeeper, followed: String?, limit: Int, wake: @escaping @Sendable () -> Void
   ) {
     self.time = time
+    self.limit = limit
     self.followed = followed
     self.wake = wake
   }
@@ -182,7 +184,7 @@ final class LogBegin<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
   /// - Returns: false when nobody wants it any more.
   func push(_ batch: SourceBatch) -> Bool {
     while true {
-      let (isEnded, isFull) = state.withLock { ($0.isEnded, $0.bytes > Self.queueBytes) }
+      let (isEnded, isFull) = state.withLock { ($0.isEnded, $0.bytes > limit) }
       if isEnded { return false }
       if !isFull { break }
       time.sleep(millis: 2)

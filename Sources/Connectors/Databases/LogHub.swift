@@ -54,7 +54,7 @@ final class LogHub<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
 
   /// - Parameter limit: bytes in the queues of all tables.
   init(
-    _ log: Log, ledger: LogLedger<Position>?, time: any Timekeeper, limit: Int = 64 << 20
+    _ log: Log, ledger: LogLedger<Position>?, time: any Timekeeper, limit: Int
   ) {
     self.log = log
     self.ledger = ledger
@@ -95,7 +95,12 @@ final class LogHub<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
   }
 
   /// A table begins, and the server holds its log from `position` on.
-  func begin(_ reader: String, at position: Position) throws(TerraceError) {
+  ///
+  /// - Parameter marks: what is to be known of the log.
+  func begin(
+    _ reader: String, at position: Position, marks: [String: String] = [:]
+  ) throws(TerraceError) {
+    ledger?.mark(marks)
     try ledger?.begin(reader, at: position)
   }
 

@@ -17,6 +17,8 @@ final class LogLedger<Position: LogPosition>: Sendable {
     var entries: [String: Position] = [:]
     /// What the server was told that it may forget; kept under a name that no reader has.
     var told: Position?
+    /// What the log is called, in the server's words; their names begin with `@`.
+    var marks: [String: String] = [:]
     /// Something moved on that is not in the file yet.
     var isChanged = false
   }
@@ -28,7 +30,10 @@ final class LogLedger<Position: LogPosition>: Sendable {
     if let bytes = try files.readSmall(path, limit: 16 << 20) {
       do throws(TerraceError) {
         for member in try parseJSON(bytes).asMembers ?? [] {
-          if let text = member.value.asString {
+          guard let text = member.value.asString else { continue }
+          if member.name.hasPrefix("@") {
+            read.marks[member.name] = text
+          } else {
             read.entries[member.name] = try Position(text: text)
           }
         }
@@ -42,6 +47,11 @@ final class LogLedger<Position: LogPosition>: Sendable {
   var least: Position? { state.withLock { $0.entries.values.min() } }
   /// What the server was told at most that it may forget.
   var told: Position? { state.withLock { $0.told } }
+
+  /// Notes what the log is called; written with what comes next.
+  func mark(_ marks: [String: String]) {
+    state.withLock { $0.marks.merge(marks) { $1 } }
+  }
 
   /// A reader that begins, or begins anew.
   func note(_ reader: String, _ position: Position) throws(TerraceError) {
@@ -92,9 +102,8 @@ final class LogLedger<Position: LogPosition>: Sendable {
     let members = state.withLock { state in
       var all = state.entries
       all[Self.toldName] = state.told
-      return all.sorted { $0.key < $1.key }.map {
-        JSONValue.Member($0.key, .string($0.value.text))
-      }
+      let texts = all.mapValues(\.text).merging(state.marks) { $1 }
+      return texts.sorted { $0.key < $1.key }.map { JSONValue.Member($0.key, .string($0.value)) }
     }
     let text = JSONValue.object(members).text()
     if let end = path.lastIndex(of: "/") { try files.makeDirectories(String(path[..<end])) }

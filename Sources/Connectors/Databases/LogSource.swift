@@ -22,6 +22,7 @@ final class LogSource<Origin: LogOrigin>: Source {
   private let table: ConnectorTable
   private let origin: Origin
   private let time: any Timekeeper
+  private let aheadBytes: Int
   private var phase = Phase.fresh
   private var gaveRows = false
   private var begunMillis: Int64 = 0
@@ -50,6 +51,7 @@ final class LogSource<Origin: LogOrigin>: Source {
     if table.reader.isEmpty { table.reader = table.name }
     self.table = table
     time = environment.time
+    aheadBytes = environment.aheadBytes
     origin = try Origin(table, environment)
   }
 
@@ -124,7 +126,7 @@ final class LogSource<Origin: LogOrigin>: Source {
 
   private func begin() {
     let aim = place.map { LogBegin<Origin.Log>.Aim.goOn($0, overlap) } ?? .begin
-    let begin = LogBegin<Origin.Log>(time, followed: followed, wake: wake)
+    let begin = LogBegin<Origin.Log>(time, followed: followed, limit: aheadBytes, wake: wake)
     phase = .beginning(begin)
     begunMillis = time.nowMillis()
     begin.start { [origin] (begin) throws(TerraceError) in try origin.begin(aim, begin) }

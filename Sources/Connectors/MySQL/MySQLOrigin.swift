@@ -26,7 +26,8 @@ struct MySQLOrigin: LogOrigin {
     key = HubKey(server: options.server, servers: options.servers, folder: table.folder)
     hub = try Self.hubs.acquire(key) { () throws(TerraceError) in
       let log = MySQLLog(options.server, servers: options.servers, time: environment.time)
-      return LogHub(log, ledger: nil, time: environment.time)
+      return LogHub(
+        log, ledger: nil, time: environment.time, limit: environment.aheadBytes)
     }
   }
 

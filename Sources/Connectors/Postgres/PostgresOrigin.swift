@@ -35,9 +35,11 @@ struct PostgresOrigin: LogOrigin {
       let plain = String(name.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "_" })
       let ledger = try LogLedger<PostgresPosition>(
         LogLedgers.path(table.folder, "postgres-\(plain)"), environment.files)
+      ledger.mark(["@slot": options.slot, "@place": server.place])
       let beat = options.heartbeatQuery.map { (query: $0, millis: options.heartbeatMillis) }
       let log = PostgresLog(server, slot: options.slot, heartbeat: beat, time: environment.time)
-      return LogHub(log, ledger: ledger, time: environment.time)
+      return LogHub(
+        log, ledger: ledger, time: environment.time, limit: environment.aheadBytes)
     }
   }
 
@@ -68,8 +70,8 @@ struct PostgresOrigin: LogOrigin {
       _ = try snapshot.read(tables)
       return LogStart()
     }
-    let (held, wasChanged) = try setUp(slot, tables, true, begin)
-    try hub.begin(table.reader, at: held)
+    let (held, isMade, wasChanged) = try setUp(slot, tables, true, begin)
+    try hub.begin(table.reader, at: held, marks: isMade ? ["@made": "by Terrace"] : [:])
     let pinned = try hub.pin(table.reader, at: held)
     // Everything before the place is seen by what is read now.
     if wasChanged || options.startup == .initial {
@@ -96,7 +98,7 @@ struct PostgresOrigin: LogOrigin {
     if followed == nil, found.isEmpty { throw PostgresTables.missing(options, table) }
     var names = Set(found.filter { followed == nil || $0.id == followed }.map(\.name))
     names.insert(PostgresTableName(schema: options.schema, table: options.table))
-    let (held, _) = try setUp(slot, [], false, begin)
+    let (held, _, _) = try setUp(slot, [], false, begin)
     if let told = try hub.told(), held > told {
       throw PostgresSlot.lost(options.slot, "was made anew, or moved on by somebody else")
     }
@@ -149,11 +151,13 @@ struct PostgresOrigin: LogOrigin {
   private func setUp(
     _ slot: PostgresSlot, _ tables: [PostgresTable], _ isNew: Bool,
     _ begin: LogBegin<PostgresLog>
-  ) throws(TerraceError) -> (PostgresPosition, Bool) {
+  ) throws(TerraceError) -> (held: PostgresPosition, isMade: Bool, wasChanged: Bool) {
     let patience = PostgresPatience(options.server, begin)
-    let made = try hub.setUp(begin) { () throws(TerraceError) -> (PostgresPosition, Bool) in
+    let made = try hub.setUp(begin) {
+      () throws(TerraceError) -> (held: PostgresPosition, isMade: Bool, wasChanged: Bool) in
       let wasChanged = isNew ? try slot.publish(tables) : false
-      return (try slot.begin(makes: isNew, patience), wasChanged)
+      let (held, isMade) = try slot.begin(makes: isNew, patience)
+      return (held, isMade, wasChanged)
     }
     guard let made else { throw PostgresPatience.stopped }
     return made

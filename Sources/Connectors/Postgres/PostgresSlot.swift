@@ -114,20 +114,23 @@ struct PostgresSlot {
   /// Where the log begins that the slot holds; makes the slot when it is missing.
   ///
   /// - Parameter makes: false when something was read through it before: then it must be there.
+  /// - Returns: the place, and whether the slot was made just now.
   func begin(
     makes: Bool, _ patience: PostgresPatience
-  ) throws(TerraceError) -> PostgresPosition {
+  ) throws(TerraceError) -> (held: PostgresPosition, isMade: Bool) {
     let sql = """
       SELECT plugin, database, confirmed_flush_lsn, wal_status, slot_type
       FROM pg_replication_slots WHERE slot_name = $1
       """
     var found = try connection.query(sql, [options.slot])
+    var isMade = false
     if found.rowCount == 0 {
       if !makes { throw Self.lost(options.slot, "is gone") }
       try checkLevel()
       do throws(TerraceError) {
         try connection.query(
           "SELECT pg_create_logical_replication_slot($1, 'pgoutput')", [options.slot], patience)
+        isMade = true
       } catch { if !Self.has(error, "42710") { throw error } }
       found = try connection.query(sql, [options.slot])
     }
@@ -142,7 +145,7 @@ struct PostgresSlot {
     }
     if found.text(0, 3) == "lost" { throw Self.lost(options.slot, "has lost its part of the log") }
     guard let text = found.text(0, 2) else { throw Self.lost(options.slot, "holds nothing") }
-    return try PostgresPosition(text: text)
+    return (try PostgresPosition(text: text), isMade)
   }
 
   private func checkLevel() throws(TerraceError) {

@@ -83,5 +83,8 @@ final class BlackholeSink: Sink {
   func prepare(epoch: Int64) throws(TerraceError) -> String { "" }
   func publish(_ prepared: String) throws(TerraceError) {}
   func recover(_ prepared: String?) throws(TerraceError) -> SinkRecovery { .complete }
+  var keepsRows: Bool { false }
+  var canClear: Bool { true }
+  func clear() {}
   func close() {}
 }

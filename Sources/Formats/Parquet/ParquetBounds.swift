@@ -11,18 +11,19 @@ struct ParquetBounds {
   }
   private let physical: Physical
   private var values = Values.none
-  /// Whether a NaN was seen: then there are no bounds.
-  private var hasNaN = false
+  /// Whether a NaN was seen, or a text that is too long to be kept: then there are no bounds.
+  private var isUnbounded = false
+  private static let longest = 1 << 20
 
   init(_ physical: Physical) { self.physical = physical }
 
   var isEmpty: Bool {
     if case .none = values { return true }
-    return hasNaN
+    return isUnbounded
   }
 
   var scalars: (min: Scalar, max: Scalar)? {
-    if hasNaN { return nil }
+    if isUnbounded { return nil }
     switch values {
     case .none: return nil
     case .ints(let low, let high):
@@ -37,7 +38,11 @@ struct ParquetBounds {
   }
 
   mutating func merge(_ other: ParquetBounds) {
-    hasNaN = hasNaN || other.hasNaN
+    isUnbounded = isUnbounded || other.isUnbounded
+    if isUnbounded {
+      values = .none
+      return
+    }
     switch (values, other.values) {
     case (_, .none): break
     case (.none, _): values = other.values
@@ -111,7 +116,7 @@ struct ParquetBounds {
       bad |= bit(v != v)
     }
     if bad != 0 {
-      hasNaN = true
+      isUnbounded = true
       return
     }
     var part = self
@@ -169,6 +174,11 @@ struct ParquetBounds {
   }
 
   private mutating func addBytes(_ low: UnsafeRawBufferPointer, _ high: UnsafeRawBufferPointer) {
+    if isUnbounded || max(low.count, high.count) > Self.longest {
+      isUnbounded = true
+      values = .none
+      return
+    }
     guard case .bytes(let a, let b) = values else {
       values = .bytes(Array(low), Array(high))
       return

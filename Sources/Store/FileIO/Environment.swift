@@ -12,6 +12,8 @@ package struct Environment: Sendable {
   /// Threads of all compactions: one that is long leaves some to the others.
   package let compactors: Workers
   package var names: any NameSource
+  /// What one source may have read ahead of those who take from it, in bytes.
+  package var aheadBytes = 64 << 20
 
   package init(
     files: any FileIO = LocalFileIO(), time: any Timekeeper = SystemTime(),

@@ -55,6 +55,8 @@ final class DataFileReader {
     }
   }
 
+  private static let batchBytes = 16 << 20
+
   /// - Parameters:
   ///   - wanted: fields of the table, with their ids.
   ///   - predicate: over `wanted`; rows that cannot match may be left out.
@@ -63,13 +65,16 @@ final class DataFileReader {
   ///     asked in place of the predicate.
   init(
     _ table: TableFiles, _ file: DataFile, at place: BucketPlace, wanted: RowType,
-    predicate: Predicate?, keyValue: Bool, batchRows: Int, opened: OpenedFiles? = nil,
+    predicate: Predicate?, keyValue: Bool, batchRows most: Int, opened: OpenedFiles? = nil,
     keys: ParquetLookupKeys? = nil
   ) throws(TerraceError) {
     if file.writeColumns != nil {
       throw TerraceError(.unsupported, "files with a part of the columns (data evolution)")
         .with("file", file.name)
     }
+    // Of rows with megabytes few make a batch; that files are packed makes it no worse than it was.
+    let rowBytes = file.byteCount / max(1, file.rowCount)
+    let batchRows = min(most, max(1, Self.batchBytes / Int(max(1, rowBytes))))
     self.wanted = wanted
     path = try table.path(of: file, at: place)
     let written = try table.schema(file.schemaID).fields

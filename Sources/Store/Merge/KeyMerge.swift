@@ -42,6 +42,9 @@ final class KeyMerge {
   /// Batches of the group being built; the first k are the runs' current ones after `trim`.
   private var batches: [KeyValues] = []
   private var runOfBatch: [Int] = []
+  /// Of batches that were loaded for the group being built; above the most it is handed out.
+  private var loadedBytes = 0
+  private static let loadedBytesMax = 48 << 20
   // One entry a run.
   private var current: [KeyValues?]
   private let batchIndex: UnsafeMutablePointer<Int>
@@ -141,7 +144,9 @@ final class KeyMerge {
       {
         if out.members >= capacity { throw repeatedKey() }
       } else {
-        if out.members >= targetRows { return }
+        if out.members >= targetRows || loadedBytes > Self.loadedBytesMax && out.members > 0 {
+          return
+        }
         out.starts[out.groups] = Int32(truncatingIfNeeded: out.members)
         out.groups &+= 1
         lastPrefix = prefix
@@ -169,7 +174,7 @@ final class KeyMerge {
     let (done, losers, columns, batchIndex) = (done, losers, columns, batchIndex)
     let (sources, rows, starts) = (out.sources, out.rows, out.starts)
     let k = k
-    let target = targetRows
+    var target = targetRows
     let capacity = capacity
     var members = 0
     var groups = 0
@@ -203,6 +208,7 @@ final class KeyMerge {
         prefixes[run] = columns[run].unsafelyUnwrapped[next]
       } else {
         try load(run)
+        if loadedBytes > Self.loadedBytesMax { target = 1 }
         // A run may turn out to have longer keys than those before.
         if !whole {
           (out.members, out.groups) = (members, groups)
@@ -334,6 +340,7 @@ final class KeyMerge {
     batchIndex[run] = batches.count
     batches.append(batch)
     runOfBatch.append(run)
+    loadedBytes &+= batch.values.byteCount
   }
 
   /// Forgets the batches that were read to their end.
@@ -348,6 +355,7 @@ final class KeyMerge {
     }
     batches = kept
     runOfBatch = runs
+    loadedBytes = 0
   }
 
   // MARK: - Tree

@@ -297,6 +297,8 @@ final class JobRun {
           turns.note(feed)
           rows += try take(batch, i)
           bytes += batch.byteCount
+          // Of large rows one more might be far too much.
+          if batch.byteCount > limits.bytes / 2 { bytes = max(bytes, limits.bytes) }
           if isPlaying { try (feed as? TableFeed)?.settle() }
         } while isPlaying
           ? turns.mustGoOn(feed) || (rows < limits.rows && time.nowMillis() < until)

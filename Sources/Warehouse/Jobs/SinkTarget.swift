@@ -96,8 +96,10 @@ final class SinkTarget: JobTarget {
 
   // MARK: A first read that may begin anew
 
-  func expect(restart: Bool) { mayBeginAnew = restart && !isAppendOnly }
-  var canTakeBack: Bool { place != nil || clears || (sink.canClear && isOwn) }
+  func expect(restart: Bool) { mayBeginAnew = restart && !isAppendOnly && sink.keepsRows }
+  var canTakeBack: Bool {
+    place != nil || clears || (sink.canClear && isOwn) || !sink.keepsRows
+  }
 
   private func clearIfDue() throws(TerraceError) {
     if clears { try sink.clear() }

@@ -27,7 +27,9 @@ package struct OpenProject: Sendable {
     let location = try WarehouseLocation.find(
       path: path.hasPrefix("/") || path.contains(":/") ? path : absolute + "/" + path,
       config: nil, project: nil, environment.files)
-    warehouse = OpenWarehouse(location, environment)
+    var bounded = environment
+    bounded.aheadBytes = min(environment.aheadBytes, try config.memoryLimitBytes / 16)
+    warehouse = OpenWarehouse(location, bounded)
     metastoreFile = try MetastoreDoor.path(project: absolute, uri: config.values["catalog.uri"])
   }
 

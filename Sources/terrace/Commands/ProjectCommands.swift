@@ -87,6 +87,7 @@ extension Terrace {
     let open = try project(arguments)
     let project = try load(open, console, isJSON: arguments.printFormat == .json)
     let changes = try changes(open, project)
+    for text in try open.unusedSlots(project) { console.note("warning: \(text)") }
     if arguments.printFormat != .table {
       try console.output.write(ChangesText.listing(changes).text(arguments.printFormat))
     } else {
@@ -125,6 +126,7 @@ extension Terrace {
     let notices = try open.apply(
       project, changes, metastore, rebuilds: Set(arguments.all("--rebuild")))
     for notice in notices { console.note(notice) }
+    for text in try open.settleSlots(project) { console.note(text) }
     if arguments.printFormat != .table {
       return try console.output.write(ChangesText.listing(changes).text(arguments.printFormat))
     }

@@ -48,6 +48,7 @@ extension Terrace {
     let workers = Workers(count: max(1, min(8, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))))
     defer { workers.stop() }
     let open = try project(arguments, workers: workers)
+    ProcessMemory.fit(try open.config.memoryLimitBytes)
     let rebuilds = Set(arguments.all("--rebuild"))
     let project = try load(
       open, console, rebuilds: rebuilds, isJSON: arguments.printFormat == .json)
@@ -72,6 +73,7 @@ extension Terrace {
       // Comments, settings, and tables of servers that could not be asked before.
       try open.apply(project, changes.withoutOutdated, metastore)
     }
+    for text in try open.unusedSlots(project) { console.note("warning: \(text)") }
     var settings = ProjectRun.Settings()
     settings.once = arguments.has("--once")
     settings.endsInput = arguments.has("--end-of-input")
@@ -134,6 +136,7 @@ extension Terrace {
     }
     let metastore = try open.metastore()
     if arguments.has("--watch") { Interruption.watch() }
+    for text in try open.unusedSlots(project) { console.note("warning: \(text)") }
     while true {
       let status = try ProjectStatus(open, project, metastore)
       if arguments.has("--watch"), console.outputIsTerminal {
