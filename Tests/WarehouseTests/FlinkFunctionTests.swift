@@ -51,6 +51,37 @@ final class FlinkFunctionTests: XCTestCase {
     ),
     ("CAST('2024' AS DATE)", "2024-01-01"), ("CAST('2024-02' AS DATE)", "2024-02-01"),
     ("TRY_CAST('2024-02-30' AS DATE)", nil), ("CAST('1d' AS DOUBLE)", "1.0"),
+    ("MAP_ENTRIES(MAP['a', 1, 'b', 2])", "[(a, 1), (b, 2)]"),
+    ("MAP_ENTRIES(CAST(NULL AS MAP<STRING, INT>))", nil),
+    (
+      "TYPEOF(MAP_ENTRIES(MAP['a', 1]))",
+      "ARRAY<ROW<`key` CHAR(1) NOT NULL, `value` INT NOT NULL>> NOT NULL"
+    ),
+    ("MAP_FROM_ARRAYS(ARRAY['a', 'b'], ARRAY[1, 2])", "{a=1, b=2}"),
+    ("MAP_FROM_ARRAYS(ARRAY['a', 'a'], ARRAY[1, 2])", "{a=2}"),
+    ("MAP_FROM_ARRAYS(CAST(NULL AS ARRAY<STRING>), ARRAY[1, 2])", nil),
+    (
+      "TYPEOF(MAP_FROM_ARRAYS(ARRAY['a'], ARRAY[1]))",
+      "MAP<CHAR(1) NOT NULL, INT NOT NULL> NOT NULL"
+    ),
+    ("MAP_UNION(MAP['a', 1, 'b', 5], MAP['c', 2], MAP['b', 3])", "{a=1, b=3, c=2}"),
+    ("MAP_UNION(MAP['a', 1], CAST(NULL AS MAP<STRING, INT>))", nil),
+    (
+      "TYPEOF(MAP_UNION(MAP['a', 1], MAP['b', CAST(2 AS BIGINT)]))",
+      "MAP<CHAR(1) NOT NULL, BIGINT NOT NULL> NOT NULL"
+    ),
+    (#"JSON_QUOTE('a"b/c\é日')"#, #""a\"b\/c\\\u00e9\u65e5""#), ("JSON_QUOTE('')", #""""#),
+    (#"JSON_UNQUOTE('"\u0041\/"')"#, "A/"), (#"JSON_UNQUOTE('"a"b"')"#, #"a"b"#),
+    (#"JSON_UNQUOTE('"\ud83d\ude00"')"#, "😀"), (#"JSON_UNQUOTE('"\z"')"#, #""\z""#),
+    (#"JSON_UNQUOTE('"a')"#, #""a"#), (#"JSON_UNQUOTE(' "a" ')"#, #" "a" "#),
+    ("HEX(DECODE(ENCODE('a', 'UTF-16'), 'ISO-8859-1'))", "C3BEC3BF0061"),
+    ("ENCODE('é', 'US-ASCII') = X'3F'", "TRUE"), ("ENCODE('é', 'ISO-8859-1') = X'E9'", "TRUE"),
+    ("ENCODE('a', 'UTF-16LE') = X'6100'", "TRUE"),
+    ("TYPEOF(ENCODE('a', 'utf-8'))", "BYTES NOT NULL"),
+    ("DECODE(X'FEFF0061', 'UTF-16')", "a"), ("DECODE(X'FFFE6100', 'UTF-16')", "a"),
+    ("DECODE(X'0061', 'UTF-16')", "a"), ("DECODE(X'61', 'UTF-16')", "\u{fffd}"),
+    ("DECODE(X'E9', 'ISO-8859-1')", "é"), ("DECODE(X'E9', 'UTF-8')", "\u{fffd}"),
+    ("ENCODE(CAST(NULL AS STRING), 'UTF-8')", nil), ("DECODE(X'61', CAST(NULL AS STRING))", nil),
     ("CAST('abc' AS VARCHAR)", "abc"), ("TYPEOF(0.7)", "DECIMAL(2, 1) NOT NULL"),
     ("TYPEOF(.7)", "DECIMAL(1, 1) NOT NULL"), ("TYPEOF(00.70)", "DECIMAL(4, 2) NOT NULL"),
     ("TYPEOF(-0.001)", "DECIMAL(4, 3) NOT NULL"),

@@ -3,7 +3,7 @@ package import Columns
 extension Expression {
   /// Functions that look at their constants only where a row has a value; any value does.
   private static let looksAtRows: Set<String> = [
-    "DATE_FORMAT", "FROM_UNIXTIME", "SHA2", "TO_TIMESTAMP_LTZ",
+    "DATE_FORMAT", "ENCODE", "FROM_UNIXTIME", "SHA2", "TO_TIMESTAMP_LTZ",
   ]
 
   private static func zero(_ type: DataType) -> Column {

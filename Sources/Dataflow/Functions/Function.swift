@@ -191,6 +191,7 @@ package enum FunctionRegistry {
 
   private static var all: [Function] {
     arithmeticFunctions + numericFunctions + textFunctions + timeFunctions + codingFunctions
-      + regexFunctions + collectionFunctions + arraySetFunctions + jsonFunctions
+      + regexFunctions + collectionFunctions + arraySetFunctions + jsonFunctions + mapFunctions
+      + charsetFunctions
   }
 }

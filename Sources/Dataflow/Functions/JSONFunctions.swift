@@ -96,6 +96,39 @@ private func quote(_ text: [UInt8], into out: inout [UInt8]) {
   out.append(UInt8(ascii: "\""))
 }
 
+/// What stands in quotes, escapes resolved; nil for what has none, or a wrong escape.
+private func unquoted(_ text: UnsafeRawBufferPointer) -> [UInt8]? {
+  let quote = UInt8(ascii: "\"")
+  guard text.count >= 2, text.first == quote, text.last == quote else { return nil }
+  var units: [UInt16] = []
+  let inner = Array(String(decoding: text[1..<text.count - 1], as: UTF8.self).utf16)
+  let simple: [Character: Character] = [
+    "\"": "\"", "\\": "\\", "/": "/", "b": "\u{8}", "f": "\u{c}", "n": "\n", "r": "\r", "t": "\t",
+  ]
+  var at = 0
+  while at < inner.count {
+    if inner[at] != 0x5c {
+      units.append(inner[at])
+      at += 1
+      continue
+    }
+    guard at + 1 < inner.count, let scalar = Unicode.Scalar(inner[at + 1]) else { return nil }
+    if scalar == "u" {
+      guard at + 6 <= inner.count,
+        let unit = UInt16(String(decoding: inner[at + 2..<at + 6], as: UTF16.self), radix: 16)
+      else { return nil }
+      units.append(unit)
+      at += 6
+    } else if let meant = simple[Character(scalar)] {
+      units += Array(String(meant).utf16)
+      at += 2
+    } else {
+      return nil
+    }
+  }
+  return Array(String(decoding: units, as: UTF16.self).utf8)
+}
+
 /// What JSON_OBJECT and JSON_ARRAY are given.
 private struct JSONParts {
   let call: FunctionCall
@@ -203,6 +236,34 @@ let jsonFunctions: [Function] =
         if isString || ![0x20, 0x09, 0x0a, 0x0d].contains(c) { out.append(c) }
         at += 1
       }
+      return true
+    },
+    // Everything but ASCII is escaped, and a slash.
+    .text("JSON_QUOTE", [.text], result: .type(.string)) { (call, i, out) throws(TerraceError) in
+      out.append(UInt8(ascii: "\""))
+      for scalar in call.text(0, i).unicodeScalars {
+        switch scalar {
+        case "\"", "\\", "/": out += [UInt8(ascii: "\\"), UInt8(scalar.value)]
+        case "\u{8}": out += Array("\\b".utf8)
+        case "\u{c}": out += Array("\\f".utf8)
+        case "\n": out += Array("\\n".utf8)
+        case "\r": out += Array("\\r".utf8)
+        case "\t": out += Array("\\t".utf8)
+        case _ where scalar.isASCII: out.append(UInt8(scalar.value))
+        default:
+          for unit in String(scalar).utf16 {
+            let digits = String(unit, radix: 16)
+            out += Array("\\u\(String(repeating: "0", count: 4 - digits.count))\(digits)".utf8)
+          }
+        }
+      }
+      out.append(UInt8(ascii: "\""))
+      return true
+    },
+    // What is no JSON string stays as it is.
+    .text("JSON_UNQUOTE", [.text], result: .type(.string)) { (call, i, out) throws(TerraceError) in
+      let text = call.bytes(0, i)
+      out += unquoted(text) ?? Array(text)
       return true
     },
     Function("JSON_STRING", [.any], .type(.string)) { (call) throws(TerraceError) -> Column in
