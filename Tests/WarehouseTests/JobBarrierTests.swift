@@ -125,6 +125,23 @@ final class JobBarrierTests: XCTestCase {
     }
   }
 
+  func test_watermarkFarAhead_makesTheLastTagOnly() throws {
+    let start = JobBarrierTests.midnight
+    let fixture = fixture(start)
+    try addEvents(fixture, "a")
+    let day = JobBarrierTests.day
+    try fixture.commit(
+      "raw.a",
+      [
+        JobBarrierTests.event(1, start + 10), JobBarrierTests.event(2, start + 3 * day),
+        JobBarrierTests.event(3, start + 5000 * day), JobBarrierTests.event(4, start + 5001 * day),
+      ])
+    try fixture.settle()
+    XCTAssertEqual(
+      try fixture.tags("ods.a"),
+      ["2023-11-15", "2023-11-16", "2023-11-17", "2037-07-23", "2037-07-24"])
+  }
+
   func test_rule10_hourlyAndDaily_meetDaily() throws {
     let start = JobBarrierTests.midnight
     let fixture = fixture(start)

@@ -9,13 +9,25 @@ package protocol Timekeeper: Sendable {
   func sleep(millis: Int)
 }
 
+/// The machine's clock, which follows when it is set forward and goes on when it is set back: until the process
+/// ends it never stands still, and no time comes twice.
 package struct SystemTime: Timekeeper {
+  /// Most that the wall clock was ahead of the time since the machine began, in nanoseconds.
+  private static let ahead = Atomic<Int64>(.min)
+
   package init() {}
 
   package func nowMillis() -> Int64 {
+    // In this order: what comes between makes the difference smaller, which counts for nothing.
+    let wall = Self.nanos(CLOCK_REALTIME)
+    let since = Self.nanos(CLOCK_BOOTTIME)
+    return (since + Self.ahead.max(wall - since, ordering: .relaxed).newValue) / 1_000_000
+  }
+
+  private static func nanos(_ clock: clockid_t) -> Int64 {
     var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    clock_gettime(clock, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
   }
 
   package func sleep(millis: Int) {

@@ -2,13 +2,18 @@ package import Columns
 internal import Glibc
 
 /// A mutex with a condition, at a fixed address.
-final class Monitor: @unchecked Sendable {
+package final class Monitor: @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
-  init() {
+  package init() {
     pthread_mutex_init(mutex, nil)
-    pthread_cond_init(condition, nil)
+    // Waits are measured by a clock that nobody sets.
+    var attributes = pthread_condattr_t()
+    pthread_condattr_init(&attributes)
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+    pthread_cond_init(condition, &attributes)
+    pthread_condattr_destroy(&attributes)
   }
 
   deinit {
@@ -18,13 +23,26 @@ final class Monitor: @unchecked Sendable {
     mutex.deallocate()
   }
 
-  func lock() { pthread_mutex_lock(mutex) }
-  func unlock() { pthread_mutex_unlock(mutex) }
+  package func lock() { pthread_mutex_lock(mutex) }
+  package func unlock() { pthread_mutex_unlock(mutex) }
   /// Waits for a `wake` of another thread; the caller holds the lock and looks again afterwards.
   func wait() { pthread_cond_wait(condition, mutex) }
-  func wake() { pthread_cond_broadcast(condition) }
+  /// The same, for so long at most.
+  package func wait(millis: Int) {
+    var until = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &until)
+    until.tv_sec += millis / 1000
+    until.tv_nsec += millis % 1000 * 1_000_000
+    if until.tv_nsec >= 1_000_000_000 {
+      until.tv_sec += 1
+      until.tv_nsec -= 1_000_000_000
+    }
+    pthread_cond_timedwait(condition, mutex, &until)
+  }
+  package func wake() { pthread_cond_broadcast(condition) }
+  package func wakeOne() { pthread_cond_signal(condition) }
 
-  func withLock<Value>(_ body: () -> Value) -> Value {
+  package func withLock<Value>(_ body: () -> Value) -> Value {
     lock()
     defer { unlock() }
     return body()

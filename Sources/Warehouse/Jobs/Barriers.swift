@@ -121,12 +121,18 @@ final class Barriers {
     return Passing(periods: [period], end: period.endMillis, partial: Array(Set(missing)).sorted())
   }
 
+  /// Periods that one step of a watermark may pass and have their tags.
+  private static let mostAtOnce = 1_000
+
   private func periods(
     upTo end: Int64, _ standing: [(feed: Feed, end: Int64?)], _ schedule: TagSchedule,
     isPartial: Bool
   ) -> [TagPeriod] {
     if kind == .watermark {
-      return schedule.due(after: last ?? end - 1, at: end + schedule.delayMillis)
+      // One row of a time far ahead would make a tag of each day until then, and there is not a row in them.
+      let due = schedule.due(
+        after: last ?? end - 1, at: end + schedule.delayMillis, limit: Self.mostAtOnce + 1)
+      return due.count > Self.mostAtOnce ? due.suffix(1) : due
     }
     // A source that began later than this has no such day, and so has the target.
     return schedule.due(after: last ?? end - 1, at: end).filter { period in

@@ -1,6 +1,5 @@
 import Columns
 import Connectors
-import Foundation
 import Store
 
 /// Whose turn it is: the state that the threads of a runner share, behind one lock.
@@ -45,9 +44,9 @@ final class RunnerBoard: @unchecked Sendable {
     var isEnded: Bool { [.drained, .failed, .stopped, .quarantined].contains(state.phase) }
   }
 
-  private let condition = NSCondition()
+  private let condition = Monitor()
   /// Of those who wait for the end: they are not woken with the threads.
-  private let end = NSCondition()
+  private let end = Monitor()
   private let settings: Runner.Settings
   private let time: any Timekeeper
   private var slots: [Slot]
@@ -79,7 +78,7 @@ final class RunnerBoard: @unchecked Sendable {
   func add(_ entries: [RunnerEntry]) {
     locked {
       join(entries)
-      condition.broadcast()
+      condition.wake()
     }
   }
 
@@ -89,7 +88,7 @@ final class RunnerBoard: @unchecked Sendable {
         slots[i].isRenewed = true
         wake([i], time.nowMillis())
       }
-      condition.broadcast()
+      condition.wake()
     }
   }
 
@@ -98,7 +97,7 @@ final class RunnerBoard: @unchecked Sendable {
     locked {
       if slots[index].isWoken || slots[index].isEnded { return }
       wake([index], time.nowMillis())
-      if !slots[index].isTaken { condition.signal() }
+      if !slots[index].isTaken { condition.wakeOne() }
     }
   }
 
@@ -130,7 +129,7 @@ final class RunnerBoard: @unchecked Sendable {
   func stop() {
     locked {
       isStopped = true
-      condition.broadcast()
+      condition.wake()
     }
   }
 
@@ -139,14 +138,14 @@ final class RunnerBoard: @unchecked Sendable {
     end.lock()
     defer { end.unlock() }
     threads -= 1
-    end.broadcast()
+    end.wake()
   }
 
   /// - Returns: true when all threads have ended.
   func waitForEnd(millis: Int) -> Bool {
     end.lock()
     defer { end.unlock() }
-    if threads > 0 { _ = end.wait(until: Date(timeIntervalSinceNow: Double(millis) / 1000)) }
+    if threads > 0 { end.wait(millis: millis) }
     return threads == 0
   }
 
@@ -169,13 +168,13 @@ final class RunnerBoard: @unchecked Sendable {
     defer { condition.unlock() }
     while true {
       if isStopped || slots.allSatisfy(\.isEnded) {
-        condition.broadcast()
+        condition.wake()
         return nil
       }
       let now = time.nowMillis()
       if let index = next(now) { return turn(index, now) }
       let pause = min(max(nextDue(now) - now, 1), 1_000)
-      _ = condition.wait(until: Date(timeIntervalSinceNow: Double(pause) / 1000))
+      condition.wait(millis: Int(pause))
     }
   }
 
@@ -228,14 +227,14 @@ final class RunnerBoard: @unchecked Sendable {
       let jobs = takeClosing()
       // Nobody begins it anew before it is closed.
       if !jobs.isEmpty { slots[index].isTaken = true }
-      condition.broadcast()
+      condition.wake()
       return jobs
     }
     if jobs.isEmpty { return }
     for job in jobs { job.close() }
     locked {
       slots[index].isTaken = false
-      condition.broadcast()
+      condition.wake()
     }
   }
 
