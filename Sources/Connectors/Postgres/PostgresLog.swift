@@ -224,6 +224,9 @@ final class PostgresLog: DatabaseLog {
     let followed = tables.filter { $0.fate == nil && $0.wanted.followed != nil }
     if followed.isEmpty { return }
     let (connection, schema) = try ordinary()
+    for name in Set(tables.map(\.wanted.options.publication)) {
+      try PostgresSlot.check(publication: name, slot: slot, connection)
+    }
     let found = try schema.tables(Set(followed.compactMap(\.wanted.followed)))
     for table in followed {
       guard let id = table.wanted.followed else { continue }

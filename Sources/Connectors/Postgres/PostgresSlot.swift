@@ -80,18 +80,28 @@ struct PostgresSlot {
 
   /// That the log of a table that is gone on with still tells of it.
   ///
-  /// - Throws: `invalid` when it was taken out of the publication.
+  /// - Throws: `invalid` when it was taken out of the publication, `notFound` when that is gone.
   func checkPublished(_ table: PostgresTable) throws(TerraceError) {
-    let found = try connection.query(
-      "SELECT 1 FROM pg_publication WHERE pubname = $1", [options.publication])
-    // One that is gone is what opening the log fails with.
-    if found.rowCount == 0 { return }
+    try Self.check(publication: options.publication, slot: options.slot, connection)
     if try isPublished(table) { return }
     throw TerraceError(
       .invalid,
       "the publication \(options.publication) does not tell of \(table.name.text) any more: "
         + "changes are missing",
       hint: "“terrace run --rebuild TABLE” adds the table again and reads it anew")
+  }
+
+  /// That there is a publication: from version 18 on the log passes over those that are gone.
+  static func check(
+    publication: String, slot: String, _ connection: PostgresConnection
+  ) throws(TerraceError) {
+    let found = try connection.query(
+      "SELECT 1 FROM pg_publication WHERE pubname = $1", [publication])
+    if found.rowCount > 0 { return }
+    throw TerraceError(
+      .notFound, "the publication \(publication) is gone: changes are missing",
+      hint: "make it again, drop the slot (SELECT pg_drop_replication_slot('\(slot)')), and "
+        + "“terrace run --rebuild TABLE” reads the tables anew")
   }
 
   /// What a publication shows of a table: a condition on its rows, and its columns; nil: all.
