@@ -59,7 +59,7 @@ enum BinlogEvent {
   case sameTable(UInt64)
   case rows(BinlogRows)
   /// Events inside a compressed transaction.
-  case payload(Buffer, count: Int)
+  case payload(PackedTransaction)
   case heartbeat
   case nothing
 }
@@ -310,7 +310,6 @@ struct BinlogParser {
     _ header: BinlogHeader, _ body: inout ByteCursor
   ) throws(TerraceError) -> BinlogEvent {
     var size = 0
-    var unpackedSize = 0
     var algorithm = 0
     while true {
       let type = try body.readPackedInteger(limit: 255)
@@ -320,17 +319,14 @@ struct BinlogParser {
       switch type {
       case 1: size = try value.readPackedInteger(limit: Self.limit)
       case 2: algorithm = try value.readPackedInteger(limit: 255)
-      case 3: unpackedSize = try value.readPackedInteger(limit: Self.limit)
       default: break
       }
     }
     guard size <= body.remaining else { throw broken("a transaction that ends early", header) }
     let packed = try body.readBytes(size)
     switch algorithm {
-    case 255: return .payload(Buffer(copying: packed), count: packed.count)
-    case 0:
-      let out = try decompressor.decompress(.zstd, packed, limit: max(unpackedSize, 1))
-      return .payload(out, count: out.byteCount)
+    case 255: return .payload(PackedTransaction(packed, isPlain: true))
+    case 0: return .payload(PackedTransaction(packed, isPlain: false))
     default: throw TerraceError(.unsupported, "transactions packed by method \(algorithm)")
     }
   }

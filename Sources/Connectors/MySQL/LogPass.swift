@@ -65,23 +65,3 @@ final class LogPass {
     }
   }
 }
-
-extension BinlogParser {
-  /// The events inside a packed transaction.
-  static func each(
-    _ buffer: Buffer, _ count: Int, _ event: (UnsafeRawBufferPointer) throws(TerraceError) -> Void
-  ) throws(TerraceError) {
-    var at = 0
-    while at < count {
-      guard count - at >= BinlogHeader.byteCount else { throw ImageBytes.broken() }
-      let length = Int(
-        UInt32(littleEndian: buffer.base.loadUnaligned(fromByteOffset: at + 9, as: UInt32.self)))
-      guard length >= BinlogHeader.byteCount, length <= count - at else {
-        throw ImageBytes.broken()
-      }
-      try event(UnsafeRawBufferPointer(start: buffer.base + at, count: length))
-      at += length
-    }
-    withExtendedLifetime(buffer) {}
-  }
-}

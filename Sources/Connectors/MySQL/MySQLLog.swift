@@ -35,6 +35,8 @@ final class MySQLLog: DatabaseLog, LogQuestions {
   private var since: String?
   /// Reads the rows of an XA transaction that is being committed.
   private var branch: LogPass?
+  /// The packed transaction that is being read.
+  private var packed: PackedTransaction?
   private var number: Int64 = 0
   private var clock: Int64 = 0
   private(set) var readPosition: MySQLPosition?
@@ -87,7 +89,7 @@ final class MySQLLog: DatabaseLog, LogQuestions {
     (state, file, offset) = (position.state, position.file, position.offset)
     transaction = nil
     adding = nil
-    (xa, since, branch) = (XATransactions(), nil, nil)
+    (xa, since, branch, packed) = (XATransactions(), nil, nil, nil)
     readPosition = nil
     // What is read again was committed when it was.
     clock = 0
@@ -101,6 +103,7 @@ final class MySQLLog: DatabaseLog, LogQuestions {
     routes = [:]
     transaction = nil
     branch = nil
+    packed = nil
   }
 
   /// The server keeps its log by time: it is told nothing.
@@ -127,14 +130,9 @@ final class MySQLLog: DatabaseLog, LogQuestions {
     var count = 0
     var isIdle = false
     while count < 8192 {
-      if let branch {
-        try read(branch)
-      } else {
-        guard connection.awaitPacket(millis: count == 0 ? millis : 0) else {
-          isIdle = true
-          break
-        }
-        try packet(try connection.nextPacket())
+      guard try step(connection, waiting: count == 0 ? millis : 0) else {
+        isIdle = true
+        break
       }
       count += 1
       if count & 63 == 0, time.nowMillis() >= end { break }
@@ -142,6 +140,27 @@ final class MySQLLog: DatabaseLog, LogQuestions {
     let now = time.nowMillis()
     for table in tables { table.flushIfDue(now, isIdle: isIdle) }
     return count > 0
+  }
+
+  /// Takes the next event: of the XA transaction that is being committed, of a packed transaction, or of the log.
+  ///
+  /// - Returns: false when none came.
+  private func step(
+    _ connection: MySQLConnection, waiting millis: Int
+  ) throws(TerraceError) -> Bool {
+    if let branch {
+      try read(branch)
+    } else if let packed {
+      if let bytes = try packed.next() {
+        try take(bytes, isBare: true)
+      } else {
+        self.packed = nil
+      }
+    } else {
+      guard connection.awaitPacket(millis: millis) else { return false }
+      try packet(try connection.nextPacket())
+    }
+    return true
   }
 
   /// Reads on to a place of the log.
@@ -152,13 +171,8 @@ final class MySQLLog: DatabaseLog, LogQuestions {
   ) throws(TerraceError) -> MySQLPosition? {
     guard let connection else { return nil }
     for _ in 0..<1024 {
-      if let branch {
-        try read(branch)
-      } else {
-        guard connection.awaitPacket(millis: millis) else { return nil }
-        try packet(try connection.nextPacket())
-      }
-      guard transaction == nil, branch == nil, readPosition != nil else { continue }
+      guard try step(connection, waiting: millis) else { return nil }
+      guard transaction == nil, branch == nil, packed == nil, readPosition != nil else { continue }
       if file > place.file || (file == place.file && offset >= place.offset) { return here }
     }
     return nil
@@ -203,10 +217,7 @@ final class MySQLLog: DatabaseLog, LogQuestions {
       if transaction == nil { begin(header, before) }
       if !isPreparing { give(rows) }
     case .prepare(let name, let isCommit): try prepared(name, isCommit)
-    case .payload(let buffer, let count):
-      try BinlogParser.each(buffer, count) { (bytes) throws(TerraceError) in
-        try self.take(bytes, isBare: true)
-      }
+    case .payload(let packed): self.packed = packed
     case .heartbeat:
       if transaction == nil {
         clock = max(clock, time.nowMillis())
@@ -375,10 +386,10 @@ final class MySQLLog: DatabaseLog, LogQuestions {
     switch event {
     case .tableMap(let map): try meet(map)
     case .rows(let rows): give(rows)
-    case .payload(let buffer, let count):
-      try BinlogParser.each(buffer, count) { (bytes) throws(TerraceError) in
+    case .payload(let packed):
+      while let bytes = try packed.next() {
         if Self.ofRows.contains(bytes[4]) {
-          try self.take(try branch.parse(bytes, isBare: true).event, of: branch)
+          try take(try branch.parse(bytes, isBare: true).event, of: branch)
         }
       }
     case .prepare:

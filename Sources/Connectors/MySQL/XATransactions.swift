@@ -116,8 +116,8 @@ extension LogPass {
             start = pass.place.offset - UInt64(header.length)
           }
         case .prepare(name, false): found = (file, start)
-        case .payload(let buffer, let count):
-          if try pass.holds(name, buffer, count) { found = (file, start) }
+        case .payload(let packed):
+          if try pass.holds(name, packed) { found = (file, start) }
         default: break
         }
       }
@@ -132,13 +132,12 @@ extension LogPass {
   ]
 
   private func holds(
-    _ name: XAName, _ buffer: Buffer, _ count: Int
+    _ name: XAName, _ packed: PackedTransaction
   ) throws(TerraceError) -> Bool {
-    var found = false
-    try BinlogParser.each(buffer, count) { (bytes) throws(TerraceError) in
-      guard bytes[4] == BinlogType.xaPrepare else { return }
-      if case .prepare(name, false) = try self.parse(bytes, isBare: true).event { found = true }
+    while let bytes = try packed.next() {
+      guard bytes[4] == BinlogType.xaPrepare else { continue }
+      if case .prepare(name, false) = try parse(bytes, isBare: true).event { return true }
     }
-    return found
+    return false
   }
 }
