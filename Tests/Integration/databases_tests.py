@@ -273,10 +273,14 @@ def shards_and_tags(world):
         for i in range(3):
             source.execute(connection, f"CREATE TABLE user_{i} (id bigint PRIMARY KEY, name text)")
             source.execute(connection, f"INSERT INTO user_{i} VALUES (1, 'u{i}'), (2, 'v{i}')")
+        for i in (1, 2):
+            source.execute(connection, f"CREATE TABLE plain_{i} (id bigint PRIMARY KEY, name text)")
+            source.execute(connection, f"INSERT INTO plain_{i} VALUES ({i}, 'a'), ({10 + i}, 'b')")
         for table in ("left_side", "right_side"): source.execute(connection, f"CREATE TABLE {table} (id bigint PRIMARY KEY, at timestamptz)")
         project = world.project("shards")
         project.write("layers/ods/shop.sql", source.catalog() + "CREATE TABLE users WITH ('key-metadata-columns' = 'table_name', 'table.discovery-interval' = '1 s') AS TABLE src.postgres.`user_[0-9]+` "
                       f"{source.options('shards')} ADD COLUMN (loud AS UPPER(name) AFTER name);\n"
+                      f"CREATE TABLE plain AS TABLE src.postgres.`plain_[0-9]+` {source.options('shards')};\n"
                       "CREATE DATABASE ods WITH ('tag.automatic-creation' = 'process-time', 'tag.creation-period-duration' = '2 s') "
                       f"AS DATABASE src.postgres INCLUDING TABLE '.*_side' {source.options('shards')};\n")
         project.once()
@@ -287,6 +291,14 @@ def shards_and_tags(world):
         project.once()
         check.equal("changes of shards", sorted((r["table_name"], r["loud"]) for r in project.rows("SELECT table_name, loud FROM ods.users")),
                     [("user_0", "U0"), ("user_0", "V0"), ("user_1", "V1"), ("user_1", "W"), ("user_2", "U2")])
+        source.execute(connection, "ALTER TABLE plain_1 ADD COLUMN more int")
+        source.execute(connection, "INSERT INTO plain_1 VALUES (21, 'c', 5)")
+        project.once()
+        for sql in ("DELETE FROM plain_1 WHERE id = 1", "DELETE FROM plain_2 WHERE id = 2", "ALTER TABLE plain_1 ALTER more TYPE bigint",
+                    "INSERT INTO plain_1 VALUES (31, 'd', 5000000000)", "UPDATE plain_2 SET name = 'e'"): source.execute(connection, sql)
+        project.once()
+        check.equal("rows from before a shard changed", [(int(r["id"]), r["name"], r["more"]) for r in project.rows("SELECT * FROM ods.plain ORDER BY id")],
+                    [(11, "b", None), (12, "e", None), (21, "c", 5), (31, "d", 5000000000)])
         stop, process = threading.Event(), project.start()
 
         def write():

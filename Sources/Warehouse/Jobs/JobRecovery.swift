@@ -247,6 +247,14 @@ extension JobRun {
   /// of the others.
   private func rebuild() throws(TerraceError) {
     try makeParts(state: nil, watermarks: [])
+    // Their log tells changes of rows that nobody would know.
+    if spec.sync != nil, store != nil, feeds.contains(where: { $0 is ConnectorFeed && !isNew($0) })
+    {
+      throw TerraceError(
+        .invalid, "after a change of columns the job needs rows that it does not keep",
+        hint: "“terrace run --rebuild \(spec.name)” makes the table anew"
+      ).with("job", spec.name)
+    }
     for feed in feeds {
       guard let table = feed as? TableFeed else { continue }
       let at = try TablePosition(try position(of: feed, in: root.sources))

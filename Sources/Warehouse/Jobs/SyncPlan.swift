@@ -16,25 +16,45 @@ struct SyncPlan {
     var branches: [Plan] = [spec.plan]
     if case .union(let parts) = spec.plan { branches = parts }
     var lifted: [Plan] = []
-    var bits: [Int]?
+    var bits: [Int] = []
     for branch in branches {
       guard let (source, expressions, names) = SyncPlan.simple(branch),
         let (wide, own) = try upserts(source)
       else { return nil }
       let flag = wide.columns.count - 1
-      let mapped = expressions.map { SyncPlan.column($0).map { own[$0] } ?? -1 }
-      // One bit a column, of whatever shard.
-      if let bits, bits != mapped { return nil }
-      bits = mapped
+      let mapped = expressions.map { SyncPlan.bit($0, own) }
+      guard let both = SyncPlan.joined(bits, mapped) else { return nil }
+      bits = both
       lifted.append(
         .map(
           Plan.Map(
             input: .source(wide), expressions: expressions + [.column(flag, .bytes)],
             names: names + [ConnectorTable.unchangedColumn])))
     }
-    guard let bits else { return nil }
     let input = lifted.count == 1 ? lifted[0] : .union(lifted)
     plan = .upsert(Plan.Upsert(input: input, key: key, unchanged: bits))
+  }
+
+  /// Number of the bit that says of a record that it leaves the value out; -1 where none ever does: values of
+  /// fixed width are always told.
+  private static func bit(_ expression: Expression, _ own: [Int]) -> Int {
+    guard let column = column(expression) else { return -1 }
+    switch expression.type.physical {
+    case .bytes, .list, .map, .row: return own[column]
+    default: return -1
+    }
+  }
+
+  /// One bit a column, of whatever shard; a shard that lacks the column says nothing of it. Nil when two shards
+  /// have a column in different places.
+  private static func joined(_ bits: [Int], _ more: [Int]) -> [Int]? {
+    if bits.isEmpty { return more }
+    var joined = bits
+    for (column, bit) in more.enumerated() where bit >= 0 {
+      if joined[column] >= 0, joined[column] != bit { return nil }
+      joined[column] = bit
+    }
+    return joined
   }
 
   /// A branch that only picks columns of its source, casts them, or fills in nulls.
