@@ -46,6 +46,53 @@ final class MySQLDefinitionTests: XCTestCase {
     }
   }
 
+  func test_statements_areReadBehindWhatStandsBeforeThem() {
+    for text in [
+      "TRUNCATE TABLE t", "  TRUNCATE TABLE t", "-- a\n--\n-- b\r\nTRUNCATE TABLE t",
+      "# c\nTRUNCATE TABLE t", "/* a */ -- b\nTRUNCATE TABLE t", "/*!40000 TRUNCATE TABLE t */",
+      "/*M! TRUNCATE TABLE t */", "/*M!100100 TRUNCATE TABLE t*/",
+      "SET STATEMENT lock_wait_timeout=10 FOR TRUNCATE TABLE t",
+      "set statement sql_mode=' for ', x = 1\nfor /* y */ TRUNCATE TABLE t",
+    ] {
+      let plain = MySQLStatement.plain(text)
+      XCTAssertEqual(plain.trimmingCharacters(in: .whitespaces), "TRUNCATE TABLE t", text)
+      XCTAssert(MySQLStatement.isDefinition(plain))
+    }
+    for text in ["", "--", "/*", "/*!", "#", "SET STATEMENT", "SET STATEMENT a = 1", "--x"] {
+      XCTAssertFalse(MySQLStatement.isDefinition(MySQLStatement.plain(text)), text)
+    }
+    for text in [
+      "CREATE TEMPORARY TABLE t (a INT)", "DROP /*!40005 TEMPORARY */ TABLE t",
+      "CREATE OR REPLACE TEMPORARY TABLE t (a INT)",
+    ] {
+      XCTAssertFalse(MySQLStatement.isDefinition(text), text)
+    }
+    XCTAssert(MySQLStatement.mayWriteAny("SELECT `d`.`f`()"))
+    XCTAssertFalse(MySQLStatement.mayWriteAny("GRANT SELECT ON a TO b"))
+  }
+
+  func test_statements_haveTheCharacterSetOfTheirSession() throws {
+    // flags, sql_mode, catalog, then the client's character set.
+    func text(_ bytes: [UInt8], _ collation: UInt8) throws -> String {
+      let variables: [UInt8] =
+        [
+          0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 6, 3, 115, 116, 100, 4, collation, 0, 8, 0, 8,
+          0,
+        ]
+      return try variables.withUnsafeBytes { variables in
+        let found = try StatementCharset.collation(variables)
+        XCTAssertEqual(found, Int(collation))
+        return bytes.withUnsafeBytes { StatementCharset.text($0, found) }
+      }
+    }
+    XCTAssertEqual(try text([0x78, 0xe9], 8), "xé")
+    XCTAssertEqual(try text([0xd6, 0xd0, 0xce, 0xc4], 28), "中文")
+    XCTAssertEqual(try text(Array("中文".utf8), 45), "中文")
+    try [UInt8]([2, 200, 1]).withUnsafeBytes { bytes in
+      XCTAssertThrowsError(try StatementCharset.collation(bytes))
+    }
+  }
+
   func test_rowsInStatements_areSeen() {
     let y = MySQLTableName(database: "shop", table: "y")
     XCTAssertEqual(MySQLStatement.written("INSERT INTO x SELECT * FROM y", in: "shop"), [x])

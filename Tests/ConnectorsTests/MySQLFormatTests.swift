@@ -206,7 +206,7 @@ final class MySQLFormatTests: XCTestCase {
     for text in [
       "ALTER TABLE t MODIFY a INT AFTER b", "alter table t drop a, add b int",
       "RENAME TABLE t TO u",
-      "/* x */ ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4", "CREATE OR REPLACE TABLE t (a INT)",
+      "ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4", "CREATE OR REPLACE TABLE t (a INT)",
       "ALTER TABLE t ADD (x INT)", "DROP TABLE t",
     ] {
       XCTAssert(MySQLStatement.movesColumns(text), text)

@@ -6,6 +6,7 @@ import Glibc
 enum BinlogType {
   static let query: UInt8 = 2, stop: UInt8 = 3, rotate: UInt8 = 4
   static let formatDescription: UInt8 = 15, xid: UInt8 = 16, tableMap: UInt8 = 19
+  static let executeLoad: UInt8 = 18
   static let incident: UInt8 = 26, heartbeat: UInt8 = 27, heartbeat2: UInt8 = 41
   static let gtidLog: UInt8 = 33, anonymousGTID: UInt8 = 34, previousGTIDs: UInt8 = 35
   static let xaPrepare: UInt8 = 38, partialUpdate: UInt8 = 39, payload: UInt8 = 40
@@ -44,7 +45,8 @@ enum BinlogEvent {
   case rotate(file: String, offset: UInt64)
   case formatDescription(version: String, hasChecksum: Bool)
   /// MariaDB's; a group that `isAlone` has no COMMIT behind it, one that `isPrepared` waits for XA COMMIT.
-  case gtid(MariaGTID, isAlone: Bool, isPrepared: Bool)
+  /// One that `isVoid` changes nothing: the start of an ALTER in two steps, or the end of one that failed.
+  case gtid(MariaGTID, isAlone: Bool, isPrepared: Bool, isVoid: Bool)
   /// MySQL's; of a server without GTIDs empty.
   case gtidLog(server: [UInt8], number: UInt64)
   case gtidList([MariaGTID])
@@ -52,6 +54,7 @@ enum BinlogEvent {
   case previous(GTIDSet)
   /// XA PREPARE, or XA COMMIT … ONE PHASE.
   case prepare(XAName, isCommit: Bool)
+  /// A statement, without comments and settings before it.
   case query(database: String, text: String)
   case commit
   case tableMap(TableMap)
@@ -148,7 +151,8 @@ struct BinlogParser {
       let offset = try body.readRaw(UInt64.self)
       return .rotate(file: try body.text(body.remaining), offset: offset)
     case BinlogType.xid: return .commit
-    case BinlogType.query, BinlogType.queryCompressed: return try query(header, &body)
+    case BinlogType.query, BinlogType.queryCompressed, BinlogType.executeLoad:
+      return try query(header, &body)
     case BinlogType.tableMap:
       let bytes = UnsafeRawBufferPointer(start: body.position, count: body.remaining)
       let map = body
@@ -167,15 +171,17 @@ struct BinlogParser {
       let domain = try body.readRaw(UInt32.self)
       let flags = try body.readByte()
       let gtid = MariaGTID(domain: domain, server: header.server, sequence: sequence)
-      return .gtid(gtid, isAlone: flags & 1 != 0, isPrepared: flags & 0x40 != 0)
+      let more = try Self.moreFlags(flags, &body)
+      return .gtid(
+        gtid, isAlone: flags & 1 != 0, isPrepared: flags & 0x40 != 0, isVoid: more & 0x0a != 0)
     case BinlogType.gtidList: return .gtidList(try gtidList(&body))
     case BinlogType.gtidLog:
       try body.skip(1)
       let server = Array(try body.readBytes(16))
-      return .gtidLog(server: server, number: try body.readRaw(UInt64.self))
+      return .gtidLog(server: server, number: try checked(try body.readRaw(UInt64.self), header))
     case BinlogType.gtidTagged:
       let (server, number) = try body.readTaggedGTID()
-      return .gtidLog(server: server, number: number)
+      return .gtidLog(server: server, number: try checked(number, header))
     case BinlogType.anonymousGTID: return .gtidLog(server: [], number: 0)
     case BinlogType.previousGTIDs: return .previous(try GTIDSet(encoded: &body))
     case BinlogType.xaPrepare:
@@ -197,6 +203,26 @@ struct BinlogParser {
         hint: "SET GLOBAL binlog_row_value_options = ''")
     default: return .nothing
     }
+  }
+
+  /// MariaDB's flags_extra, behind the number of a group commit and the name of an XA transaction: 2 where an
+  /// ALTER in two steps starts, 4 where it is done, 8 where it is rolled back.
+  private static func moreFlags(
+    _ flags: UInt8, _ body: inout ByteCursor
+  ) throws(TerraceError) -> UInt8 {
+    if flags & 2 != 0 { try body.skip(8) }
+    if flags & 0xc0 != 0 {
+      try body.skip(4)
+      let sizes = (Int(try body.readByte()), Int(try body.readByte()))
+      try body.skip(sizes.0 + sizes.1)
+    }
+    return body.remaining > 0 ? try body.readByte() : 0
+  }
+
+  /// Numbers of transactions end at 2⁶³ - 1.
+  private func checked(_ number: UInt64, _ header: BinlogHeader) throws(TerraceError) -> UInt64 {
+    if number >= 1 << 63 { throw broken("a transaction whose number is too large", header) }
+    return number
   }
 
   private static func isSame(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Bool {
@@ -247,20 +273,23 @@ struct BinlogParser {
     let nameLength = Int(try body.readByte())
     try body.skip(2)
     let statusLength = Int(try body.readRaw(UInt16.self))
-    try body.skip(statusLength)
+    // LOAD DATA has more: a file and a place in it.
+    if header.type == BinlogType.executeLoad { try body.skip(13) }
+    let collation = try StatementCharset.collation(try body.readBytes(statusLength))
     let database = try body.text(nameLength)
     try body.skip(1)
     let text = try body.readBytes(body.remaining)
     if header.type == BinlogType.queryCompressed {
       let unpacked = try BinlogPacking.unpack(text, decompressor)
-      return .query(database: database, text: Self.statement(unpacked.bytes))
+      return .query(database: database, text: Self.statement(unpacked.bytes, collation))
     }
-    return .query(database: database, text: Self.statement(text))
+    return .query(database: database, text: Self.statement(text, collation))
   }
 
   /// The beginning of a statement: what is long is data, and of no interest here.
-  private static func statement(_ bytes: UnsafeRawBufferPointer) -> String {
-    String(decoding: bytes.prefix(1 << 20), as: UTF8.self)
+  private static func statement(_ bytes: UnsafeRawBufferPointer, _ collation: Int?) -> String {
+    let head = UnsafeRawBufferPointer(rebasing: bytes.prefix(1 << 20))
+    return MySQLStatement.plain(StatementCharset.text(head, collation))
   }
 
   private func rows(

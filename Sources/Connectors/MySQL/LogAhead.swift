@@ -41,7 +41,9 @@ struct LogAhead {
     _ settings: MySQLConnection.Settings
   ) throws(TerraceError) {
     let pass = try LogPass(settings, server: server, from: place)
-    let wanted: Set<UInt8> = [BinlogType.query, BinlogType.queryCompressed]
+    let wanted: Set<UInt8> = [
+      BinlogType.query, BinlogType.queryCompressed, BinlogType.executeLoad,
+    ]
     while let (_, event) = try pass.nextEvent(wanted) {
       if case .query(let database, let text) = event, MySQLStatement.isDefinition(text) {
         found.append((database, text))

@@ -28,6 +28,10 @@ final class MySQLLog: DatabaseLog, LogQuestions {
   private var adding: (gtid: MariaGTID?, server: [UInt8], number: UInt64)?
   /// What stands in hand has no COMMIT behind it.
   private var isAlone = false
+  /// It is the beginning of an ALTER in two steps, or one that failed.
+  private var isVoid = false
+  /// Tables that have rows of the transaction.
+  private var touched: [MySQLSubscription] = []
   /// Its rows count when it is committed.
   private var isPreparing = false
   private var xa = XATransactions()
@@ -201,8 +205,9 @@ final class MySQLLog: DatabaseLog, LogQuestions {
     }
     switch event {
     case .rotate(let name, let place): (file, offset) = (name, place)
-    case .gtid(let gtid, let isAlone, let isPrepared):
+    case .gtid(let gtid, let isAlone, let isPrepared, let isVoid):
       begin(header, before)
+      self.isVoid = isVoid
       adding = (gtid, [], 0)
       self.isAlone = isAlone
       isPreparing = isPrepared
@@ -230,7 +235,10 @@ final class MySQLLog: DatabaseLog, LogQuestions {
 
   private func give(_ rows: BinlogRows) {
     guard let transaction else { return }
-    for (table, route) in routes[rows.tableID] ?? [] { table.take(rows, route, transaction) }
+    for (table, route) in routes[rows.tableID] ?? [] {
+      table.take(rows, route, transaction)
+      if !touched.contains(where: { $0 === table }) { touched.append(table) }
+    }
   }
 
   private var here: MySQLPosition { position((file, offset)) }
@@ -246,6 +254,15 @@ final class MySQLLog: DatabaseLog, LogQuestions {
     clock = max(clock, Int64(header.seconds) * 1000)
     transaction = LogTransaction(position: position(place), number: number, millis: clock)
     isPreparing = false
+    isVoid = false
+    touched = []
+  }
+
+  /// Rows of a transaction stand in the log and were taken back, as servers leave it where it made a temporary
+  /// table or wrote one without transactions. Which of them came before the savepoint is not known here.
+  private func takeBack() {
+    guard let transaction else { return }
+    for table in touched { table.tookBack(transaction) }
   }
 
   private func commit() throws(TerraceError) {
@@ -292,10 +309,15 @@ final class MySQLLog: DatabaseLog, LogQuestions {
       if transaction == nil { begin(header, before) }
       isAlone = false
       return
-    case "COMMIT", "ROLLBACK": return try commit()
+    case "COMMIT": return try commit()
+    case "SAVEPOINT": return
+    case "ROLLBACK":
+      takeBack()
+      return try commit()
+    case "ROLLBACK ": return takeBack()
     default: break
     }
-    if text.hasPrefix("SAVEPOINT") || text.hasPrefix("ROLLBACK TO") { return }
+    if isVoid { return try commit() }
     if transaction == nil {
       begin(header, before)
       isAlone = true
@@ -311,9 +333,12 @@ final class MySQLLog: DatabaseLog, LogQuestions {
       if text.hasSuffix("START TRANSACTION") { return }
     } else if let written = MySQLStatement.written(text, in: database) {
       for table in tables { table.wrote(written, transaction) }
+    } else if MySQLStatement.mayWriteAny(text) {
+      for table in tables { table.wroteAnything(transaction) }
     }
-    // A statement that stands alone commits itself; those between BEGIN and COMMIT do not.
-    if isAlone || isDefinition { try commit() }
+    // A statement that stands alone commits itself; those between BEGIN and COMMIT do not, and behind CREATE
+    // TABLE … SELECT come its rows.
+    if isAlone { try commit() }
   }
 
   private func forgetTables() {

@@ -2,19 +2,66 @@ import Columns
 
 /// What statements in the log say, as far as it must be known.
 enum MySQLStatement {
-  /// Statements that may change columns or names.
+  /// Statements that may change columns or names. Temporary tables are nobody's but the session's.
   static func isDefinition(_ text: String) -> Bool {
-    let head = body(text).prefix(24).uppercased()
-    return ["ALTER", "RENAME", "DROP", "TRUNCATE", "CREATE"].contains { head.hasPrefix($0) }
+    let head = text.prefix(48).uppercased().split(whereSeparator: \.isWhitespace)
+    guard let first = head.first, !head.prefix(4).contains("TEMPORARY") else { return false }
+    return ["ALTER", "RENAME", "DROP", "TRUNCATE", "CREATE"].contains { first.hasPrefix($0) }
   }
 
-  /// Without comments before it.
-  private static func body(_ text: String) -> Substring {
-    var rest = text.drop { $0.isWhitespace }
-    while rest.hasPrefix("/*"), let end = rest.firstRange(of: "*/") {
-      rest = rest[end.upperBound...].drop { $0.isWhitespace }
+  /// Whether a statement may have written tables that it does not name: by a function or a procedure.
+  static func mayWriteAny(_ text: String) -> Bool {
+    let first = text.prefix(16).uppercased().prefix { $0.isLetter }
+    return ["SELECT", "DO", "CALL", "WITH", "VALUES"].contains(String(first))
+  }
+
+  /// A statement without what may stand before it: comments, the marks of comments that servers carry out
+  /// (`/*!40000 … */`, `/*M! … */`), and `SET STATEMENT … FOR`.
+  static func plain(_ text: String) -> String {
+    var rest = text[...]
+    while true {
+      rest = rest.drop { $0.isWhitespace || $0 == "(" }
+      if let inside = ["/*!", "/*M!"].first(where: { rest.hasPrefix($0) }) {
+        let body = rest.dropFirst(inside.count).drop { $0.isNumber }
+        guard let end = body.firstRange(of: "*/") else { return String(body) }
+        rest = (body[..<end.lowerBound] + " " + body[end.upperBound...])[...]
+      } else if rest.hasPrefix("/*") {
+        guard let end = rest.firstRange(of: "*/") else { return "" }
+        rest = rest[end.upperBound...]
+      } else if rest.hasPrefix("#")
+        || (rest.hasPrefix("--") && rest.dropFirst(2).first.map(\.isWhitespace) ?? true)
+      {
+        rest = rest.drop { !$0.isNewline }
+      } else if let inner = afterSettings(rest) {
+        rest = inner
+      } else {
+        return rest.startIndex == text.startIndex ? text : String(rest)
+      }
     }
-    return rest
+  }
+
+  /// What stands behind the FOR of `SET STATEMENT name = value, … FOR`.
+  private static func afterSettings(_ text: Substring) -> Substring? {
+    let words = text.prefix(64).split(maxSplits: 2, whereSeparator: \.isWhitespace)
+    guard words.count > 1, words[0].uppercased() == "SET", words[1].uppercased() == "STATEMENT"
+    else { return nil }
+    var quote: Character?
+    var word = ""
+    for index in text.indices {
+      let c = text[index]
+      if let open = quote {
+        if c == open { quote = nil }
+      } else if c == "'" || c == "\"" || c == "`" {
+        quote = c
+      } else if c.isLetter {
+        word.append(c)
+        continue
+      } else if c.isWhitespace, word.uppercased() == "FOR" {
+        return text[index...]
+      }
+      word = ""
+    }
+    return nil
   }
 
   /// Names and words of a statement, in lower case, without texts between quotation marks.
@@ -55,7 +102,7 @@ enum MySQLStatement {
 
   /// Whether columns may have other places, names or meanings behind a statement; in doubt they have.
   static func movesColumns(_ text: String) -> Bool {
-    let words = words(String(body(text))).map { $0.lowercased() }
+    let words = words(text).map { $0.lowercased() }
     func next(_ i: Int) -> String { i + 1 < words.count ? words[i + 1] : "" }
     switch words.first {
     case "alter":

@@ -348,6 +348,29 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
     halt()
   }
 
+  /// A statement stands in the log that may have written any table.
+  func wroteAnything(_ transaction: LogTransaction<MySQLPosition>) {
+    guard isAhead(transaction) else { return }
+    flush(
+      failure: TerraceError(
+        .invalid, "a statement stands in the binary log that may have changed rows by a function",
+        hint:
+          "a session has binlog_format = STATEMENT; when it has ROW, “terrace run --rebuild TABLE” "
+          + "reads the table again"))
+    halt()
+  }
+
+  /// Rows that were given are none.
+  func tookBack(_ transaction: LogTransaction<MySQLPosition>) {
+    guard isAhead(transaction) else { return }
+    flush(
+      failure: TerraceError(
+        .invalid, "the binary log has rows of a transaction that was rolled back",
+        hint: "it made a temporary table, or wrote a table without transactions; "
+          + "“terrace run --rebuild TABLE” reads the table again"))
+    halt()
+  }
+
   // MARK: Rows
 
   /// Decodes the rows of an event; a row that cannot be told from its bytes stops the table, not the others.

@@ -20,7 +20,8 @@ final class FolderSink: Sink {
   private let successName: String?
   private let partitions: [Int]
   private let stored: [Int]
-  private var open: [String: OpenFile] = [:]
+  /// By the bytes of the folder's name: texts that look alike may be written in two ways.
+  private var open: [[UInt8]: OpenFile] = [:]
   private var closed: [(hidden: String, folder: String)] = []
   private var writes = 0
   /// A share of what the process may open: an epoch may have more partitions than that.
@@ -121,14 +122,15 @@ final class FolderSink: Sink {
     }
     if partitions.isEmpty { return try write(rows.project(stored), kinds, to: "") }
     var order: [String] = []
-    var groups: [String: [Int32]] = [:]
+    var groups: [[UInt8]: [Int32]] = [:]
     for row in 0..<rows.count {
       let folder = folder(rows, row)
-      if groups[folder] == nil { order.append(folder) }
-      groups[folder, default: []].append(Int32(row))
+      let name = Array(folder.utf8)
+      if groups[name] == nil { order.append(folder) }
+      groups[name, default: []].append(Int32(row))
     }
     for folder in order {
-      let members = groups[folder] ?? []
+      let members = groups[Array(folder.utf8)] ?? []
       let part = rows.project(stored).gather(members, count: members.count)
       let own = kinds.map { all in
         let some = Buffer(byteCount: members.count)
@@ -169,7 +171,8 @@ final class FolderSink: Sink {
 
   private func write(_ rows: Batch, _ kinds: Buffer?, to folder: String) throws(TerraceError) {
     var file: OpenFile
-    if let known = open[folder] {
+    let name = Array(folder.utf8)
+    if let known = open[name] {
       file = known
     } else {
       if open.count >= openLimit, let idle = open.min(by: { $0.value.used < $1.value.used }) {
@@ -180,10 +183,10 @@ final class FolderSink: Sink {
     }
     writes += 1
     file.used = writes
-    open[folder] = file
+    open[name] = file
     try file.encoder.write(rows, kinds)
     if file.encoder.byteCount >= rollBytes {
-      open[folder] = nil
+      open[name] = nil
       try finish(file)
     }
   }
@@ -209,8 +212,8 @@ final class FolderSink: Sink {
   // MARK: Epochs
 
   func prepare(epoch: Int64) throws(TerraceError) -> String {
-    for folder in open.keys.sorted() {
-      if let file = open.removeValue(forKey: folder) { try finish(file) }
+    for name in open.keys.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+      if let file = open.removeValue(forKey: name) { try finish(file) }
     }
     let mark = names.uuid().prefix(8)
     let suffix = format.isChanges ? "json" : format.kind.rawValue
