@@ -17,6 +17,8 @@ struct InputNode {
   var precision: Int32 = 0
   var binary = JSONConventions.Binary.prefixedHex
   var decimals = JSONConventions.Decimals.text
+  /// Of decimals that are bytes; least: that of the column.
+  var storedScale = Int32.min
   var epochs = EpochUnit.none
   var isLenient = false
   var builder: Unmanaged<ColumnBuilder>

@@ -31,6 +31,8 @@ package struct JSONConventions: Sendable {
   }
   package var binary = Binary.prefixedHex
   package var decimals = Decimals.text
+  /// Of decimals that are bytes, where it is another than the column's.
+  package var decimalScale: Int?
   package var epochs = EpochUnit.none
   /// Values are taken as Flink's formats take them (``ValueParser``); numbers in INT and BIGINT columns lose
   /// their fractions.
@@ -58,6 +60,7 @@ extension InputTree {
   func use(_ conventions: JSONConventions, at node: Int) {
     nodes[node].binary = conventions.binary
     nodes[node].decimals = conventions.decimals
+    nodes[node].storedScale = conventions.decimalScale.map { Int32(clamping: $0) } ?? .min
     nodes[node].epochs = conventions.epochs
     nodes[node].isLenient = conventions.isLenient
     if conventions.isLenient { nodes[node].takeLeniently() }

@@ -64,7 +64,8 @@ extension JSONRecordParser {
     } catch { throw node.pointee.decimals == .bytes ? error : .notNumber }
     let unscaled = try ConventionalText.number(out.bytes)
     let wanted = Int(node.pointee.digits)
-    let from = scale ?? wanted
+    let stored = node.pointee.storedScale
+    let from = scale ?? (stored == .min ? wanted : Int(stored))
     // By its digits: one rule for all that does not fit.
     out.removeAll()
     out.append(String(unscaled))

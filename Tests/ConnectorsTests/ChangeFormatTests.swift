@@ -75,6 +75,26 @@ final class ChangeFormatTests: XCTestCase {
     XCTAssert(rows.contains { $0.contains("a.json:3") }, "\(rows)")
   }
 
+  /// The scale of a decimal's bytes is the schema's, and not the column's.
+  func test_debezium_readsDecimalsByTheScaleOfTheirSchema() throws {
+    let fixture = try FileFixture()
+    func event(_ id: Int, _ scale: String) -> String {
+      let fields =
+        #"[{"type":"bytes","name":"org.apache.kafka.connect.data.Decimal","parameters":\#(scale),"field":"d"}]"#
+      return #"{"schema":{"fields":[{"field":"after","fields":\#(fields)}]},"#
+        + #""payload":{"after":{"id":\#(id),"d":"BNI="},"op":"c"}}"#
+    }
+    try fixture.put(
+      "a.json",
+      [event(1, #"{"scale":"2"}"#), event(2, #"{"scale":"0"}"#), event(3, "{}")]
+        .joined(separator: "\n") + "\n")
+    XCTAssertEqual(
+      try fixture.read(
+        fixture.table(
+          "debezium-json", columns: [("id", .bigint), ("d", .decimal(12, 3))], key: [])),
+      ["+I[1, 12.340]", "+I[2, 1234.000]", "+I[3, 1.234]"])
+  }
+
   func test_debezium_putsAsideWhatIsNoChange() throws {
     let bad = [
       #"{"before":null,"after":{"id":1,"name":"a"},"op":"u"}"#,

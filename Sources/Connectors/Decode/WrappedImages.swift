@@ -153,7 +153,10 @@ final class WrappedImages {
       own.epochs = .millis
     case "io.debezium.time.MicroTimestamp", "io.debezium.time.MicroTime": own.epochs = .micros
     case "io.debezium.time.NanoTimestamp", "io.debezium.time.NanoTime": own.epochs = .nanos
-    case "org.apache.kafka.connect.data.Decimal": own.decimals = .bytes
+    case "org.apache.kafka.connect.data.Decimal":
+      own.decimals = .bytes
+      own.decimalScale = field?["parameters"]?["scale"]?.asString.flatMap { Int($0) }
+        .flatMap { (-1000...1000).contains($0) ? $0 : nil }
     default:
       if field?["type"]?.asString == "string" { own.decimals = .text }
     }

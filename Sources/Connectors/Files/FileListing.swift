@@ -49,26 +49,32 @@ struct FileListing {
   func full(_ path: String) -> String { root + "/" + path }
 
   /// All files, in the order of their names; hidden ones left out.
-  func list() throws(TerraceError) -> [Entry] {
+  ///
+  /// - Parameter odd: gets names that are not UTF-8, by which no file can be opened.
+  func list(odd: (String) -> Void = { _ in }) throws(TerraceError) -> [Entry] {
     if let single {
       guard let status = try files.status(full(single)), !status.isDirectory else { return [] }
       return [Entry(path: single, status: status)]
     }
     var found: [Entry] = []
-    try collect("", 0, &found)
+    try collect("", 0, &found, odd)
     return found.sorted { Array($0.path.utf8).lexicographicallyPrecedes(Array($1.path.utf8)) }
   }
 
   private func collect(
-    _ folder: String, _ depth: Int, _ found: inout [Entry]
+    _ folder: String, _ depth: Int, _ found: inout [Entry], _ odd: (String) -> Void
   ) throws(TerraceError) {
     if depth > 32 { return }
     for name in try files.list(folder.isEmpty ? root : full(folder)) {
       if name.hasPrefix(".") || name.hasPrefix("_") { continue }
       let path = folder.isEmpty ? name : folder + "/" + name
-      guard let status = try files.status(full(path)) else { continue }
+      guard let status = try files.status(full(path)) else {
+        // What is no text became this mark.
+        if name.unicodeScalars.contains("\u{fffd}") { odd(path) }
+        continue
+      }
       switch status.kind {
-      case .directory: try collect(path, depth + 1, &found)
+      case .directory: try collect(path, depth + 1, &found, odd)
       case .file:
         if pattern.matches(full(path)) || pattern.matches(path) {
           found.append(Entry(path: path, status: status))

@@ -22,6 +22,8 @@ final class FileSource: Source {
   private var present: [String: Int]?
   private var isLast = false
   private var notices: [String] = []
+  /// Files whose names were complained of.
+  private var told: Set<String> = []
   /// Files that cannot be read at all, until they are told.
   private var letters: [DeadLetter] = []
   private var missing: Set<String> = []
@@ -196,7 +198,11 @@ final class FileSource: Source {
   }
 
   private func look() throws(TerraceError) {
-    let entries = try listing.list()
+    let entries = try listing.list { path in
+      if told.insert(path).inserted {
+        notices.append("\(listing.full(path)) has a name that is not UTF-8: it is passed over")
+      }
+    }
     queue = entries.reversed().filter { entry in
       guard let state = progress.states[entry.path] else { return true }
       if state.isLost { return false }
