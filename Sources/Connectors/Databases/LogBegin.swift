@@ -90,6 +90,8 @@ final class LogBegin<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
   let time: any Timekeeper
   /// The table of a source that goes on, in the server's words, where names are given again; nil: not known.
   let followed: String?
+  /// Ends what its connections wait for.
+  let cut = ConnectionCut()
   private let state = Mutex(State())
   private var thread: Workers?
   /// Called when there is a batch, an outcome or a notice.
@@ -123,6 +125,7 @@ final class LogBegin<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
 
   func stop() {
     state.withLock { $0.isEnded = true }
+    cut.cut()
     thread?.stop()
     thread = nil
   }

@@ -7,6 +7,8 @@ protocol DatabaseLog: AnyObject {
   associatedtype Position: LogPosition
   associatedtype Subscription: LogSubscription<Position>
 
+  /// Ends what its connections wait for; any thread.
+  var cut: ConnectionCut { get }
   /// Opens the log behind `position` for these tables; a log that is open is closed first.
   func open(behind position: Position, _ tables: [Subscription]) throws(TerraceError)
   /// Decodes what has come into the subscriptions, and waits at most `millis` for something to come.
@@ -72,6 +74,7 @@ final class LogHub<Log: DatabaseLog & SendableMetatype>: @unchecked Sendable {
   /// Ends the reader; returns when its connection is closed.
   func stop() {
     state.withLock { $0.isEnded = true }
+    log.cut.cut()
     thread?.stop()
     thread = nil
   }

@@ -34,6 +34,14 @@ final class MySQLConnection {
   let version: String
   private(set) var isBroken = false
   private var lastLength = 0
+  private let readSeconds: Int
+  private let cut: ConnectionCut?
+  /// Our socket's name there.
+  private var cutSocket: Int32 = -1
+  /// Fell silent.
+  private(set) var isQuiet = false
+  /// How long no packet came while it was waited for, in milliseconds.
+  private var quietMillis = 0
   /// What was asked once: names of character sets by the numbers of their collations.
   var collations: [Int: String]?
   /// Logins that do not show the password to the server.
@@ -42,8 +50,12 @@ final class MySQLConnection {
   // The library is made ready once, before threads use it.
   private static let isReady = mysql_server_init(0, nil, nil) == 0
 
-  /// - Parameter readSeconds: how long an answer may take.
-  init(_ settings: Settings, readSeconds: Int = 600) throws(TerraceError) {
+  /// - Parameters:
+  ///   - readSeconds: how long an answer may take.
+  ///   - cut: ends what is waited for.
+  init(
+    _ settings: Settings, readSeconds: Int = 600, cut: ConnectionCut? = nil
+  ) throws(TerraceError) {
     if settings.tls == .encrypted, MySQLGreeting.hasTLS(settings) == false {
       throw Self.noTLS(settings)
     }
@@ -52,6 +64,8 @@ final class MySQLConnection {
     }
     self.settings = settings
     self.handle = handle
+    self.readSeconds = readSeconds
+    self.cut = cut
     _ = t_mysql_option_uint(handle, MYSQL_OPT_CONNECT_TIMEOUT, UInt32(settings.connectSeconds))
     _ = t_mysql_option_uint(handle, MYSQL_OPT_READ_TIMEOUT, UInt32(readSeconds))
     _ = t_mysql_option_uint(handle, MYSQL_OPT_WRITE_TIMEOUT, 60)
@@ -78,6 +92,7 @@ final class MySQLConnection {
     }
     isMariaDB = t_mysql_is_mariadb(handle) != 0
     version = String(cString: mysql_get_server_info(handle))
+    if let cut { cutSocket = cut.add(Int32(mysql_get_socket(handle))) }
   }
 
   private static func noTLS(_ settings: Settings) -> TerraceError {
@@ -101,7 +116,10 @@ final class MySQLConnection {
     if let file = settings.key { _ = t_mysql_option_text(handle, MYSQL_OPT_SSL_KEY, file) }
   }
 
-  deinit { mysql_close(handle) }
+  deinit {
+    mysql_close(handle)
+    cut?.remove(cutSocket)
+  }
 
   private func failure(_ what: String) -> TerraceError {
     let failure = MySQLFailure.of(handle, what)
@@ -205,14 +223,26 @@ final class MySQLConnection {
   }
 
   /// Waits up to `millis` for bytes of the next packet; true when there are some, or one must read to know.
-  func awaitPacket(millis: Int) -> Bool {
+  ///
+  /// - Throws: `unavailable` when none came for `readSeconds`, not even a heartbeat.
+  func awaitPacket(millis: Int) throws(TerraceError) -> Bool {
     if t_mysql_has_buffered(handle) != 0 { return true }
     var wanted = pollfd(fd: Int32(mysql_get_socket(handle)), events: Int16(POLLIN), revents: 0)
     if poll(&wanted, 1, Int32(millis)) != 0 { return true }
     // Behind a long packet TLS may hold more, which only reading shows; a heartbeat ends it.
-    guard settings.tls != .off, millis > 0, lastLength >= 1024 else { return false }
-    lastLength = 0
-    return true
+    if settings.tls != .off, millis > 0, lastLength >= 1024 {
+      lastLength = 0
+      return true
+    }
+    // Counted, and not measured: a process that was stopped itself has heard nothing meanwhile.
+    quietMillis += millis
+    if quietMillis < readSeconds * 1000 { return false }
+    (isBroken, isQuiet) = (true, true)
+    throw TerraceError(
+      .unavailable,
+      "the server is connected and sent nothing for \(readSeconds) s, not even a heartbeat",
+      hint: "the server may stand still, or the network between drops what it sends"
+    ).with("server", settings.place)
   }
 
   /// The next packet, valid until the next call.
@@ -220,6 +250,7 @@ final class MySQLConnection {
     let length = mysql_net_read_packet(handle)
     if length == UInt.max || length == 0xffff_ffff { throw failure("reading the binary log") }
     lastLength = Int(length)
+    quietMillis = 0
     return UnsafeRawBufferPointer(start: t_mysql_packet(handle), count: lastLength)
   }
 

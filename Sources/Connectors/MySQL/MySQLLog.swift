@@ -12,6 +12,11 @@ final class MySQLLog: DatabaseLog, LogQuestions {
   private var server: UInt32
   private let time: any Timekeeper
 
+  let cut = ConnectionCut()
+  /// Without a packet for so long the server is taken for gone. A heartbeat comes three times a second, but
+  /// none while a server looks in long files for where to begin: doubled each time, until one has come.
+  private var quietSeconds = MySQLLog.leastQuietSeconds
+  private static let leastQuietSeconds = 30
   private var connection: MySQLConnection?
   /// A second connection, for questions about tables.
   private var asking: MySQLConnection?
@@ -60,8 +65,7 @@ final class MySQLLog: DatabaseLog, LogQuestions {
     behind position: MySQLPosition, _ tables: [MySQLSubscription]
   ) throws(TerraceError) {
     close()
-    // An answer, a heartbeat at least, comes twice a second.
-    let connection = try MySQLConnection(settings, readSeconds: 30)
+    let connection = try MySQLConnection(settings, readSeconds: quietSeconds, cut: cut)
     try connection.prepareDump()
     var position = position
     if let since = position.since { position = try MySQLPosition(text: since) }
@@ -101,6 +105,7 @@ final class MySQLLog: DatabaseLog, LogQuestions {
   }
 
   func close() {
+    if connection?.isQuiet ?? false { quietSeconds = min(quietSeconds * 2, 480) }
     connection = nil
     asking = nil
     tables = []
@@ -115,7 +120,7 @@ final class MySQLLog: DatabaseLog, LogQuestions {
 
   func schema() throws(TerraceError) -> MySQLSchema {
     if let asking, !asking.isBroken { return MySQLSchema(connection: asking) }
-    let made = try MySQLConnection(settings)
+    let made = try MySQLConnection(settings, readSeconds: 60, cut: cut)
     try made.query("SET SESSION sql_mode = ''")
     asking = made
     return MySQLSchema(connection: made)
@@ -161,7 +166,7 @@ final class MySQLLog: DatabaseLog, LogQuestions {
         self.packed = nil
       }
     } else {
-      guard connection.awaitPacket(millis: millis) else { return false }
+      guard try connection.awaitPacket(millis: millis) else { return false }
       try packet(try connection.nextPacket())
     }
     return true
@@ -224,6 +229,7 @@ final class MySQLLog: DatabaseLog, LogQuestions {
     case .prepare(let name, let isCommit): try prepared(name, isCommit)
     case .payload(let packed): self.packed = packed
     case .heartbeat:
+      quietSeconds = Self.leastQuietSeconds
       if transaction == nil {
         clock = max(clock, time.nowMillis())
         readPosition = here

@@ -44,7 +44,7 @@ struct MySQLOrigin: LogOrigin {
   func begin(
     _ aim: LogBegin<MySQLLog>.Aim, _ begin: LogBegin<MySQLLog>
   ) throws(TerraceError) -> LogStart<MySQLLog> {
-    let connection = try MySQLConnection(options.server)
+    let connection = try MySQLConnection(options.server, cut: begin.cut)
     try connection.query("SET SESSION sql_mode = '', time_zone = '+00:00'")
     let schema = MySQLSchema(connection: connection)
     let server = MySQLServer(connection: connection, number: options.servers.lowerBound)
@@ -89,7 +89,7 @@ struct MySQLOrigin: LogOrigin {
   }
 
   func present() throws(TerraceError) -> MySQLPosition {
-    try MySQLServer(connection: try MySQLConnection(options.server)).position()
+    try MySQLServer(connection: try MySQLConnection(options.server, readSeconds: 60)).position()
   }
 
   /// The tables that the options name, checked against what is declared.

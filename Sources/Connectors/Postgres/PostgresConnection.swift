@@ -21,11 +21,29 @@ final class PostgresConnection: @unchecked Sendable {
 
   let settings: Settings
   private let raw: OpaquePointer
+  private let cut: ConnectionCut?
+  /// Without a byte for so long, a server that owes an answer is taken for gone.
+  private let quietSeconds: Int
+  /// How long nothing came while it was waited for, in milliseconds.
+  private(set) var quietMillis = 0
+  /// Of what was read from the socket last, TLS holds nothing back.
+  private var isDrained = false
+  /// An answer is not waited for any more: nothing else can be asked.
+  private var isLost = false
+  /// Of a first read or a write, which may be slow.
+  static let readSeconds = 600
 
-  /// - Parameter isReplication: speaks the replication protocol.
+  /// - Parameters:
+  ///   - isReplication: speaks the replication protocol.
+  ///   - cut: ends what is waited for.
   /// - Throws: `unavailable` when the server is away, `invalid` when it refuses these settings.
-  init(_ settings: Settings, isReplication: Bool = false) throws(TerraceError) {
+  init(
+    _ settings: Settings, isReplication: Bool = false, quietSeconds: Int = 60,
+    cut: ConnectionCut? = nil
+  ) throws(TerraceError) {
     self.settings = settings
+    self.quietSeconds = quietSeconds
+    self.cut = cut
     var parameters = [
       "host": settings.host, "port": String(settings.port), "dbname": settings.database,
       "user": settings.user, "application_name": "terrace", "client_encoding": "UTF8",
@@ -61,7 +79,7 @@ final class PostgresConnection: @unchecked Sendable {
   var serverVersion: Int { Int(PQserverVersion(raw)) }
   /// Of the server's process that serves it.
   var processNumber: Int { Int(PQbackendPID(raw)) }
-  var isBroken: Bool { PQstatus(raw) != CONNECTION_OK }
+  var isBroken: Bool { isLost || PQstatus(raw) != CONNECTION_OK }
 
   func parameter(_ name: String) -> String? {
     PQparameterStatus(raw, name).map { String(cString: $0) }
@@ -70,17 +88,60 @@ final class PostgresConnection: @unchecked Sendable {
   // MARK: Statements
 
   /// Runs one statement with `$1`… filled in; values go beside the text, never into it.
+  ///
+  /// - Throws: `unavailable` too when the server sends nothing for too long.
   @discardableResult
   func query(_ sql: String, _ values: [String?] = []) throws(TerraceError) -> PostgresResult {
-    let result: OpaquePointer?
+    let isSent: Int32
+    quietMillis = 0
     if values.isEmpty {
-      result = PQexec(raw, sql)
+      isSent = PQsendQuery(raw, sql)
     } else {
-      result = withOptionalCStrings(values) { pointers in
-        PQexecParams(raw, sql, Int32(values.count), nil, pointers, nil, nil, 0)
+      isSent = withOptionalCStrings(values) { pointers in
+        PQsendQueryParams(raw, sql, Int32(values.count), nil, pointers, nil, nil, 0)
       }
     }
-    return try checked(result, sql)
+    if isSent != 1 { throw failure(nil) }
+    // Of several statements the last one's, or the error's, which ends them.
+    var last: PostgresResult?
+    while let result = try nextResult() {
+      last = PostgresResult(result)
+      let status = PQresultStatus(result)
+      if [PGRES_COPY_OUT, PGRES_COPY_IN, PGRES_COPY_BOTH].contains(status) || isBroken { break }
+    }
+    return try checked(last)
+  }
+
+  private func nextResult() throws(TerraceError) -> OpaquePointer? {
+    while PQisBusy(raw) != 0 { try awaitBytes() }
+    return PQgetResult(raw)
+  }
+
+  /// Waits a while for bytes of an answer; takes them in.
+  private func awaitBytes() throws(TerraceError) {
+    // The rest of a long record is in TLS's hands, and the socket does not show it.
+    if PQsslInUse(raw) != 0, !isDrained {
+      isDrained = true
+      if PQconsumeInput(raw) != 1 { throw failure(nil) }
+      return
+    }
+    try wait(millis: 100)
+    if quietMillis == 0 { return }
+    if cut?.isCut ?? false {
+      isLost = true
+      throw PostgresPatience.stopped
+    }
+    if quietMillis >= quietSeconds * 1000 { throw silence(quietSeconds) }
+  }
+
+  /// The server is taken for gone: it is connected, and says nothing.
+  func silence(_ seconds: Int) -> TerraceError {
+    isLost = true
+    return TerraceError(
+      .unavailable,
+      "PostgreSQL is connected and sent nothing for \(seconds) s, though it was asked",
+      hint: "the server may stand still, or the network between drops what it sends"
+    ).with("server", settings.place)
   }
 
   /// Runs a statement that may have to wait for others at the server, and takes it back when nobody wants its
@@ -93,44 +154,40 @@ final class PostgresConnection: @unchecked Sendable {
       PQsendQueryParams(raw, sql, Int32(values.count), nil, $0, nil, nil, 0)
     }
     if isSent != 1 { throw failure(nil) }
-    var isDone = false
-    defer { if !isDone { takeBack() } }
     while PQisBusy(raw) != 0 {
       try wait(millis: 50)
-      if PQisBusy(raw) != 0 { try patience.look(behind: self) }
+      if PQisBusy(raw) == 0 { break }
+      do throws(TerraceError) { try patience.look(behind: self) } catch {
+        takeBack()
+        throw error
+      }
     }
-    isDone = true
     patience.isOver()
-    var first: OpaquePointer?
-    while let result = PQgetResult(raw) {
-      if first == nil { first = result } else { PQclear(result) }
+    var first: PostgresResult?
+    while let result = try nextResult() {
+      let made = PostgresResult(result)
+      if first == nil { first = made }
       if isBroken { break }
     }
-    return try checked(first, sql)
+    return try checked(first)
   }
 
-  /// Asks the server to end the statement in hand.
+  /// Asks the server to end the statement in hand; libpq's own way would wait for a server that stands still.
   private func takeBack() {
-    guard let cancel = PQgetCancel(raw) else { return }
-    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) {
-      // One that has ended needs none, and a server that is away ends it by itself.
-      _ = PQcancel(cancel, $0.baseAddress, 256)
+    isLost = true
+    var brief = settings
+    brief.connectSeconds = min(5, settings.connectSeconds)
+    do throws(TerraceError) {
+      try PostgresConnection(brief, quietSeconds: 5).query(
+        "SELECT pg_cancel_backend($1::int)", [String(processNumber)])
+    } catch {
+      // A server that is away ends it by itself; why it is wanted no more is told already.
     }
-    PQfreeCancel(cancel)
   }
 
-  private func checked(
-    _ result: OpaquePointer?, _ sql: String
-  ) throws(TerraceError) -> PostgresResult {
-    let owned = result.map { PostgresResult($0) }
-    switch result.map({ PQresultStatus($0) }) {
-    case PGRES_TUPLES_OK?, PGRES_COMMAND_OK?, PGRES_COPY_OUT?, PGRES_COPY_IN?, PGRES_COPY_BOTH?,
-      PGRES_SINGLE_TUPLE?:
-      break
-    default: throw failure(owned)
-    }
-    guard let owned else { throw failure(nil) }
-    return owned
+  private func checked(_ result: PostgresResult?) throws(TerraceError) -> PostgresResult {
+    guard let result, result.isGood else { throw failure(result) }
+    return result
   }
 
   /// What the server said went wrong.
@@ -148,8 +205,12 @@ final class PostgresConnection: @unchecked Sendable {
     _ body: (UnsafeRawBufferPointer) throws(TerraceError) -> Void
   ) throws(TerraceError) -> Bool {
     var bytes: UnsafeMutablePointer<CChar>?
-    let count = PQgetCopyData(raw, &bytes, 0)
-    guard count >= 0, let bytes else {
+    var count = PQgetCopyData(raw, &bytes, 1)
+    while count == 0 {
+      try awaitBytes()
+      count = PQgetCopyData(raw, &bytes, 1)
+    }
+    guard count > 0, let bytes else {
       try endCopy(count)
       return false
     }
@@ -161,7 +222,7 @@ final class PostgresConnection: @unchecked Sendable {
   private func endCopy(_ code: Int32) throws(TerraceError) {
     if code == -2 { throw failure(nil) }
     var problem: TerraceError?
-    while let result = PQgetResult(raw) {
+    while let result = try nextResult() {
       let owned = PostgresResult(result)
       if PQresultStatus(result) != PGRES_COMMAND_OK, problem == nil { problem = failure(owned) }
       if isBroken { break }
@@ -181,6 +242,7 @@ final class PostgresConnection: @unchecked Sendable {
   }
 
   func finishCopyIn() throws(TerraceError) {
+    quietMillis = 0
     if PQputCopyEnd(raw, nil) != 1 { throw failure(nil) }
     try endCopy(-1)
   }
@@ -214,7 +276,14 @@ final class PostgresConnection: @unchecked Sendable {
   func wait(millis: Int) throws(TerraceError) {
     var entry = pollfd(fd: PQsocket(raw), events: Int16(POLLIN), revents: 0)
     if entry.fd < 0 { throw failure(nil) }
-    if poll(&entry, 1, Int32(millis)) > 0, PQconsumeInput(raw) != 1 { throw failure(nil) }
+    if poll(&entry, 1, Int32(millis)) > 0 {
+      quietMillis = 0
+      isDrained = false
+      if PQconsumeInput(raw) != 1 { throw failure(nil) }
+    } else {
+      // Counted, and not measured: a process that was stopped itself has heard nothing meanwhile.
+      quietMillis += millis
+    }
   }
 
   func send(_ message: [UInt8]) throws(TerraceError) {
@@ -243,6 +312,16 @@ final class PostgresResult {
 
   func flag(_ row: Int, _ column: Int) -> Bool { text(row, column) == "t" }
   func integer(_ row: Int, _ column: Int) -> Int64? { text(row, column).flatMap { Int64($0) } }
+
+  /// Not an error.
+  var isGood: Bool {
+    switch PQresultStatus(raw) {
+    case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_COPY_OUT, PGRES_COPY_IN, PGRES_COPY_BOTH,
+      PGRES_SINGLE_TUPLE:
+      true
+    default: false
+    }
+  }
 
   /// Rows that a command touched.
   var touched: Int { Int(String(cString: PQcmdTuples(raw))) ?? 0 }

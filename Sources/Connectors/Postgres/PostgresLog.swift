@@ -31,6 +31,15 @@ final class PostgresLog: DatabaseLog {
   private var lastLook: Int64 = 0
   private static let lookMillis: Int64 = 3_000
 
+  let cut = ConnectionCut()
+  /// Without a byte for so long, though a reply is asked for twice a second, the server is taken for gone.
+  /// Doubled each time, until the log goes on: servers before version 15 say nothing while they pass over a
+  /// long transaction that has nothing for us, and would never come to its end.
+  private var quietSeconds = PostgresLog.leastQuietSeconds
+  /// What was committed last when the server fell silent.
+  private var stuck: PostgresPosition?
+  private static let leastQuietSeconds = 60
+
   init(
     _ settings: PostgresConnection.Settings, slot: String,
     heartbeat: (query: String, millis: Int64)?, time: any Timekeeper
@@ -49,7 +58,7 @@ final class PostgresLog: DatabaseLog {
     close()
     let names = Set(tables.map(\.wanted.options.publication)).sorted()
     let list = names.map { PostgresText.name($0) }.joined(separator: ", ")
-    let connection = try PostgresConnection(settings, isReplication: true)
+    let connection = try PostgresConnection(settings, isReplication: true, cut: cut)
     do throws(TerraceError) {
       try connection.query(
         "START_REPLICATION SLOT \(PostgresText.name(slot)) LOGICAL \(position.text) "
@@ -105,6 +114,12 @@ final class PostgresLog: DatabaseLog {
     }
     let now = time.nowMillis()
     for table in tables { table.flushIfDue(now, isIdle: isIdle) }
+    if isIdle, connection.quietMillis >= quietSeconds * 1000 {
+      let failure = connection.silence(quietSeconds)
+      quietSeconds = min(quietSeconds * 2, 960)
+      stuck = max(stuck ?? confirmed, readPosition ?? confirmed)
+      throw failure
+    }
     try look(now)
     if transaction == nil, let readPosition {
       for table in tables { table.passed(readPosition) }
@@ -152,6 +167,10 @@ final class PostgresLog: DatabaseLog {
     case .commit(let end):
       transaction = nil
       readPosition = PostgresPosition(end)
+      if let stuck, stuck < PostgresPosition(end) {
+        self.stuck = nil
+        quietSeconds = Self.leastQuietSeconds
+      }
     case .relation(let relation): try meet(relation)
     case .insert(let id):
       guard let transaction else { throw WireCursor.broken("a row outside transactions") }
@@ -244,7 +263,9 @@ final class PostgresLog: DatabaseLog {
     connection: PostgresConnection, schema: PostgresSchema
   ) {
     if let asking, !asking.connection.isBroken { return asking }
-    let connection = try PostgresConnection(settings)
+    let connection = try PostgresConnection(settings, cut: cut)
+    // What the server would still wait for when nobody listens any more.
+    try connection.query("SET statement_timeout = '50s'")
     let made = (connection, PostgresSchema(connection))
     asking = made
     return made

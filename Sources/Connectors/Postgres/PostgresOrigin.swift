@@ -50,7 +50,8 @@ struct PostgresOrigin: LogOrigin {
   func begin(
     _ aim: LogBegin<PostgresLog>.Aim, _ begin: LogBegin<PostgresLog>
   ) throws(TerraceError) -> LogStart<PostgresLog> {
-    let connection = try PostgresConnection(options.server)
+    let connection = try PostgresConnection(
+      options.server, quietSeconds: PostgresConnection.readSeconds, cut: begin.cut)
     let schema = PostgresSchema(connection)
     let slot = PostgresSlot(connection: connection, options: options)
     if case .goOn(let place, let overlap) = aim {

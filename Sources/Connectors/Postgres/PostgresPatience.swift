@@ -40,7 +40,7 @@ final class PostgresPatience {
     let now = begin.time.nowMillis()
     if now - lookedMillis < Self.lookMillis, now >= lookedMillis { return }
     lookedMillis = now
-    if asking == nil { asking = try PostgresConnection(settings) }
+    if asking == nil { asking = try PostgresConnection(settings, cut: begin.cut) }
     guard let asking else { return }
     begin.waits(for: try Self.others(asking, than: connection) ?? "an answer of \(settings.place)")
   }

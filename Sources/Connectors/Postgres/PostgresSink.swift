@@ -49,7 +49,8 @@ final class PostgresSink: EpochSink<PostgresConnection> {
   override var target: String { options.target.quoted }
 
   override func connect() throws(TerraceError) -> PostgresConnection {
-    let made = try PostgresConnection(options.server)
+    let made = try PostgresConnection(
+      options.server, quietSeconds: PostgresConnection.readSeconds)
     // Rows that somebody else holds are waited for, but not for ever; a peer that is gone is noticed.
     try made.query("SET lock_timeout = '30s'")
     try made.query("SET tcp_keepalives_idle = 10")

@@ -132,7 +132,8 @@ struct PostgresSnapshot {
     _ begin: LogBegin<PostgresLog>, _ wants: PostgresSubscription.Wants, _ chunks: [Chunk],
     _ snapshot: String, _ progress: Progress
   ) throws(TerraceError) {
-    let connection = try PostgresConnection(wants.options.server)
+    let connection = try PostgresConnection(
+      wants.options.server, quietSeconds: PostgresConnection.readSeconds, cut: begin.cut)
     // Rows of a chunk come in the same order when they are asked for again.
     try connection.query("SET synchronize_seqscans = off")
     try connection.query("SET max_parallel_workers_per_gather = 0")
