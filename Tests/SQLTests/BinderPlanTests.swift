@@ -285,7 +285,7 @@ final class ShapeTests: XCTestCase {
       found,
       [
         "Source u[a, b, z] where a = 1",
-        "Map[(z + 1) AS a, b, z]\n  Source u[b, z] where b = 'x'",
+        "Map[z + 1 AS a, b, z]\n  Source u[b, z] where b = 'x'",
         "column 'y' not found in 'u'", "STRING does not fit column 'a', which is INT",
         " INT NOT NULL, CHAR(1) NOT NULL,k DECIMAL(2, 1) NOT NULL",
       ])

@@ -1,4 +1,5 @@
 package import Columns
+internal import CSystem
 internal import Glibc
 
 /// A mutex with a condition, at a fixed address.
