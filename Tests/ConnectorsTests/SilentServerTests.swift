@@ -17,20 +17,7 @@ final class SilentServerTests: XCTestCase {
     ///   - isFirst: the server speaks first.
     init(_ greeting: [[UInt8]], isFirst: Bool) {
       (self.greeting, self.isFirst) = (greeting, isFirst)
-      let made = Foundation.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-      var address = sockaddr_in()
-      address.sin_family = sa_family_t(AF_INET)
-      address.sin_addr.s_addr = inet_addr("127.0.0.1")
-      var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-      _ = withUnsafeMutablePointer(to: &address) {
-        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-          XCTAssertEqual(bind(made, $0, length), 0)
-          listen(made, 8)
-          return getsockname(made, $0, &length)
-        }
-      }
-      socket = made
-      port = Int(UInt16(bigEndian: address.sin_port))
+      (socket, port) = TestSocket.listen()
       Thread.detachNewThread { [self] in serve() }
     }
 

@@ -350,24 +350,26 @@ final class MySQLSubscription: LogSubscription<MySQLPosition>, @unchecked Sendab
 
   /// A statement stands in the log that may have written any table.
   func wroteAnything(_ transaction: LogTransaction<MySQLPosition>) {
-    guard isAhead(transaction) else { return }
-    flush(
-      failure: TerraceError(
-        .invalid, "a statement stands in the binary log that may have changed rows by a function",
-        hint:
-          "a session has binlog_format = STATEMENT; when it has ROW, “terrace run --rebuild TABLE” "
-          + "reads the table again"))
-    halt()
+    stop(
+      at: transaction,
+      "a statement stands in the binary log that may have changed rows by a function",
+      "a session has binlog_format = STATEMENT; when it has ROW, “terrace run --rebuild TABLE” reads "
+        + "the table again")
   }
 
   /// Rows that were given are none.
   func tookBack(_ transaction: LogTransaction<MySQLPosition>) {
+    stop(
+      at: transaction, "the binary log has rows of a transaction that was rolled back",
+      "it made a temporary table, or wrote a table without transactions; “terrace run --rebuild "
+        + "TABLE” reads the table again")
+  }
+
+  private func stop(
+    at transaction: LogTransaction<MySQLPosition>, _ reason: String, _ hint: String
+  ) {
     guard isAhead(transaction) else { return }
-    flush(
-      failure: TerraceError(
-        .invalid, "the binary log has rows of a transaction that was rolled back",
-        hint: "it made a temporary table, or wrote a table without transactions; "
-          + "“terrace run --rebuild TABLE” reads the table again"))
+    flush(failure: TerraceError(.invalid, reason, hint: hint))
     halt()
   }
 

@@ -1,5 +1,5 @@
-package import Columns
 internal import CSystem
+package import Columns
 internal import Glibc
 
 /// A mutex with a condition, at a fixed address.
