@@ -175,6 +175,7 @@ struct InputScalars {
         return node.pointee.append(Int32(truncatingIfNeeded: second / 86_400))
       }
     case .boolean:
+      if let bit = Self.bit(start, end) { return node.pointee.append(bit) }
       let text = UnsafeRawBufferPointer(start: start, count: end - start)
       do throws(TextProblem) {
         return node.pointee.append(try ValueParser.boolean(text))
@@ -184,6 +185,12 @@ struct InputScalars {
       if number(node, start, end) { return }
     }
     try long(node, start, end)
+  }
+
+  /// `1` and `0`, as change streams have the truth of MySQL's TINYINT(1).
+  static func bit(_ start: Bytes, _ end: Bytes) -> UInt8? {
+    guard end - start == 1, start.pointee &- UInt8(ascii: "0") <= 1 else { return nil }
+    return start.pointee &- UInt8(ascii: "0")
   }
 
   @inline(never)

@@ -236,7 +236,10 @@ final class JSONRecordParser {
       do throws(TextProblem) { return try epoch(node, start, at) } catch {
         throw problem(error, start, node)
       }
-    case .bytes, .boolean, .list, .map, .multiset, .row:
+    case .boolean:
+      guard let bit = InputScalars.bit(start, at) else { throw problem(.wrongKind, start, node) }
+      return node.pointee.append(bit)
+    case .bytes, .list, .map, .multiset, .row:
       throw problem(.wrongKind, start, node)
     default: break
     }

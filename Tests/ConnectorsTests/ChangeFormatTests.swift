@@ -149,6 +149,34 @@ final class ChangeFormatTests: XCTestCase {
     XCTAssert(rows.last?.contains("without \"old\"") == true)
   }
 
+  /// MySQL's TINYINT(1), as Canal and Debezium write it.
+  func test_booleans_mayBeDigits() throws {
+    let fixture = try FileFixture()
+    try fixture.put(
+      "a.json",
+      #"{"data":[{"id":"1","b":"1"},{"id":"2","b":"0"},{"id":"3","b":1},{"id":"4","b":"2"}],"type":"INSERT"}"#
+        + "\n" + #"{"data":[{"id":"5","b":0}],"type":"INSERT"}"# + "\n")
+    let table = fixture.table(
+      "canal-json", columns: [("id", DataType.bigint.notNull), ("b", .boolean)], key: ["id"])
+    XCTAssertEqual(try fixture.read(table).filter { $0.hasPrefix("+") }, ["+I[5, false]"])
+    try fixture.put(
+      "a.json",
+      #"{"data":[{"id":"1","b":"1"},{"id":"2","b":"0"},{"id":"3","b":1}],"type":"INSERT"}"# + "\n")
+    XCTAssertEqual(
+      try fixture.read(table), ["+I[1, true]", "+I[2, false]", "+I[3, true]"])
+  }
+
+  func test_raw_readsTheUTF16ThatItWrites() throws {
+    for (bytes, text) in [
+      ([0x4f, 0x60, 0x59, 0x7d], "你好"), ([0xfe, 0xff, 0x4f, 0x60], "你"),
+      ([0xff, 0xfe, 0x60, 0x4f], "你"),
+    ] as [([UInt8], String)] {
+      let charset = try Charset("UTF-16", isDecoding: true)
+      let read = bytes.withUnsafeBytes { charset.convert($0) }
+      XCTAssertEqual(read.map { String(decoding: $0, as: UTF8.self) }, text)
+    }
+  }
+
   // The example messages of Flink's documentation.
 
   private func product(

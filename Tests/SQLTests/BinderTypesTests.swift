@@ -65,6 +65,10 @@ final class BinderTypesTests: XCTestCase {
       ("CHAR_LENGTH(b)", "INT"), ("TRIM(LEADING 'x' FROM b)", "STRING"),
       ("POSITION('a' IN b)", "INT"),
       ("SUBSTRING(b FROM 2 FOR 3)", "STRING"), ("DATE_FORMAT(o, 'yyyy')", "STRING"),
+      (
+        "CAST(NULL AS ROW<n VARCHAR, m BINARY VARYING, c CHAR, d CHARACTER VARYING, e VARBINARY>)",
+        "ROW<`n` STRING, `m` BYTES, `c` CHAR(1), `d` STRING, `e` BYTES>"
+      ),
       ("SPLIT_INDEX(b, '/', 3)", "STRING"), ("GREATEST(a, 1)", "INT"), ("CARDINALITY(h)", "INT"),
     ]
     for (expression, expected) in table { XCTAssertEqual(type(expression), expected, expression) }

@@ -106,9 +106,12 @@ final class Charset {
   let name: String
   let isUTF8: Bool
   private let handle: iconv_t
+  /// Text of UTF-16 may begin with a mark that says the order of its bytes.
+  private let mayHaveMark: Bool
 
   init(_ name: String, isDecoding: Bool) throws(TerraceError) {
     self.name = name
+    mayHaveMark = isDecoding && name.uppercased() == "UTF-16"
     isUTF8 = ["utf-8", "utf8"].contains(name.lowercased())
     // Java's UTF-16 is big-endian without a mark; the system's would be the machine's.
     let known = name.uppercased() == "UTF-16" && !isDecoding ? "UTF-16BE" : name
@@ -126,7 +129,9 @@ final class Charset {
   func convert(_ bytes: UnsafeRawBufferPointer) -> [UInt8]? {
     if bytes.isEmpty { return [] }
     _ = iconv(handle, nil, nil, nil, nil)
-    var source = Array(bytes.map { CChar(bitPattern: $0) })
+    var source = bytes.map { CChar(bitPattern: $0) }
+    let hasMark = bytes.starts(with: [0xfe, 0xff]) || bytes.starts(with: [0xff, 0xfe])
+    if mayHaveMark, !hasMark { source = [CChar(bitPattern: 0xfe), -1] + source }
     var target = [CChar](repeating: 0, count: bytes.count * 4 + 16)
     let made = source.withUnsafeMutableBufferPointer { from in
       target.withUnsafeMutableBufferPointer { to -> Int? in

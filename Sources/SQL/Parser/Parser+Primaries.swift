@@ -193,15 +193,9 @@ extension Parser {
     let value = try expression()
     try expect(.as)
     let typeStart = current.span
-    var type = try type()
+    let type = try type()
     let typeSpan = typeStart.to(previousSpan)
     try expect(.rightParenthesis, "')'")
-    // Without a length a cast cuts nothing, where a column has one character.
-    switch source.text(typeSpan).uppercased() {
-    case "VARCHAR": type = .string
-    case "VARBINARY": type = .bytes
-    default: break
-    }
     return try node(
       .cast(value, type, typeSpan: typeSpan, isTry: isTry), start.to(previousSpan))
   }

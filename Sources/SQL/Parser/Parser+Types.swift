@@ -36,14 +36,14 @@ extension Parser {
       return .double
     case .decimal, .dec, .numeric: return try decimal()
     case .char, .character:
-      if accept(.varying) { return .varchar(try length()) }
+      if accept(.varying) { return .varchar(try length(or: DataType.unbounded)) }
       return .char(try length())
-    case .varchar: return .varchar(try length())
+    case .varchar: return .varchar(try length(or: DataType.unbounded))
     case .string: return .varchar(DataType.unbounded)
     case .binary:
-      if accept(.varying) { return .varbinary(try length()) }
+      if accept(.varying) { return .varbinary(try length(or: DataType.unbounded)) }
       return .binary(try length())
-    case .varbinary: return .varbinary(try length())
+    case .varbinary: return .varbinary(try length(or: DataType.unbounded))
     case .bytes: return .varbinary(DataType.unbounded)
     case .date: return .date
     case .time:
@@ -80,8 +80,9 @@ extension Parser {
     "TIMESTAMPTZ": "TIMESTAMP_LTZ(3)",
   ]
 
-  private mutating func length() throws(TerraceError) -> Int {
-    guard accept(.leftParenthesis) else { return 1 }
+  /// - Parameter missing: without one; VARCHAR is STRING then, as in Flink's DDL, and CHAR one character.
+  private mutating func length(or missing: Int = 1) throws(TerraceError) -> Int {
+    guard accept(.leftParenthesis) else { return missing }
     let span = current.span
     let length = try integer("a length")
     if length < 1 { throw error("a length is at least 1", at: span) }
