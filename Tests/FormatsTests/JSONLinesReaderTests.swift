@@ -163,7 +163,7 @@ final class JSONLinesReaderTests: XCTestCase {
       ("{\"id\":1,\"m\":[3]}", "two items", 14, "m"),
       ("{\"id\":1,\"ms\":{\"a\":0}}", "count", 19, "ms"),
       ("{\"id\":1,\"v\":\"abc\"}", "longer", 13, "v"),
-      ("{\"id\":1,\"b\":1}", "another kind", 13, "b"),
+      ("{\"id\":1,\"b\":2}", "another kind", 13, "b"),
       ("{\"id\":1,\"t\":5}", "another kind", 13, "t"),
       ("{\"id\":1,\"t\":\"2024-01-01 25:00:00\"}", "not a timestamp", 13, "t"),
       ("{\"id\":1,\"t\":\"2024-01-01 00:00:00.1234\"}", "more digits after", 13, "t"),
