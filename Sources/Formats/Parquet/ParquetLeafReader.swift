@@ -69,10 +69,19 @@ final class ParquetLeafReader {
       }
       let mark = out.mark
       let rows = min(target - row, 4096)
-      try read(leaf.maxRepetition > 0 ? rows : min(rows, slotsLeft))
+      // Pages between this one and the target's may not be there.
+      try read(min(rows, leaf.maxRepetition > 0 ? nextFirstRow - row : slotsLeft))
       out.cut(to: mark)
     }
     if row != target { throw cursor.broken("the offset index leaves out rows") }
+  }
+
+  /// The row at which the next page that the offset index knows begins; the greatest number without one.
+  private var nextFirstRow: Int {
+    guard let places else { return .max }
+    var next = max(place - 1, 0)
+    while next < places.count, places[next].firstRow <= row { next += 1 }
+    return next < places.count ? places[next].firstRow : .max
   }
 
   /// Appends the next `rows` rows to `out`.
