@@ -196,18 +196,20 @@ package enum TypeRules {
       (.timestamp, .localTimestamp), (.localTimestamp, .timestamp),
       (.localTimestamp, .localTimestamp):
       return true
-    case (.array, .array), (.map, .map), (.row, .row): return canCastNested(from, to)
+    case (.array, .array), (.map, .map), (.row, .row): return agree(from, to, canCast)
     default: return false
     }
   }
 
-  private static func canCastNested(_ from: DataType, _ to: DataType) -> Bool {
+  /// Whether the members of two nested types fit, each by the rule.
+  private static func agree(
+    _ from: DataType, _ to: DataType, _ rule: (DataType, DataType) -> Bool
+  ) -> Bool {
     switch (from.kind, to.kind) {
-    case (.array(let a), .array(let b)), (.multiset(let a), .multiset(let b)):
-      return canCast(a, b)
-    case (.map(let k, let v), .map(let l, let w)): return canCast(k, l) && canCast(v, w)
+    case (.array(let a), .array(let b)), (.multiset(let a), .multiset(let b)): return rule(a, b)
+    case (.map(let k, let v), .map(let l, let w)): return rule(k, l) && rule(v, w)
     case (.row(let m), .row(let n)):
-      return m.count == n.count && zip(m, n).allSatisfy { canCast($0.type, $1.type) }
+      return m.count == n.count && zip(m, n).allSatisfy { rule($0.type, $1.type) }
     default: return false
     }
   }
@@ -229,7 +231,7 @@ package enum TypeRules {
       (.timestamp, .localTimestamp), (.localTimestamp, .timestamp),
       (.localTimestamp, .localTimestamp):
       return true
-    case (.array, .array), (.map, .map), (.row, .row): return canAssignNested(from, to)
+    case (.array, .array), (.map, .map), (.row, .row): return agree(from, to, canAssign)
     default: return false
     }
   }
@@ -238,16 +240,5 @@ package enum TypeRules {
     if case .decimal = to.kind { return true }
     if let rank = integerRank(to) { return integerRank(from).map { $0 <= rank } ?? false }
     return to.kind == .double || from.kind != .double
-  }
-
-  private static func canAssignNested(_ from: DataType, _ to: DataType) -> Bool {
-    switch (from.kind, to.kind) {
-    case (.array(let a), .array(let b)), (.multiset(let a), .multiset(let b)):
-      return canAssign(a, b)
-    case (.map(let k, let v), .map(let l, let w)): return canAssign(k, l) && canAssign(v, w)
-    case (.row(let m), .row(let n)):
-      return m.count == n.count && zip(m, n).allSatisfy { canAssign($0.type, $1.type) }
-    default: return false
-    }
   }
 }
